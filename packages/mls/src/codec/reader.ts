@@ -1,0 +1,117 @@
+import { DecodeError } from "../errors.ts";
+import { MLS_LIMITS } from "../limits.ts";
+import { varintLength } from "./varint.ts";
+
+/**
+ * Reads the TLS presentation language as RFC 9420 §2.1 uses it.
+ *
+ * Every read is bounds-checked and throws DecodeError; returned byte arrays are views of the input, which the caller
+ * must not change afterwards.
+ */
+export class Reader {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes not read yet. */
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  /** Position from the start of the input, in bytes. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The bytes between an earlier `offset` and the present one. */
+  since(offset: number): Uint8Array {
+    return this.#bytes.subarray(offset, this.#offset);
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4));
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8));
+  }
+
+  /** A length in the minimal form of RFC 9420 §2.1.2; the prefix `11` and non-minimal forms are refused. */
+  varint(): number {
+    const first = this.u8();
+    const prefix = first >> 6;
+    let value = first & 0x3f;
+    if (prefix === 3) throw new DecodeError("a vector length starts with the reserved prefix 11");
+    if (prefix === 1) value = value * 0x100 + this.u8();
+    if (prefix === 2) value = value * 0x1000000 + this.u8() * 0x10000 + this.u16();
+    if (varintLength(value) !== 1 << prefix) throw new DecodeError("a vector length is not in its shortest form");
+    return value;
+  }
+
+  /** Exactly `length` bytes. */
+  bytes(length: number): Uint8Array {
+    const start = this.#take(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  /** `opaque<V>`. */
+  opaque(maxBytes: number = MLS_LIMITS.maxVectorBytes): Uint8Array {
+    const length = this.varint();
+    if (length > maxBytes) throw new DecodeError(`a vector has ${length} bytes; the limit here is ${maxBytes}`);
+    return this.bytes(length);
+  }
+
+  /** `T items<V>`: the length counts bytes, the items must end exactly there. */
+  vector<T>(item: (reader: Reader) => T, maxItems: number = Number.MAX_SAFE_INTEGER): T[] {
+    const inner = new Reader(this.opaque());
+    const items: T[] = [];
+    while (inner.remaining > 0) {
+      if (items.length >= maxItems) throw new DecodeError(`a list has more than ${maxItems} entries`);
+      items.push(item(inner));
+    }
+    return items;
+  }
+
+  /** `optional<T>`: presence byte 0 or 1. */
+  optional<T>(item: (reader: Reader) => T): T | undefined {
+    const presence = this.u8();
+    if (presence === 0) return undefined;
+    if (presence !== 1) throw new DecodeError(`an optional value has presence byte ${presence}; it must be 0 or 1`);
+    return item(this);
+  }
+
+  /** Ends the reading; throws when bytes are left over. */
+  finish(): void {
+    if (this.remaining !== 0) throw new DecodeError(`${this.remaining} bytes are left over after the end`);
+  }
+
+  #take(length: number): number {
+    if (length > this.remaining) {
+      throw new DecodeError(`the input ends early: ${length} bytes needed, ${this.remaining} left`);
+    }
+    const start = this.#offset;
+    this.#offset += length;
+    return start;
+  }
+}
+
+/** Decodes all of `bytes`; throws DecodeError when the encoding is malformed or has trailing bytes. */
+export function decodeExact<T>(bytes: Uint8Array, decode: (reader: Reader) => T): T {
+  const reader = new Reader(bytes);
+  const value = decode(reader);
+  reader.finish();
+  return value;
+}

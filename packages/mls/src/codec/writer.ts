@@ -1,0 +1,86 @@
+import { varintLength } from "./varint.ts";
+
+/** Writes the TLS presentation language as RFC 9420 §2.1 uses it, into a buffer that grows. */
+export class Writer {
+  #buffer = new Uint8Array(256);
+  #view = new DataView(this.#buffer.buffer);
+  #length = 0;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): void {
+    this.#view.setUint8(this.#grow(1), value);
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#grow(2), value);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#grow(4), value);
+  }
+
+  u64(value: bigint): void {
+    this.#view.setBigUint64(this.#grow(8), value);
+  }
+
+  /** A length in the shortest form of RFC 9420 §2.1.2. */
+  varint(value: number): void {
+    const width = varintLength(value);
+    if (width === 1) this.u8(value);
+    else if (width === 2) this.u16(0x4000 + value);
+    else this.u32(0x80000000 + value);
+  }
+
+  bytes(value: Uint8Array): void {
+    const start = this.#grow(value.length);
+    this.#buffer.set(value, start);
+  }
+
+  /** `opaque<V>`. */
+  opaque(value: Uint8Array): void {
+    this.varint(value.length);
+    this.bytes(value);
+  }
+
+  /** `T items<V>`. */
+  vector<T>(items: Iterable<T>, item: (writer: Writer, value: T) => void): void {
+    const inner = new Writer();
+    for (const value of items) item(inner, value);
+    this.opaque(inner.#buffer.subarray(0, inner.#length));
+  }
+
+  /** `optional<T>`. */
+  optional<T>(value: T | undefined, item: (writer: Writer, value: T) => void): void {
+    this.u8(value === undefined ? 0 : 1);
+    if (value !== undefined) item(this, value);
+  }
+
+  /** The bytes written; the writer must not be used afterwards. */
+  finish(): Uint8Array {
+    return this.#buffer.slice(0, this.#length);
+  }
+
+  #grow(length: number): number {
+    const start = this.#length;
+    const needed = start + length;
+    if (needed > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, start));
+      this.#buffer = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#length = needed;
+    return start;
+  }
+}
+
+/** The encoding of one value. */
+export function encode<T>(value: T, encoder: (writer: Writer, value: T) => void): Uint8Array {
+  const writer = new Writer();
+  encoder(writer, value);
+  return writer.finish();
+}

@@ -1,0 +1,70 @@
+/** A private key and its public key, raw bytes; an Ed25519 private key is its 32-byte seed. */
+export interface KeyPair {
+  readonly privateKey: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+/** One signature to check. */
+export interface SignatureCheck {
+  readonly publicKey: Uint8Array;
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/**
+ * The primitives of one cipher suite (RFC 9420 §5.1).
+ *
+ * Hashes, HMAC, HKDF and AEAD are synchronous because awaiting them costs fifty times their work; signatures and
+ * Diffie-Hellman are asynchronous so that a provider may use a thread pool or WebCrypto. Every provider verifies
+ * Ed25519 with the cofactorless equation of RFC 8032, or members could disagree about a commit.
+ */
+export interface CipherSuite {
+  /** Value in the IANA registry of MLS cipher suites. */
+  readonly id: number;
+  readonly kemId: number;
+  readonly kdfId: number;
+  readonly aeadId: number;
+  /** Nh of RFC 9420: length of a hash, of every secret and of every MAC, in bytes. */
+  readonly hashLength: number;
+  readonly aeadKeyLength: number;
+  readonly aeadNonceLength: number;
+  readonly hpkePublicKeyLength: number;
+  readonly hpkePrivateKeyLength: number;
+
+  randomBytes(length: number): Uint8Array;
+  hash(data: Uint8Array): Uint8Array;
+  hmac(key: Uint8Array, data: Uint8Array): Uint8Array;
+  hkdfExtract(salt: Uint8Array, inputKeyMaterial: Uint8Array): Uint8Array;
+  hkdfExpand(pseudoRandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array;
+  /** Ciphertext followed by its 16-byte tag. */
+  aeadSeal(key: Uint8Array, nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** Throws CryptoError when the tag does not match. */
+  aeadOpen(key: Uint8Array, nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array): Uint8Array;
+
+  generateSignatureKeyPair(): Promise<KeyPair>;
+  signaturePublicKey(privateKey: Uint8Array): Promise<Uint8Array>;
+  sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array>;
+  /** False for a bad signature as well as for a malformed key: both come from the sender. */
+  verify(check: SignatureCheck): Promise<boolean>;
+  /** As `verify`, for many at once, in the same order. */
+  verifyBatch(checks: readonly SignatureCheck[]): Promise<boolean[]>;
+
+  /** Throws CryptoError when the private key has the wrong size. */
+  dhPublicKey(privateKey: Uint8Array): Promise<Uint8Array>;
+  /** Throws CryptoError for a malformed public key and for an all-zero result (RFC 9180 §7.1.4). */
+  dh(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Where cipher suites and randomness come from; injected, so that the engine runs in Node and in browsers. */
+export interface CryptoProvider {
+  /** The suite of that id; throws UnsupportedError for one this provider does not carry. */
+  suite(id: number): CipherSuite;
+  supports(id: number): boolean;
+  randomBytes(length: number): Uint8Array;
+}
+
+/** Cipher suites of RFC 9420 §17.1 carried so far. */
+export const CIPHER_SUITE = {
+  MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519: 0x0001,
+  MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519: 0x0003,
+} as const;

@@ -1,0 +1,43 @@
+import type { CryptoProvider, KeyPair } from "../crypto/provider.ts";
+import type { Credential } from "../messages/credential.ts";
+import type { ProposalKind } from "../messages/proposal.ts";
+import type { VerifiedLeafCache } from "../tree/verified-leaves.ts";
+
+/** Who signs: a credential and the key pair it vouches for. The private key never enters the group's rows. */
+export interface SigningIdentity {
+  readonly credential: Credential;
+  readonly signatureKeyPair: KeyPair;
+}
+
+/** What an external commit may carry beside its one ExternalInit and its path. */
+export interface ExternalCommitPolicy {
+  /** Proposal kinds allowed by value. */
+  readonly byValue: ReadonlySet<ProposalKind>;
+}
+
+/**
+ * RFC 9420 §12.4.3.2 as this build carries it: one ExternalInit and nothing else. Removing one's own former leaf
+ * (resync) and PSKs are legal there too and are refused until they are carried.
+ */
+export const RFC_9420_EXTERNAL_COMMITS: ExternalCommitPolicy = { byValue: new Set(["external_init"]) };
+
+/**
+ * XIP-82: the joiner also adds its other installations by value and registers itself with one AppDataUpdate. The joiner
+ * takes the leftmost blank leaf after the Adds (RFC 9420 §12.4.2). What the Adds and the update may say is the
+ * application's to check.
+ */
+export const XIP_82_EXTERNAL_COMMITS: ExternalCommitPolicy = {
+  byValue: new Set(["external_init", "add", "app_data_update"]),
+};
+
+/** What a group needs from outside. */
+export interface GroupConfig {
+  readonly crypto: CryptoProvider;
+  readonly identity: SigningIdentity;
+  /** Default: RFC_9420_EXTERNAL_COMMITS. */
+  readonly externalCommitPolicy?: ExternalCommitPolicy;
+  /** Epochs before the current one whose application messages still open; at most and by default 3. */
+  readonly maxPastEpochs?: number;
+  /** Shared by attempts to join the same group, so that each leaf is verified once. */
+  readonly verifiedLeaves?: VerifiedLeafCache;
+}

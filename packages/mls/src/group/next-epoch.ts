@@ -1,0 +1,80 @@
+import type { CipherSuite } from "../crypto/provider.ts";
+import type { AuthenticatedContent, FramedContent, FramingWireFormat } from "../messages/framing.ts";
+import { groupContextBytes, type GroupContext } from "../messages/group-context.ts";
+import { deriveEpochSecrets, deriveJoinerSecret, zeroSecret, type EpochSecrets } from "../schedule/key-schedule.ts";
+import { SecretTree } from "../schedule/secret-tree.ts";
+import { computeConfirmationTag, confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.ts";
+import type { LeafIndex } from "../tree/math.ts";
+import type { Epoch } from "./epoch.ts";
+import type { Head } from "./head.ts";
+
+/** Inputs of the key schedule for the epoch that a commit starts (RFC 9420 §8). */
+export interface EpochInput {
+  readonly suite: CipherSuite;
+  /** GroupContext of the new epoch but for its confirmed transcript hash. */
+  readonly provisional: GroupContext;
+  readonly interimTranscriptHash: Uint8Array;
+  readonly wireFormat: FramingWireFormat;
+  readonly content: FramedContent;
+  readonly signature: Uint8Array;
+  readonly initSecret: Uint8Array;
+  readonly commitSecret: Uint8Array;
+}
+
+/** The new epoch as the key schedule gives it. */
+export interface NextEpoch {
+  readonly context: GroupContext;
+  readonly contextBytes: Uint8Array;
+  readonly joinerSecret: Uint8Array;
+  readonly secrets: EpochSecrets;
+  readonly confirmationTag: Uint8Array;
+}
+
+/** Runs transcript and key schedule of a commit (RFC 9420 §8, §8.2). */
+export function deriveNextEpoch(input: EpochInput): NextEpoch {
+  const { suite } = input;
+  const message: AuthenticatedContent = {
+    wireFormat: input.wireFormat,
+    content: input.content,
+    auth: { signature: input.signature, confirmationTag: undefined },
+  };
+  const confirmed = confirmedTranscriptHash(suite, input.interimTranscriptHash, message);
+  const context: GroupContext = { ...input.provisional, confirmedTranscriptHash: confirmed };
+  const contextBytes = groupContextBytes(context);
+  const joinerSecret = deriveJoinerSecret(suite, input.initSecret, input.commitSecret, contextBytes);
+  const secrets = deriveEpochSecrets(suite, joinerSecret, zeroSecret(suite), contextBytes);
+  const confirmationTag = computeConfirmationTag(suite, secrets.confirmation, confirmed);
+  return { context, contextBytes, joinerSecret, secrets, confirmationTag };
+}
+
+/** The head of an epoch. */
+export function headOf(
+  suite: CipherSuite,
+  epoch: Omit<NextEpoch, "joinerSecret">,
+  ownLeafIndex: LeafIndex,
+  leafCount: number,
+): Head {
+  const { context, contextBytes, confirmationTag, secrets } = epoch;
+  return {
+    context,
+    contextBytes,
+    confirmationTag,
+    interimTranscriptHash: interimTranscriptHash(suite, context.confirmedTranscriptHash, confirmationTag),
+    secrets,
+    ownLeafIndex,
+    leafCount,
+    active: true,
+  };
+}
+
+/** The receiving keys of an epoch that just began. */
+export function freshEpoch(suite: CipherSuite, head: Head): Epoch {
+  return {
+    number: head.context.epoch,
+    contextBytes: head.contextBytes,
+    senderDataSecret: head.secrets.senderData,
+    ownLeafIndex: head.ownLeafIndex,
+    secretTree: SecretTree.fromEncryptionSecret(suite, head.leafCount, head.secrets.encryption),
+    replaced: new Map(),
+  };
+}

@@ -1,0 +1,147 @@
+import { bytesKey, equalBytes, toHex } from "../bytes.ts";
+import { UnsupportedError, ValidationError } from "../errors.ts";
+import { MLS_LIMITS } from "../limits.ts";
+import type { Commit } from "../messages/commit.ts";
+import { EXTENSION_TYPE, findExtension, type Extension } from "../messages/extension.ts";
+import type { Sender } from "../messages/framing.ts";
+import type { Proposal, ProposalKind } from "../messages/proposal.ts";
+import type { ExternalCommitPolicy } from "./config.ts";
+
+/** A proposal of a commit with the one who proposed it. */
+export interface ResolvedProposal {
+  readonly proposal: Proposal;
+  readonly sender: Sender;
+  readonly byReference: boolean;
+}
+
+/** A proposal of the current epoch that waits for a commit. */
+export interface PendingProposal {
+  readonly reference: Uint8Array;
+  readonly proposal: Proposal;
+  readonly sender: Sender;
+  /** For an Update of our own: the private key of the leaf it brings. */
+  readonly leafPrivateKey: Uint8Array | undefined;
+}
+
+const PATH_REQUIRED: ReadonlySet<ProposalKind> = new Set([
+  "update",
+  "remove",
+  "external_init",
+  "group_context_extensions",
+  "self_remove",
+]);
+
+/** True when a commit of these proposals must have a path (RFC 9420 §12.4). */
+export function isPathRequired(proposals: readonly ResolvedProposal[]): boolean {
+  return proposals.length === 0 || proposals.some(({ proposal }) => PATH_REQUIRED.has(proposal.kind));
+}
+
+/** Replaces references by the proposals they stand for; throws ValidationError for an unknown or repeated one. */
+export function resolveProposals(
+  commit: Commit,
+  committer: Sender,
+  pending: ReadonlyMap<string, PendingProposal>,
+): ResolvedProposal[] {
+  const used = new Set<string>();
+  return commit.proposals.map((item) => {
+    if (item.kind === "proposal") return { proposal: item.proposal, sender: committer, byReference: false };
+    const key = toHex(item.reference);
+    const found = pending.get(key);
+    if (found === undefined || used.has(key)) {
+      throw new ValidationError("proposal-reference", "a commit refers to a proposal that is unknown or used twice");
+    }
+    used.add(key);
+    return { proposal: found.proposal, sender: found.sender, byReference: true };
+  });
+}
+
+function invalid(message: string): never {
+  throw new ValidationError("proposal-list", message);
+}
+
+function refuseUnsupported(proposals: readonly ResolvedProposal[]): void {
+  const found = proposals.find(({ proposal }) => ["psk", "reinit", "self_remove"].includes(proposal.kind));
+  if (found !== undefined) {
+    throw new UnsupportedError(`commits with a ${found.proposal.kind} proposal are not carried by this build`, {
+      data: { proposal: found.proposal.kind },
+    });
+  }
+}
+
+function ofKind<K extends ProposalKind>(proposals: readonly ResolvedProposal[], kind: K) {
+  return proposals.flatMap(({ proposal, ...rest }) =>
+    proposal.kind === kind ? [{ proposal: proposal as Extract<Proposal, { kind: K }>, ...rest }] : [],
+  );
+}
+
+/** AppDataUpdate rules of the extensions draft: after any GroupContextExtensions; one remove or updates per component. */
+function checkAppDataUpdates(proposals: readonly ResolvedProposal[], extensions: readonly Extension[]): void {
+  const kinds = proposals.map(({ proposal }) => proposal.kind);
+  const firstUpdate = kinds.indexOf("app_data_update");
+  if (firstUpdate !== -1 && kinds.lastIndexOf("group_context_extensions") > firstUpdate) {
+    invalid("an AppDataUpdate stands before a GroupContextExtensions proposal");
+  }
+  const removed = new Set<number>();
+  const seen = new Set<number>();
+  for (const { proposal } of ofKind(proposals, "app_data_update")) {
+    const { componentId, operation } = proposal;
+    if (removed.has(componentId) || (operation.kind === "remove" && seen.has(componentId))) {
+      invalid(`component ${componentId} is removed and changed in the same commit`);
+    }
+    seen.add(componentId);
+    if (operation.kind === "remove") removed.add(componentId);
+  }
+  const before = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
+  for (const { proposal } of ofKind(proposals, "group_context_extensions")) {
+    const after = findExtension(proposal.extensions, EXTENSION_TYPE.appDataDictionary);
+    const same = before === undefined || after === undefined ? before === after : equalBytes(before, after);
+    if (!same) throw new ValidationError("app-data-by-gce", "a GroupContextExtensions proposal changes the app data");
+  }
+}
+
+/** The rules for the proposal list of a member's commit (RFC 9420 §12.2). */
+export function checkMemberProposals(
+  proposals: readonly ResolvedProposal[],
+  committer: Sender & { kind: "member" },
+  extensions: readonly Extension[],
+): void {
+  if (proposals.length > MLS_LIMITS.maxProposals) invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
+  if (proposals.some(({ proposal }) => proposal.kind === "external_init")) invalid("a member's commit has ExternalInit");
+  if (ofKind(proposals, "reinit").length > 0 && proposals.length > 1) invalid("ReInit stands with other proposals");
+  if (ofKind(proposals, "group_context_extensions").length > 1) invalid("GroupContextExtensions stands twice");
+  const touched = new Set<number>();
+  for (const { proposal, sender } of proposals) {
+    if (proposal.kind !== "update" && proposal.kind !== "remove") continue;
+    const leaf = proposal.kind === "remove" ? proposal.removed : sender.kind === "member" ? sender.leafIndex : -1;
+    if (leaf === committer.leafIndex) invalid(`the committer ${proposal.kind}s itself`);
+    if (touched.has(leaf)) invalid("a leaf is updated or removed twice");
+    touched.add(leaf);
+  }
+  const psks = ofKind(proposals, "psk").map(({ proposal }) =>
+    proposal.psk.kind === "external" ? bytesKey(proposal.psk.pskId) : `${bytesKey(proposal.psk.groupId)}/${proposal.psk.epoch}`,
+  );
+  if (new Set(psks).size !== psks.length) invalid("a PSK stands twice");
+  checkAppDataUpdates(proposals, extensions);
+  refuseUnsupported(proposals);
+}
+
+/** The rules for the proposal list of an external commit (RFC 9420 §12.2, §12.4.3.2), widened by the policy only. */
+export function checkExternalProposals(
+  proposals: readonly ResolvedProposal[],
+  policy: ExternalCommitPolicy,
+  extensions: readonly Extension[],
+): void {
+  if (proposals.length > MLS_LIMITS.maxProposals) invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
+  if (proposals.some(({ byReference }) => byReference)) {
+    throw new ValidationError("external-by-reference", "an external commit refers to a proposal of the group");
+  }
+  const inits = ofKind(proposals, "external_init").length;
+  if (inits !== 1) throw new ValidationError("external-init", `an external commit has ${inits} ExternalInit, not 1`);
+  const forbidden = proposals.find(({ proposal }) => !policy.byValue.has(proposal.kind));
+  if (forbidden !== undefined) {
+    throw new ValidationError("external-proposal", `an external commit has a ${forbidden.proposal.kind} proposal`, {
+      data: { proposal: forbidden.proposal.kind },
+    });
+  }
+  checkAppDataUpdates(proposals, extensions);
+}

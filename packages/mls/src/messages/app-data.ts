@@ -1,0 +1,35 @@
+import { decodeExact } from "../codec/reader.ts";
+import { encode } from "../codec/writer.ts";
+import { DecodeError } from "../errors.ts";
+import { MLS_LIMITS } from "../limits.ts";
+
+/** The app-data dictionary of the extensions draft: component id (16 bits) to opaque value. */
+export type AppData = ReadonlyMap<number, Uint8Array>;
+
+/** New values of components as an application computed them from AppDataUpdates; null removes the component. */
+export type AppDataChanges = ReadonlyMap<number, Uint8Array | null>;
+
+/** Data of an `app_data_dictionary` extension, entries in ascending order of component id. */
+export function encodeAppDataDictionary(dictionary: AppData): Uint8Array {
+  const entries = [...dictionary].sort(([a], [b]) => a - b);
+  return encode(entries, (writer) =>
+    writer.vector(entries, (inner, [componentId, data]) => {
+      inner.u16(componentId);
+      inner.opaque(data);
+    }),
+  );
+}
+
+/** Throws DecodeError unless the entries are strictly ascending by component id. */
+export function decodeAppDataDictionary(data: Uint8Array): Map<number, Uint8Array> {
+  const entries = decodeExact(data, (reader) =>
+    reader.vector((inner): [number, Uint8Array] => [inner.u16(), inner.opaque()], MLS_LIMITS.maxAppDataEntries),
+  );
+  entries.forEach(([componentId], index) => {
+    const previous = entries[index - 1];
+    if (previous !== undefined && previous[0] >= componentId) {
+      throw new DecodeError("the app-data dictionary is not in ascending order of component id");
+    }
+  });
+  return new Map(entries);
+}

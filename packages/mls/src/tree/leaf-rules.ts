@@ -1,0 +1,104 @@
+import { bytesKey } from "../bytes.ts";
+import { ValidationError } from "../errors.ts";
+import { CREDENTIAL_TYPE } from "../messages/credential.ts";
+import {
+  decodeRequiredCapabilities,
+  EXTENSION_TYPE,
+  findExtension,
+  type Extension,
+  type RequiredCapabilities,
+} from "../messages/extension.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
+import { leafNodeIndex, type LeafIndex } from "./math.ts";
+import type { TreeView } from "./tree-view.ts";
+
+/** Extension types 1 to 5 and proposal types 1 to 7 are supported by everybody and not listed (RFC 9420 §7.2). */
+const isDefaultExtension = (type: number) => type >= 1 && type <= 5;
+const isDefaultProposal = (type: number) => type >= 1 && type <= 7;
+
+/** What a GroupContext's extensions demand of every member. */
+export interface GroupRequirements {
+  readonly extensions: readonly number[];
+  readonly proposals: readonly number[];
+  readonly credentials: readonly number[];
+}
+
+/** Reads the requirements off a GroupContext's extensions; throws DecodeError for malformed required capabilities. */
+export function groupRequirements(extensions: readonly Extension[]): GroupRequirements {
+  const data = findExtension(extensions, EXTENSION_TYPE.requiredCapabilities);
+  const required: RequiredCapabilities =
+    data === undefined
+      ? { extensionTypes: [], proposalTypes: [], credentialTypes: [] }
+      : decodeRequiredCapabilities(data);
+  const inContext = extensions.map((extension) => extension.type);
+  return {
+    extensions: [...new Set([...required.extensionTypes, ...inContext])].filter((type) => !isDefaultExtension(type)),
+    proposals: required.proposalTypes.filter((type) => !isDefaultProposal(type)),
+    credentials: required.credentialTypes,
+  };
+}
+
+/** Checks a leaf by itself and against what the group demands (RFC 9420 §7.3). */
+export function checkLeafCapabilities(leaf: LeafNode, requirements: GroupRequirements): void {
+  const { capabilities } = leaf;
+  const unlisted = leaf.extensions.find(
+    ({ type }) => !isDefaultExtension(type) && !capabilities.extensions.includes(type),
+  );
+  if (unlisted !== undefined) {
+    throw new ValidationError("leaf-extension", `a leaf carries extension ${unlisted.type} that it does not list`);
+  }
+  const ownType = CREDENTIAL_TYPE[leaf.credential.kind];
+  if (!capabilities.credentials.includes(ownType)) {
+    throw new ValidationError("leaf-credential", `a leaf does not list its own credential type ${ownType}`);
+  }
+  for (const [name, needed, listed] of [
+    ["extension", requirements.extensions, capabilities.extensions],
+    ["proposal", requirements.proposals, capabilities.proposals],
+    ["credential", requirements.credentials, capabilities.credentials],
+  ] as const) {
+    const missing = needed.find((type) => !listed.includes(type));
+    if (missing !== undefined) {
+      throw new ValidationError("required-capabilities", `a leaf does not support ${name} type ${missing}`, {
+        data: { [name]: missing },
+      });
+    }
+  }
+}
+
+/** Checks that all members support each other's credential types, by counters, O(types) (RFC 9420 §7.3). */
+export function checkCredentialSupport(tree: TreeView): void {
+  for (const type of Object.values(CREDENTIAL_TYPE)) {
+    if (tree.capabilityCount(`used-credential:${type}`) === 0) continue;
+    if (tree.capabilityCount(`credential:${type}`) !== tree.memberCount) {
+      throw new ValidationError("leaf-credential", `a member does not support credential type ${type} that is in use`);
+    }
+  }
+}
+
+/** Checks that every member supports new requirements, by counters, O(requirements) (RFC 9420 §12.1.7). */
+export function checkAllSupport(tree: TreeView, requirements: GroupRequirements): void {
+  for (const [name, types] of [
+    ["extension", requirements.extensions],
+    ["proposal", requirements.proposals],
+    ["credential", requirements.credentials],
+  ] as const) {
+    const missing = types.find((type) => tree.capabilityCount(`${name}:${type}`) !== tree.memberCount);
+    if (missing !== undefined) {
+      throw new ValidationError("required-capabilities", `not every member supports ${name} type ${missing}`, {
+        data: { [name]: missing },
+      });
+    }
+  }
+}
+
+/** Checks that a leaf's keys are nobody else's (RFC 9420 §7.3); `at` is its own place, where they may stand already. */
+export function checkLeafKeysUnique(tree: TreeView, leaf: LeafNode, at?: LeafIndex): void {
+  const owner = tree.findBySignatureKey(leaf.signatureKey);
+  if (owner !== undefined && owner !== at) {
+    throw new ValidationError("unique-signature-key", "a leaf's signature key belongs to another member already");
+  }
+  const node = tree.nodeOfEncryptionKey(bytesKey(leaf.encryptionKey));
+  if (node !== undefined && (at === undefined || node !== leafNodeIndex(at))) {
+    throw new ValidationError("unique-encryption-key", "a leaf's encryption key stands elsewhere in the tree already");
+  }
+}

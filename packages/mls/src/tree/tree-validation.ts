@@ -1,0 +1,100 @@
+import { bytesKey, equalBytes } from "../bytes.ts";
+import type { SignatureCheck } from "../crypto/provider.ts";
+import { ValidationError } from "../errors.ts";
+import type { GroupContext } from "../messages/group-context.ts";
+import { leafNodeCheck } from "../messages/leaf-node.ts";
+import { checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
+import { directPath, isInSubtree, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
+import { encryptionKeyOf, type ParentNode } from "./node.ts";
+import { parentHashViolations } from "./parent-hash.ts";
+import type { RatchetTree } from "./ratchet-tree.ts";
+import type { TreeView } from "./tree-view.ts";
+import type { VerifiedLeafCache } from "./verified-leaves.ts";
+
+function checkUnmergedLeaves(tree: TreeView, index: NodeIndex, parent: ParentNode): void {
+  let previous = -1;
+  for (const leaf of parent.unmergedLeaves) {
+    if (leaf <= previous) throw new ValidationError("unmerged-leaves", "unmerged leaves are not in ascending order");
+    previous = leaf;
+    const node = leafNodeIndex(leaf);
+    if (!isInSubtree(node, index)) {
+      throw new ValidationError("unmerged-leaves", `unmerged leaf ${leaf} does not lie below its node`);
+    }
+    if (tree.leaf(leaf) === undefined) throw new ValidationError("unmerged-leaves", `unmerged leaf ${leaf} is blank`);
+    for (const above of directPath(node, tree.leafCount)) {
+      if (above === index) break;
+      const between = tree.node(above);
+      if (between?.kind === "parent" && !between.parent.unmergedLeaves.includes(leaf)) {
+        throw new ValidationError("unmerged-leaves", `leaf ${leaf} is unmerged at a node but not at one below it`);
+      }
+    }
+  }
+}
+
+function checkKeysUnique(tree: TreeView): void {
+  const encryptionKeys = new Set<string>();
+  const signatureKeys = new Set<string>();
+  for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
+    const node = tree.node(at as NodeIndex);
+    if (node === undefined) continue;
+    const encryptionKey = bytesKey(encryptionKeyOf(node));
+    if (encryptionKeys.has(encryptionKey)) {
+      throw new ValidationError("unique-encryption-key", "two nodes of the tree have the same encryption key");
+    }
+    encryptionKeys.add(encryptionKey);
+    if (node.kind !== "leaf") continue;
+    const signatureKey = bytesKey(node.leaf.signatureKey);
+    if (signatureKeys.has(signatureKey)) {
+      throw new ValidationError("unique-signature-key", "two members have the same signature key");
+    }
+    signatureKeys.add(signatureKey);
+  }
+}
+
+/** Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). */
+export function checkTreeStructure(tree: TreeView, context: GroupContext): void {
+  if (!equalBytes(tree.treeHash(), context.treeHash)) {
+    throw new ValidationError("tree-hash", "the ratchet tree does not have the tree hash of its GroupContext");
+  }
+  checkKeysUnique(tree);
+  const requirements = groupRequirements(context.extensions);
+  for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
+    const node = tree.node(at as NodeIndex);
+    if (node?.kind === "parent") checkUnmergedLeaves(tree, at as NodeIndex, node.parent);
+    if (node?.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
+  }
+  checkCredentialSupport(tree);
+  const broken = parentHashViolations(tree);
+  if (broken.length > 0) {
+    throw new ValidationError("parent-hash", `parent hashes are wrong at ${broken.length} nodes of the tree`);
+  }
+}
+
+/** Verifies the signatures of all leaves in one batch, except those the cache has seen. */
+export async function verifyLeafSignatures(
+  tree: RatchetTree,
+  groupId: Uint8Array,
+  cache: VerifiedLeafCache | undefined,
+): Promise<void> {
+  const checks: SignatureCheck[] = [];
+  const pending: Uint8Array[] = [];
+  for (const { leafIndex, leafNode } of tree.members()) {
+    const node = tree.node(leafNodeIndex(leafIndex));
+    const leafHash = tree.hash(leafNodeIndex(leafIndex));
+    if (node === undefined || cache?.has(groupId, leafHash) === true) continue;
+    checks.push(leafNodeCheck(leafNode, node.bytes, { groupId, leafIndex }));
+    pending.push(leafHash);
+  }
+  const results = await tree.suite.verifyBatch(checks);
+  if (results.length !== checks.length || !results.every((valid) => valid)) {
+    throw new ValidationError("leaf-signature", "a leaf of the tree has a wrong signature");
+  }
+  for (const leafHash of pending) cache?.add(groupId, leafHash);
+}
+
+/** The signature key of the member at an index; throws ValidationError when the leaf is blank. */
+export function signatureKeyAt(tree: TreeView, index: LeafIndex): Uint8Array {
+  const leaf = tree.leaf(index);
+  if (leaf === undefined) throw new ValidationError("sender", `leaf ${index} is blank and cannot have signed`);
+  return leaf.signatureKey;
+}

@@ -1,0 +1,174 @@
+import { bytesKey } from "../bytes.ts";
+import { Writer } from "../codec/writer.ts";
+import type { CipherSuite } from "../crypto/provider.ts";
+import { CREDENTIAL_TYPE } from "../messages/credential.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
+import {
+  directPath,
+  isLeaf,
+  leafNodeIndex,
+  left,
+  leafRange,
+  nodeLeafIndex,
+  nodeWidth,
+  right,
+  root,
+  sibling,
+  type LeafIndex,
+  type NodeIndex,
+} from "./math.ts";
+import type { TreeNode } from "./node.ts";
+
+/** What a leaf states to support, and the credential type it uses, as keys of the capability counters. */
+export function capabilityKeys(leaf: LeafNode): Set<string> {
+  const keys = new Set<string>([`used-credential:${CREDENTIAL_TYPE[leaf.credential.kind]}`]);
+  for (const type of leaf.capabilities.extensions) keys.add(`extension:${type}`);
+  for (const type of leaf.capabilities.proposals) keys.add(`proposal:${type}`);
+  for (const type of leaf.capabilities.credentials) keys.add(`credential:${type}`);
+  return keys;
+}
+
+/** Read access to a ratchet tree (RFC 9420 §7), the same for a stored tree and for a draft over it. */
+export abstract class TreeView {
+  readonly suite: CipherSuite;
+
+  constructor(suite: CipherSuite) {
+    this.suite = suite;
+  }
+
+  /** Leaves including blank ones; a power of two. */
+  abstract readonly leafCount: number;
+  abstract node(index: NodeIndex): TreeNode | undefined;
+  /** Number of members below a node, O(1). */
+  abstract occupied(index: NodeIndex): number;
+  abstract cachedHash(index: NodeIndex): Uint8Array | undefined;
+  abstract setCachedHash(index: NodeIndex, hash: Uint8Array): void;
+  abstract leafOfSignatureKey(key: string): LeafIndex | undefined;
+  abstract nodeOfEncryptionKey(key: string): NodeIndex | undefined;
+  /** Number of members for which the capability key holds. */
+  abstract capabilityCount(key: string): number;
+
+  get root(): NodeIndex {
+    return root(this.leafCount);
+  }
+
+  get memberCount(): number {
+    return this.occupied(this.root);
+  }
+
+  /** The leaf at an index, or undefined when it is blank or outside of the tree. */
+  leaf(index: LeafIndex): LeafNode | undefined {
+    if (index >= this.leafCount) return undefined;
+    const node = this.node(leafNodeIndex(index));
+    return node?.kind === "leaf" ? node.leaf : undefined;
+  }
+
+  /** The member with that signature key, O(1). */
+  findBySignatureKey(signatureKey: Uint8Array): LeafIndex | undefined {
+    return this.leafOfSignatureKey(bytesKey(signatureKey));
+  }
+
+  /** All members in the order of their leaves. */
+  *members(): Generator<{ leafIndex: LeafIndex; leafNode: LeafNode }> {
+    for (let index = 0; index < this.leafCount; index++) {
+      const leafNode = this.leaf(index as LeafIndex);
+      if (leafNode !== undefined) yield { leafIndex: index as LeafIndex, leafNode };
+    }
+  }
+
+  /** All nodes in array order, for a `ratchet_tree` extension. */
+  nodes(): (TreeNode | undefined)[] {
+    return Array.from({ length: nodeWidth(this.leafCount) }, (_, index) => this.node(index as NodeIndex));
+  }
+
+  /** Resolution of a node (RFC 9420 §4.1.1), without the leaves in `excluded`. */
+  resolution(index: NodeIndex, excluded?: ReadonlySet<LeafIndex>): NodeIndex[] {
+    const found: NodeIndex[] = [];
+    this.#resolve(index, excluded, found);
+    return found;
+  }
+
+  #resolve(index: NodeIndex, excluded: ReadonlySet<LeafIndex> | undefined, found: NodeIndex[]): void {
+    if (this.occupied(index) === 0) return;
+    const node = this.node(index);
+    if (node === undefined) {
+      if (isLeaf(index)) return;
+      this.#resolve(left(index), excluded, found);
+      this.#resolve(right(index), excluded, found);
+    } else if (node.kind === "leaf") {
+      if (excluded?.has(nodeLeafIndex(index)) !== true) found.push(index);
+    } else {
+      found.push(index);
+      for (const leaf of node.parent.unmergedLeaves) {
+        if (excluded?.has(leaf) !== true) found.push(leafNodeIndex(leaf));
+      }
+    }
+  }
+
+  /**
+   * The filtered direct path of a leaf (RFC 9420 §4.1.2), lowest first, each with its child on the copath.
+   * Nodes whose copath child has nobody below are left out.
+   */
+  filteredDirectPath(leaf: LeafIndex): { node: NodeIndex; copath: NodeIndex }[] {
+    const path: { node: NodeIndex; copath: NodeIndex }[] = [];
+    let below: NodeIndex = leafNodeIndex(leaf);
+    for (const node of directPath(below, this.leafCount)) {
+      const copath = sibling(below);
+      if (this.occupied(copath) > 0) path.push({ node, copath });
+      below = node;
+    }
+    return path;
+  }
+
+  /** The leftmost blank leaf, or undefined when every leaf is taken; O(log n). */
+  leftmostBlank(): LeafIndex | undefined {
+    let at = this.root;
+    if (this.occupied(at) === this.leafCount) return undefined;
+    while (!isLeaf(at)) {
+      const { start, end } = leafRange(left(at));
+      at = this.occupied(left(at)) < end - start ? left(at) : right(at);
+    }
+    return nodeLeafIndex(at);
+  }
+
+  /** Tree hash of the whole tree (RFC 9420 §7.8). */
+  treeHash(): Uint8Array {
+    return this.hash(this.root);
+  }
+
+  /** Tree hash of a subtree, computed once and kept until something below changes. */
+  hash(index: NodeIndex): Uint8Array {
+    const cached = this.cachedHash(index);
+    if (cached !== undefined) return cached;
+    const hash = this.suite.hash(
+      isLeaf(index)
+        ? leafHashInput(nodeLeafIndex(index), this.node(index)?.bytes)
+        : parentHashInput(this.node(index)?.bytes, this.hash(left(index)), this.hash(right(index))),
+    );
+    this.setCachedHash(index, hash);
+    return hash;
+  }
+}
+
+/** TreeHashInput of a leaf (RFC 9420 §7.8). */
+export function leafHashInput(leaf: LeafIndex, bytes: Uint8Array | undefined): Uint8Array {
+  const writer = new Writer();
+  writer.u8(1);
+  writer.u32(leaf);
+  writer.optional(bytes, (inner, value) => inner.bytes(value));
+  return writer.finish();
+}
+
+/** TreeHashInput of a parent (RFC 9420 §7.8). */
+export function parentHashInput(
+  bytes: Uint8Array | undefined,
+  leftHash: Uint8Array,
+  rightHash: Uint8Array,
+): Uint8Array {
+  const writer = new Writer();
+  writer.u8(2);
+  writer.optional(bytes, (inner, value) => inner.bytes(value));
+  writer.opaque(leftHash);
+  writer.opaque(rightHash);
+  return writer.finish();
+}
