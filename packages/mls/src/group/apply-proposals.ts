@@ -3,11 +3,17 @@ import { labelledCheck } from "../crypto/labels.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { equalBytes } from "../bytes.ts";
 import { ValidationError } from "../errors.ts";
-import { encodeAppDataDictionary, decodeAppDataDictionary, type AppData, type AppDataChanges } from "../messages/app-data.ts";
+import {
+  encodeAppDataDictionary,
+  decodeAppDataDictionary,
+  type AppData,
+  type AppDataChanges,
+} from "../messages/app-data.ts";
 import { EXTENSION_TYPE, findExtension, replaceExtension, type Extension } from "../messages/extension.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { keyPackageToBeSigned, type KeyPackage } from "../messages/key-package.ts";
 import { encodeLeafNode, leafNodeCheck } from "../messages/leaf-node.ts";
+import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import {
   checkAllSupport,
   checkCredentialSupport,
@@ -36,12 +42,7 @@ function keyPackageChecks(keyPackage: KeyPackage): SignatureCheck[] {
   const { leafNode } = keyPackage;
   return [
     leafNodeCheck(leafNode, encode(leafNode, encodeLeafNode)),
-    labelledCheck(
-      leafNode.signatureKey,
-      "KeyPackageTBS",
-      keyPackageToBeSigned(keyPackage),
-      keyPackage.signature,
-    ),
+    labelledCheck(leafNode.signatureKey, "KeyPackageTBS", keyPackageToBeSigned(keyPackage), keyPackage.signature),
   ];
 }
 
@@ -112,22 +113,36 @@ export function applyProposals(
   }
   if (removed.length > 0) draft.truncate();
   if (extensions !== context.extensions) checkAllSupport(draft, requirements);
-  checkCredentialSupport(draft);
-  if (touchedComponents.size > 0) {
-    checkAllSupport(draft, { extensions: [EXTENSION_TYPE.appDataDictionary], proposals: [8], credentials: [] });
-  }
   return { added, removed, updated, extensions, touchedComponents, checks };
+}
+
+/** Checks, once every leaf of the new epoch is in place, that all members support what all of them now use. */
+export function checkMemberSupport(draft: TreeDraft, applied: AppliedProposals): void {
+  checkCredentialSupport(draft);
+  if (applied.touchedComponents.size === 0) return;
+  checkAllSupport(draft, {
+    extensions: [EXTENSION_TYPE.appDataDictionary],
+    proposals: [PROPOSAL_TYPE.app_data_update],
+    credentials: [],
+  });
 }
 
 /**
  * The extensions of the next GroupContext: the new values of every touched component written into the dictionary, which
  * then stands last. Throws ValidationError unless exactly the touched components get a value.
  */
-export function writeAppData(applied: AppliedProposals, dictionary: AppData, changes: AppDataChanges): readonly Extension[] {
+export function writeAppData(
+  applied: AppliedProposals,
+  dictionary: AppData,
+  changes: AppDataChanges,
+): readonly Extension[] {
   const { touchedComponents, extensions } = applied;
   const complete = [...touchedComponents].every((componentId) => changes.has(componentId));
   if (!complete || changes.size !== touchedComponents.size) {
-    throw new ValidationError("app-data-values", "the new app-data values do not match the AppDataUpdates of the commit");
+    throw new ValidationError(
+      "app-data-values",
+      "the new app-data values do not match the AppDataUpdates of the commit",
+    );
   }
   if (touchedComponents.size === 0) return extensions;
   const next = new Map(dictionary);

@@ -1,6 +1,8 @@
 import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { utf8 } from "../bytes.ts";
+import { StateError } from "../errors.ts";
+import type { GroupState } from "./state.ts";
 
 /**
  * Rows of one group to write in one transaction; null deletes. Keys are opaque to the store, which keeps them as
@@ -16,6 +18,48 @@ export interface GroupChange {
   readonly rows: Rows;
   /** Epoch of the group after the merge. */
   readonly epoch: bigint;
+}
+
+/** A GroupChange as the engine makes it: what it rests on, and how it enters the state. */
+export class Change implements GroupChange {
+  readonly epoch: bigint;
+  readonly #rows: () => Rows;
+  readonly #baseEpoch: bigint;
+  readonly #revision: number | undefined;
+  readonly #apply: (state: GroupState) => void;
+
+  /**
+   * A change that takes message keys rests on one revision of the state. A pending own commit rests on its epoch alone
+   * (`revision` undefined), because messages go on while it waits to be read back; its rows are made when they are
+   * asked for, so that they delete what arrived meanwhile.
+   */
+  constructor(
+    base: GroupState,
+    change: {
+      readonly rows: () => Rows;
+      readonly epoch: bigint;
+      readonly revision: number | undefined;
+      readonly apply: (state: GroupState) => void;
+    },
+  ) {
+    this.#rows = change.rows;
+    this.epoch = change.epoch;
+    this.#baseEpoch = base.head.context.epoch;
+    this.#revision = change.revision;
+    this.#apply = change.apply;
+  }
+
+  get rows(): Rows {
+    return this.#rows();
+  }
+
+  /** Throws StateError when the state moved on since the change was made. */
+  merge(state: GroupState): void {
+    const stale = state.head.context.epoch !== this.#baseEpoch || (this.#revision ?? state.revision) !== state.revision;
+    if (stale) throw new StateError("the group has changed since this change was made; make it again");
+    this.#apply(state);
+    state.revision++;
+  }
 }
 
 /** Storage form of rows, for a commit that waits to be read back. */

@@ -1,4 +1,6 @@
 import type { CipherSuite } from "../crypto/provider.ts";
+import { ValidationError } from "../errors.ts";
+import type { Extension } from "../messages/extension.ts";
 import type { AuthenticatedContent, FramedContent, FramingWireFormat } from "../messages/framing.ts";
 import { groupContextBytes, type GroupContext } from "../messages/group-context.ts";
 import { deriveEpochSecrets, deriveJoinerSecret, zeroSecret, type EpochSecrets } from "../schedule/key-schedule.ts";
@@ -7,6 +9,8 @@ import { computeConfirmationTag, confirmedTranscriptHash, interimTranscriptHash 
 import type { LeafIndex } from "../tree/math.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Head } from "./head.ts";
+
+const MAX_EPOCH = 2n ** 64n - 1n;
 
 /** Inputs of the key schedule for the epoch that a commit starts (RFC 9420 §8). */
 export interface EpochInput {
@@ -28,6 +32,16 @@ export interface NextEpoch {
   readonly joinerSecret: Uint8Array;
   readonly secrets: EpochSecrets;
   readonly confirmationTag: Uint8Array;
+}
+
+/** The GroupContext of the next epoch but for its confirmed transcript hash, which is still the old one (RFC 9420 §12.4.1). */
+export function nextContext(
+  context: GroupContext,
+  treeHash: Uint8Array,
+  extensions: readonly Extension[],
+): GroupContext {
+  if (context.epoch >= MAX_EPOCH) throw new ValidationError("epoch", "the group has used up its epoch numbers");
+  return { ...context, epoch: context.epoch + 1n, treeHash, extensions };
 }
 
 /** Runs transcript and key schedule of a commit (RFC 9420 §8, §8.2). */

@@ -105,8 +105,10 @@ export function checkMemberProposals(
   committer: Sender & { kind: "member" },
   extensions: readonly Extension[],
 ): void {
-  if (proposals.length > MLS_LIMITS.maxProposals) invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
-  if (proposals.some(({ proposal }) => proposal.kind === "external_init")) invalid("a member's commit has ExternalInit");
+  if (proposals.length > MLS_LIMITS.maxProposals)
+    invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
+  if (proposals.some(({ proposal }) => proposal.kind === "external_init"))
+    invalid("a member's commit has ExternalInit");
   if (ofKind(proposals, "reinit").length > 0 && proposals.length > 1) invalid("ReInit stands with other proposals");
   if (ofKind(proposals, "group_context_extensions").length > 1) invalid("GroupContextExtensions stands twice");
   const touched = new Set<number>();
@@ -118,7 +120,9 @@ export function checkMemberProposals(
     touched.add(leaf);
   }
   const psks = ofKind(proposals, "psk").map(({ proposal }) =>
-    proposal.psk.kind === "external" ? bytesKey(proposal.psk.pskId) : `${bytesKey(proposal.psk.groupId)}/${proposal.psk.epoch}`,
+    proposal.psk.kind === "external"
+      ? bytesKey(proposal.psk.pskId)
+      : `${bytesKey(proposal.psk.groupId)}/${proposal.psk.epoch}`,
   );
   if (new Set(psks).size !== psks.length) invalid("a PSK stands twice");
   checkAppDataUpdates(proposals, extensions);
@@ -131,7 +135,8 @@ export function checkExternalProposals(
   policy: ExternalCommitPolicy,
   extensions: readonly Extension[],
 ): void {
-  if (proposals.length > MLS_LIMITS.maxProposals) invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
+  if (proposals.length > MLS_LIMITS.maxProposals)
+    invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
   if (proposals.some(({ byReference }) => byReference)) {
     throw new ValidationError("external-by-reference", "an external commit refers to a proposal of the group");
   }

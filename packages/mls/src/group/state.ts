@@ -26,6 +26,10 @@ export interface GroupState {
   readonly proposals: Map<string, PendingProposal>;
   /** Current and past epochs, oldest first. */
   readonly epochs: Map<bigint, Epoch>;
+  /** Rows found at loading that belong to no epoch any more; the next epoch change deletes them. */
+  orphans: readonly string[];
+  /** Counts merges. */
+  revision: number;
 }
 
 /** Keys of the rows of a group. */
@@ -92,10 +96,12 @@ export function loadState(config: GroupConfig, rows: Iterable<readonly [string, 
   const privateKeys = new Map<NodeIndex, Uint8Array>();
   const proposals = new Map<string, PendingProposal>();
   const proposalPrefix = `p/${head.context.epoch}/`;
+  const orphans: string[] = [];
   for (const [key, value] of all) {
     if (key.startsWith("n/")) nodes[Number(key.slice(2))] = decodeExact(value, decodeTreeNode);
     else if (key.startsWith("k/")) privateKeys.set(Number(key.slice(2)) as NodeIndex, value);
     else if (key.startsWith(proposalPrefix)) proposals.set(key.slice(proposalPrefix.length), decodeProposalRow(value));
+    else if (key.startsWith("p/") || (key.startsWith("e/") && !all.has(key.split("/", 2).join("/")))) orphans.push(key);
   }
   if (nodes.length !== nodeWidth(head.leafCount)) throw new DecodeError("a stored node lies outside of its tree");
   return {
@@ -107,5 +113,22 @@ export function loadState(config: GroupConfig, rows: Iterable<readonly [string, 
     privateKeys,
     proposals,
     epochs: decodeEpochs(suite, all),
+    orphans,
+    revision: 0,
+  };
+}
+
+/** The state of a group that has just begun for this member; all of it is new. */
+export function freshState(
+  parts: Pick<GroupState, "config" | "suite" | "tree" | "head" | "privateKeys">,
+  epoch: Epoch,
+): GroupState {
+  return {
+    ...parts,
+    appData: appDataOf(parts.head.context.extensions),
+    proposals: new Map(),
+    epochs: new Map([[epoch.number, epoch]]),
+    orphans: [],
+    revision: 0,
   };
 }

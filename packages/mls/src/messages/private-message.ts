@@ -73,7 +73,8 @@ function encodeAdditionalData(writer: Writer, header: Header): void {
   writer.opaque(header.authenticatedData);
 }
 
-function senderDataKey(suite: CipherSuite, senderDataSecret: Uint8Array, ciphertext: Uint8Array): MessageKey {
+/** Key and nonce of a message's sender data, from a sample of its ciphertext (RFC 9420 §6.3.2). */
+export function senderDataKey(suite: CipherSuite, senderDataSecret: Uint8Array, ciphertext: Uint8Array): MessageKey {
   const sample = ciphertext.subarray(0, suite.hashLength);
   return {
     key: expandWithLabel(suite, senderDataSecret, "key", sample, suite.aeadKeyLength),

@@ -1,7 +1,7 @@
 import type { Reader } from "../codec/reader.ts";
 import type { Writer } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
-import { asLeafIndex, type LeafIndex } from "../tree/math.ts";
+import type { LeafIndex } from "../tree/math.ts";
 import { decodeExtensions, encodeExtensions, type Extension } from "./extension.ts";
 import { decodeKeyPackage, encodeKeyPackage, type KeyPackage } from "./key-package.ts";
 import { decodeLeafNode, encodeLeafNode, type LeafNode } from "./leaf-node.ts";
@@ -19,9 +19,7 @@ export type PreSharedKeyId =
     };
 
 /** What an AppDataUpdate does to its component. */
-export type AppDataOperation =
-  | { readonly kind: "update"; readonly update: Uint8Array }
-  | { readonly kind: "remove" };
+export type AppDataOperation = { readonly kind: "update"; readonly update: Uint8Array } | { readonly kind: "remove" };
 
 /** Proposal (RFC 9420 §12.1, and the extensions draft for the last three). */
 export type Proposal =
@@ -133,7 +131,8 @@ function decodeAppDataOperation(reader: Reader): AppDataOperation {
 const decoders: Record<number, (reader: Reader) => Proposal> = {
   [PROPOSAL_TYPE.add]: (reader) => ({ kind: "add", keyPackage: decodeKeyPackage(reader) }),
   [PROPOSAL_TYPE.update]: (reader) => ({ kind: "update", leafNode: decodeLeafNode(reader) }),
-  [PROPOSAL_TYPE.remove]: (reader) => ({ kind: "remove", removed: asLeafIndex(reader.u32()) }),
+  // Any index is well-formed here; that the leaf exists is checked against the tree before the index is used.
+  [PROPOSAL_TYPE.remove]: (reader) => ({ kind: "remove", removed: reader.u32() as LeafIndex }),
   [PROPOSAL_TYPE.psk]: (reader) => ({ kind: "psk", psk: decodePreSharedKeyId(reader) }),
   [PROPOSAL_TYPE.reinit]: (reader) => ({
     kind: "reinit",

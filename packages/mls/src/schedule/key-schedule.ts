@@ -50,7 +50,10 @@ export function deriveWelcomeSecret(suite: CipherSuite, joinerSecret: Uint8Array
 }
 
 /** Key and nonce of a Welcome's encrypted GroupInfo (RFC 9420 §12.4.3.1). */
-export function deriveWelcomeKey(suite: CipherSuite, welcomeSecret: Uint8Array): { key: Uint8Array; nonce: Uint8Array } {
+export function deriveWelcomeKey(
+  suite: CipherSuite,
+  welcomeSecret: Uint8Array,
+): { key: Uint8Array; nonce: Uint8Array } {
   const empty = new Uint8Array(0);
   return {
     key: expandWithLabel(suite, welcomeSecret, "key", empty, suite.aeadKeyLength),

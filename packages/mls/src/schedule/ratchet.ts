@@ -44,21 +44,19 @@ export function takeNextKey(suite: CipherSuite, ratchet: Ratchet): { ratchet: Ra
 }
 
 /**
- * The key of a received generation, once: skipped keys are kept for messages out of order, used keys are gone.
+ * The key of a received generation, once: skipped keys are kept for messages out of order, used keys are gone, and
+ * undefined is returned for them.
  *
- * Throws ValidationError `generation` when the key was used already or is more than `MLS_LIMITS.maxRatchetSteps` ahead;
- * that is checked before anything is derived.
+ * Throws ValidationError `generation` when it is more than `MLS_LIMITS.maxRatchetSteps` ahead, before anything is derived.
  */
 export function takeKey(
   suite: CipherSuite,
   ratchet: Ratchet,
   generation: number,
-): { ratchet: Ratchet; key: MessageKey } {
+): { ratchet: Ratchet; key: MessageKey } | undefined {
   if (generation < ratchet.generation) {
     const key = ratchet.skipped.get(generation);
-    if (key === undefined) {
-      throw new ValidationError("generation", `the key of generation ${generation} was used or dropped already`);
-    }
+    if (key === undefined) return undefined;
     const skipped = new Map(ratchet.skipped);
     skipped.delete(generation);
     return { ratchet: { ...ratchet, skipped }, key };

@@ -1,7 +1,7 @@
 import { utf8 } from "../bytes.ts";
 import { expandWithLabel } from "../crypto/labels.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
-import { StateError } from "../errors.ts";
+import { StateError, ValidationError } from "../errors.ts";
 import type { ContentKind } from "../messages/framing.ts";
 import type { MessageKey } from "../messages/private-message.ts";
 import { isInSubtree, isLeaf, leafNodeIndex, left, right, root, type LeafIndex, type NodeIndex } from "../tree/math.ts";
@@ -58,11 +58,20 @@ export class SecretTree {
     return { generation: ratchets[name].generation, key: taken.key, change };
   }
 
-  /** Key and change for a received message; throws ValidationError `generation`. */
-  take(leaf: LeafIndex, kind: ContentKind, generation: number): { key: MessageKey; change: SecretTreeChange } {
+  /**
+   * Key and change for a received message, or undefined when its key was used or dropped already; throws
+   * ValidationError `generation` for one too far ahead, or for a leaf outside of the tree.
+   */
+  take(
+    leaf: LeafIndex,
+    kind: ContentKind,
+    generation: number,
+  ): { key: MessageKey; change: SecretTreeChange } | undefined {
+    if (leaf >= this.leafCount) throw new ValidationError("sender", `leaf ${leaf} lies outside of the tree`);
     const { ratchets, nodes } = this.#open(leaf);
     const name = ratchetName(kind);
     const taken = takeKey(this.#suite, ratchets[name], generation);
+    if (taken === undefined) return undefined;
     return { key: taken.key, change: changeOf(leaf, ratchets, name, taken.ratchet, nodes) };
   }
 

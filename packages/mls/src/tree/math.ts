@@ -1,4 +1,4 @@
-import { DecodeError } from "../errors.ts";
+import { DecodeError, StateError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
 
 /** Index of a leaf among the leaves: 0, 1, 2, …. */
@@ -70,11 +70,15 @@ export function sibling(node: NodeIndex): NodeIndex {
   return node < above ? right(above) : left(above);
 }
 
-/** The ancestors of a node up to and including the root, lowest first (RFC 9420 §4.1.1). */
+/**
+ * The ancestors of a node up to and including the root, lowest first (RFC 9420 §4.1.1).
+ * Throws StateError for a node outside of the tree, from where no root is ever reached.
+ */
 export function directPath(node: NodeIndex, leafCount: number): NodeIndex[] {
+  if (node >= nodeWidth(leafCount)) throw new StateError(`node ${node} lies outside of a tree of ${leafCount} leaves`);
   const path: NodeIndex[] = [];
   const top = root(leafCount);
-  for (let at = node; at !== top; ) {
+  for (let at = node; at !== top;) {
     at = parent(at);
     path.push(at);
   }

@@ -1,7 +1,16 @@
 import { bytesKey } from "../bytes.ts";
 import { Writer } from "../codec/writer.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
-import { isInSubtree, isLeaf, leafNodeIndex, left, nodeLeafIndex, right, type LeafIndex, type NodeIndex } from "./math.ts";
+import {
+  isInSubtree,
+  isLeaf,
+  leafNodeIndex,
+  left,
+  nodeLeafIndex,
+  right,
+  type LeafIndex,
+  type NodeIndex,
+} from "./math.ts";
 import { parentTreeNode, type ParentNode, type TreeNode } from "./node.ts";
 import { leafHashInput, parentHashInput, type TreeView } from "./tree-view.ts";
 

@@ -72,6 +72,15 @@ export class RatchetTree extends TreeView {
     return this.#capabilities.get(key) ?? 0;
   }
 
+  /** A copy that shares nodes and hashes, which never change, O(n). */
+  clone(): RatchetTree {
+    const copy = new RatchetTree(this.suite, this.#nodes, this.#leafCount);
+    this.#hashes.forEach((hash, index) => {
+      if (hash !== undefined) copy.setCachedHash(index as NodeIndex, hash);
+    });
+    return copy;
+  }
+
   /** Takes over what a draft over this tree changed, O(changes). */
   merge(draft: TreeDraft): void {
     const changes = draft.changes();

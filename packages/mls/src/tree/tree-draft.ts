@@ -83,7 +83,7 @@ export class TreeDraft extends TreeView {
 
   /** Puts a leaf into the leftmost blank place, growing the tree when there is none (RFC 9420 §7.7). */
   addLeaf(leaf: LeafNode): LeafIndex {
-    const index = this.leftmostBlank() ?? this.#grow();
+    const index = this.reserveLeaf();
     this.setLeaf(index, leaf);
     for (const above of directPath(leafNodeIndex(index), this.#leafCount)) {
       const node = this.node(above);
@@ -94,9 +94,13 @@ export class TreeDraft extends TreeView {
     return index;
   }
 
+  /** The leftmost blank place; the tree grows when there is none. */
+  reserveLeaf(): LeafIndex {
+    return this.leftmostBlank() ?? this.#grow();
+  }
+
   /** Replaces a leaf and leaves its ancestors as they are: what an update path does before it fills them. */
   setLeaf(index: LeafIndex, leaf: LeafNode): void {
-    while (index >= this.#leafCount) this.#grow();
     this.setNode(leafNodeIndex(index), leafTreeNode(leaf));
   }
 

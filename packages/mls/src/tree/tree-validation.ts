@@ -4,28 +4,39 @@ import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { leafNodeCheck } from "../messages/leaf-node.ts";
 import { checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
-import { directPath, isInSubtree, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
-import { encryptionKeyOf, type ParentNode } from "./node.ts";
+import { isInSubtree, leafNodeIndex, nodeWidth, parent, type LeafIndex, type NodeIndex } from "./math.ts";
+import { encryptionKeyOf } from "./node.ts";
 import { parentHashViolations } from "./parent-hash.ts";
 import type { RatchetTree } from "./ratchet-tree.ts";
 import type { TreeView } from "./tree-view.ts";
 import type { VerifiedLeafCache } from "./verified-leaves.ts";
 
-function checkUnmergedLeaves(tree: TreeView, index: NodeIndex, parent: ParentNode): void {
-  let previous = -1;
-  for (const leaf of parent.unmergedLeaves) {
-    if (leaf <= previous) throw new ValidationError("unmerged-leaves", "unmerged leaves are not in ascending order");
-    previous = leaf;
-    const node = leafNodeIndex(leaf);
-    if (!isInSubtree(node, index)) {
-      throw new ValidationError("unmerged-leaves", `unmerged leaf ${leaf} does not lie below its node`);
-    }
-    if (tree.leaf(leaf) === undefined) throw new ValidationError("unmerged-leaves", `unmerged leaf ${leaf} is blank`);
-    for (const above of directPath(node, tree.leafCount)) {
-      if (above === index) break;
-      const between = tree.node(above);
-      if (between?.kind === "parent" && !between.parent.unmergedLeaves.includes(leaf)) {
-        throw new ValidationError("unmerged-leaves", `leaf ${leaf} is unmerged at a node but not at one below it`);
+/**
+ * Unmerged leaves are ascending, not blank, below their node, and unmerged at every parent between (RFC 9420 §7.9.2,
+ * §12.4.3.1). Each is looked up once at the next parent above it that is not blank, so a node costs its own leaves only.
+ */
+function checkUnmergedLeaves(tree: TreeView): void {
+  const unmergedAt = new Map<NodeIndex, ReadonlySet<LeafIndex>>();
+  const refuse = (why: string): never => {
+    throw new ValidationError("unmerged-leaves", why);
+  };
+  for (let at = 1; at < nodeWidth(tree.leafCount); at += 2) {
+    const node = tree.node(at as NodeIndex);
+    if (node?.kind === "parent") unmergedAt.set(at as NodeIndex, new Set(node.parent.unmergedLeaves));
+  }
+  for (const index of unmergedAt.keys()) {
+    let previous = -1;
+    const listed = tree.node(index);
+    for (const leaf of listed?.kind === "parent" ? listed.parent.unmergedLeaves : []) {
+      if (leaf <= previous) refuse("unmerged leaves are not in ascending order");
+      previous = leaf;
+      const node = leafNodeIndex(leaf);
+      if (!isInSubtree(node, index)) refuse(`unmerged leaf ${leaf} does not lie below its node`);
+      if (tree.leaf(leaf) === undefined) refuse(`unmerged leaf ${leaf} is blank`);
+      for (let below = parent(node); below !== index; below = parent(below)) {
+        if (unmergedAt.get(below)?.has(leaf) === false) {
+          refuse(`leaf ${leaf} is unmerged at a node but not at one below it`);
+        }
       }
     }
   }
@@ -60,10 +71,14 @@ export function checkTreeStructure(tree: TreeView, context: GroupContext): void 
   const requirements = groupRequirements(context.extensions);
   for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
     const node = tree.node(at as NodeIndex);
-    if (node?.kind === "parent") checkUnmergedLeaves(tree, at as NodeIndex, node.parent);
     if (node?.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
   }
   checkCredentialSupport(tree);
+  checkUnmergedLeaves(tree);
+  const top = tree.node(tree.root);
+  if (top?.kind === "parent" && top.parent.parentHash.length > 0) {
+    throw new ValidationError("parent-hash", "the root of the tree has a parent hash");
+  }
   const broken = parentHashViolations(tree);
   if (broken.length > 0) {
     throw new ValidationError("parent-hash", `parent hashes are wrong at ${broken.length} nodes of the tree`);

@@ -46,7 +46,10 @@ export async function derivePathSecrets(
 export function applyPathKeys(draft: TreeDraft, committer: LeafIndex, keys: readonly Uint8Array[]): Uint8Array {
   const path = draft.filteredDirectPath(committer);
   if (path.length !== keys.length) {
-    throw new ValidationError("path-length", `the update path has ${keys.length} nodes; this leaf needs ${path.length}`);
+    throw new ValidationError(
+      "path-length",
+      `the update path has ${keys.length} nodes; this leaf needs ${path.length}`,
+    );
   }
   draft.blankDirectPath(committer);
   let above: Uint8Array = new Uint8Array(0);

@@ -1,0 +1,157 @@
+import { CryptoError, UnsupportedError, ValidationError } from "../errors.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
+import {
+  framedContentCheck,
+  signFramedContent,
+  type AuthenticatedContent,
+  type Content,
+  type FramedContent,
+  type FramedContentAuthData,
+  type FramingWireFormat,
+  type Sender,
+} from "../messages/framing.ts";
+import { encodeMlsMessage } from "../messages/mls-message.ts";
+import {
+  checkCiphertextLength,
+  openPrivateContent,
+  openSenderData,
+  sealPrivateMessage,
+  type PrivateMessage,
+} from "../messages/private-message.ts";
+import {
+  computeMembershipTag,
+  membershipTagMatches,
+  publicMessageContent,
+  type PublicMessage,
+} from "../messages/public-message.ts";
+import type { SecretTreeChange } from "../schedule/secret-tree.ts";
+import type { SignatureCheck } from "../crypto/provider.ts";
+import type { LeafIndex } from "../tree/math.ts";
+import type { Epoch } from "./epoch.ts";
+import { currentEpoch, type GroupState } from "./state.ts";
+
+/** The leaf as it was in a current or past epoch. */
+export function leafInEpoch(state: GroupState, epoch: bigint, leafIndex: LeafIndex): LeafNode | undefined {
+  for (let at = epoch; at < state.head.context.epoch; at++) {
+    const replaced = state.epochs.get(at)?.replaced;
+    if (replaced?.has(leafIndex) === true) return replaced.get(leafIndex);
+  }
+  return state.tree.leaf(leafIndex);
+}
+
+/** An own content of the current epoch, signed (RFC 9420 §6.1). */
+export async function signContent(
+  state: GroupState,
+  wireFormat: FramingWireFormat,
+  content: Content,
+  authenticatedData: Uint8Array,
+): Promise<AuthenticatedContent> {
+  const { context, contextBytes, ownLeafIndex } = state.head;
+  const sender: Sender = { kind: "member", leafIndex: ownLeafIndex };
+  const framed: FramedContent = { groupId: context.groupId, epoch: context.epoch, sender, authenticatedData, content };
+  const { privateKey } = state.config.identity.signatureKeyPair;
+  const signature = await signFramedContent(state.suite, privateKey, wireFormat, framed, contextBytes);
+  return { wireFormat, content: framed, auth: { signature, confirmationTag: undefined } };
+}
+
+/** Frames a signed own content; a PrivateMessage takes one step of the own ratchet, a PublicMessage none. */
+export function protect(
+  state: GroupState,
+  message: AuthenticatedContent,
+): { message: Uint8Array; secretTree: SecretTreeChange | undefined } {
+  const { suite, head } = state;
+  const { content, auth } = message;
+  if (message.wireFormat === "public_message") {
+    const membershipTag = computeMembershipTag(suite, head.secrets.membership, content, auth, head.contextBytes);
+    const framed: PublicMessage = { content, auth, membershipTag };
+    return { message: encodeMlsMessage({ wireFormat: "public_message", message: framed }), secretTree: undefined };
+  }
+  const epoch = currentEpoch(state);
+  const { generation, key, change } = epoch.secretTree.next(head.ownLeafIndex, content.content.kind);
+  const sealed = sealPrivateMessage(suite, message, head.ownLeafIndex, generation, key, epoch.senderDataSecret, 0);
+  return { message: encodeMlsMessage({ wireFormat: "private_message", message: sealed }), secretTree: change };
+}
+
+/** A received message, opened but with its signature still to be checked. */
+export interface Opened {
+  readonly message: AuthenticatedContent;
+  readonly signature: SignatureCheck | undefined;
+  readonly secretTree: SecretTreeChange | undefined;
+  readonly senderLeaf: LeafNode | undefined;
+}
+
+function senderLeafOf(state: GroupState, epoch: bigint, leafIndex: LeafIndex): LeafNode {
+  const leaf = leafInEpoch(state, epoch, leafIndex);
+  if (leaf === undefined) throw new ValidationError("sender", `the sender's leaf ${leafIndex} is blank`);
+  return leaf;
+}
+
+/**
+ * Checks what stands before the signature of a PublicMessage of the current epoch (RFC 9420 §6.2): the membership tag
+ * of a member, nothing for an external joiner, whose signature is checked with the key of its path.
+ */
+export function openPublic(state: GroupState, received: PublicMessage): Opened {
+  const { head, suite } = state;
+  const message = publicMessageContent(received);
+  const { sender, content } = received.content;
+  if (content.kind === "application") {
+    throw new ValidationError(
+      "public-application",
+      "application data is in a PublicMessage, where it is not encrypted",
+    );
+  }
+  if (sender.kind === "member") {
+    const senderLeaf = senderLeafOf(state, head.context.epoch, sender.leafIndex);
+    if (!membershipTagMatches(suite, head.secrets.membership, received, head.contextBytes)) {
+      throw new ValidationError("membership-tag", "the membership tag of a PublicMessage is wrong");
+    }
+    const signature = framedContentCheck(message, senderLeaf.signatureKey, head.contextBytes);
+    return { message, signature, secretTree: undefined, senderLeaf };
+  }
+  if (sender.kind === "new_member_commit") {
+    if (content.kind !== "commit") throw new ValidationError("sender", "a new_member_commit sender sends a proposal");
+    return { message, signature: undefined, secretTree: undefined, senderLeaf: undefined };
+  }
+  throw new UnsupportedError(`messages from a ${sender.kind} sender are not carried by this build`);
+}
+
+/** A PrivateMessage as it opens: content, or the reason why there is none to open. */
+export type OpenedPrivate =
+  { readonly kind: "opened"; readonly opened: Opened } | { readonly kind: "own" | "duplicate" };
+
+/** Opens a PrivateMessage of the current or a past epoch (RFC 9420 §6.3). */
+export function openPrivate(state: GroupState, epoch: Epoch, received: PrivateMessage): OpenedPrivate {
+  const { suite } = state;
+  checkCiphertextLength(received);
+  const senderData = openSenderData(suite, received, epoch.senderDataSecret);
+  const { leafIndex, generation } = senderData;
+  if (leafIndex === epoch.ownLeafIndex) return { kind: "own" };
+  const senderLeaf = senderLeafOf(state, epoch.number, leafIndex);
+  const taken = epoch.secretTree.take(leafIndex, received.contentKind, generation);
+  if (taken === undefined) return { kind: "duplicate" };
+  const { content, auth } = openPrivateContent(suite, received, senderData, taken.key);
+  const message = authenticated(received, leafIndex, content, auth);
+  const signature = framedContentCheck(message, senderLeaf.signatureKey, epoch.contextBytes);
+  return { kind: "opened", opened: { message, signature, secretTree: taken.change, senderLeaf } };
+}
+
+function authenticated(
+  received: PrivateMessage,
+  leafIndex: LeafIndex,
+  content: Content,
+  auth: FramedContentAuthData,
+): AuthenticatedContent {
+  const { groupId, epoch, authenticatedData } = received;
+  const sender: Sender = { kind: "member", leafIndex };
+  return { wireFormat: "private_message", content: { groupId, epoch, sender, authenticatedData, content }, auth };
+}
+
+/** Verifies all signatures of a message in one batch; throws ValidationError `signature`. */
+export async function verifySignatures(
+  state: Pick<GroupState, "suite">,
+  checks: readonly SignatureCheck[],
+): Promise<void> {
+  const results = await state.suite.verifyBatch(checks);
+  if (results.length !== checks.length) throw new CryptoError("the crypto provider lost a signature check");
+  if (!results.every((valid) => valid)) throw new ValidationError("signature", "a signature of the message is wrong");
+}
