@@ -1,0 +1,394 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { utf8 } from "../bytes.ts";
+import { encodeAppDataDictionary } from "../messages/app-data.ts";
+import { EXTENSION_TYPE, encodeRequiredCapabilities } from "../messages/extension.ts";
+import type { UpdatePath } from "../messages/commit.ts";
+import type { KeyPackage } from "../messages/key-package.ts";
+import { signLeafNode } from "../messages/leaf-node.ts";
+import type { Proposal } from "../messages/proposal.ts";
+import { nodeCrypto } from "../node/index.ts";
+import { asLeafIndex } from "../tree/math.ts";
+import { createKeyPackage } from "./key-packages.ts";
+import { createExternalCommit } from "./mls-group.ts";
+import {
+  byValue,
+  encodePublic,
+  externalInit,
+  forgeExternalCommit,
+  forgeMemberCommit,
+  publicMessageIn,
+} from "./test-forge.ts";
+import {
+  addProposal,
+  commit,
+  GROUP_ID,
+  groupOf,
+  keyPackageFor,
+  LEAF,
+  LIFETIME,
+  newConfig,
+  SUITE,
+  write,
+  type TestMember,
+} from "./test-groups.ts";
+import { verifyGroupInfo } from "./verify-group-info.ts";
+
+const DICTIONARY = {
+  type: EXTENSION_TYPE.appDataDictionary,
+  data: encodeAppDataDictionary(new Map([[0x8003, utf8("old")]])),
+};
+const EMPTY = new Uint8Array(0);
+
+async function pair(): Promise<[TestMember, TestMember]> {
+  return (await groupOf(["ann", "bob"], [DICTIONARY])) as [TestMember, TestMember];
+}
+
+function appDataUpdate(componentId = 0x8003, text?: string): Proposal {
+  const operation =
+    text === undefined ? ({ kind: "remove" } as const) : { kind: "update" as const, update: utf8(text) };
+  return { kind: "app_data_update", componentId, operation };
+}
+
+/** The group refuses the message for that rule, at verify or at stage, and is exactly as before. */
+async function assertRefused(
+  member: TestMember,
+  message: Uint8Array,
+  rule: string,
+  code = "MLS_INVALID",
+): Promise<void> {
+  const before = member.group.snapshot();
+  await assert.rejects(
+    async () => {
+      const received = await member.group.verify(message);
+      assert.ok(received.kind === "commit", `expected a commit, got ${received.kind}`);
+      const touched = received.commit.proposals.some(({ proposal }) => proposal.kind === "app_data_update");
+      await member.group.stage(received.commit, touched ? { appData: new Map([[0x8003, utf8("new")]]) } : {});
+    },
+    (error: { code: string; rule?: string }) => {
+      assert.equal(error.code, code);
+      if (code === "MLS_INVALID") assert.equal(error.rule, rule);
+      return true;
+    },
+  );
+  assert.deepEqual(member.group.snapshot(), before);
+}
+
+describe("an illegal external commit is refused", () => {
+  const someKeyPackage = async (): Promise<KeyPackage> => (await keyPackageFor(await newConfig("other"))).keyPackage;
+  const forbidden: [string, () => Promise<Proposal> | Proposal][] = [
+    ["SEC-04 Remove of a member", () => ({ kind: "remove", removed: asLeafIndex(0) })],
+    ["a PSK", () => ({ kind: "psk", psk: { kind: "external", pskId: utf8("id"), nonce: new Uint8Array(32) } })],
+    ["GroupContextExtensions", () => ({ kind: "group_context_extensions", extensions: [] })],
+    ["ReInit", () => ({ kind: "reinit", groupId: GROUP_ID, version: 1, cipherSuite: SUITE, extensions: [] })],
+    ["SelfRemove", () => ({ kind: "self_remove" })],
+    ["Update", async () => ({ kind: "update", leafNode: (await someKeyPackage()).leafNode })],
+  ];
+  for (const [name, make] of forbidden) {
+    test(`external-proposal: ${name}`, async () => {
+      const [ann] = await pair();
+      const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+      const proposals = [await externalInit(info), byValue(await make())];
+      const message = await forgeExternalCommit(await newConfig("zoe"), info, proposals);
+      await assertRefused(ann, message, "external-proposal");
+    });
+  }
+
+  test("external-init: none, or two", async () => {
+    const [ann] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const zoe = await newConfig("zoe");
+    await assertRefused(ann, await forgeExternalCommit(zoe, info, []), "external-init");
+    const init = await externalInit(info);
+    await assertRefused(ann, await forgeExternalCommit(zoe, info, [init, init]), "external-init");
+  });
+
+  test("external-by-reference: a proposal of the group", async () => {
+    const [ann, bob] = await pair();
+    const { change, reference } = await ann.group.createProposal({ kind: "remove", removed: bob.group.ownLeafIndex });
+    write(ann, change);
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const proposals = [await externalInit(info), { kind: "reference", reference } as const];
+    await assertRefused(
+      ann,
+      await forgeExternalCommit(await newConfig("zoe"), info, proposals),
+      "external-by-reference",
+    );
+  });
+
+  test("unique-signature-key: by somebody who is a member", async () => {
+    const [ann, bob] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    await assert.rejects(createExternalCommit(bob.config, info, { leaf: LEAF }), { rule: "unique-signature-key" });
+    const { message } = await createExternalCommit(await newConfig("zoe"), info, { leaf: LEAF });
+    const received = await ann.group.verify(message);
+    assert.equal(received.kind, "commit");
+  });
+
+  test("required-capabilities: by a joiner that does not know app data", async () => {
+    const [ann] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const leaf = { ...LEAF, capabilities: { ...LEAF.capabilities, extensions: [] } };
+    await assert.rejects(createExternalCommit(await newConfig("zoe"), info, { leaf }), {
+      rule: "required-capabilities",
+    });
+  });
+
+  test("app-data-values: values that do not match the updates", async () => {
+    const [ann] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const appDataUpdates = [{ componentId: 0x8003, update: utf8("x") }];
+    const zoe = await newConfig("zoe");
+    await assert.rejects(createExternalCommit(zoe, info, { leaf: LEAF, appDataUpdates }), { rule: "app-data-values" });
+    const appData = new Map([[0x8003, utf8("x")]]);
+    await assert.rejects(createExternalCommit(zoe, info, { leaf: LEAF, appData }), { rule: "app-data-values" });
+  });
+
+  test("signature and confirmation-tag: changed, shortened or empty", async () => {
+    const [ann] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const { message } = await createExternalCommit(await newConfig("zoe"), info, { leaf: LEAF });
+    const good = publicMessageIn(message);
+    const tag = good.auth.confirmationTag ?? EMPTY;
+    for (const signature of [flipped(good.auth.signature), good.auth.signature.slice(1), EMPTY]) {
+      await assertRefused(ann, encodePublic({ ...good, auth: { ...good.auth, signature } }), "signature");
+    }
+    for (const confirmationTag of [flipped(tag), tag.slice(1), new Uint8Array([...tag, 0]), EMPTY]) {
+      const auth = { ...good.auth, confirmationTag };
+      const forged = encodePublic({ ...good, auth });
+      const received = await ann.group.verify(forged);
+      assert.ok(received.kind === "commit");
+      await assert.rejects(ann.group.stage(received.commit), { rule: "confirmation-tag" });
+    }
+  });
+});
+
+function flipped(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice();
+  copy[0] = (copy[0] ?? 0) ^ 1;
+  return copy;
+}
+
+describe("an illegal commit of a member is refused", () => {
+  const lists: [string, string, (from: TestMember, to: TestMember) => Promise<Proposal[]> | Proposal[]][] = [
+    ["proposal-list", "the committer removes itself", (from) => [{ kind: "remove", removed: from.group.ownLeafIndex }]],
+    ["proposal-list", "a leaf is removed twice", (_, to) => [remove(to), remove(to)]],
+    ["proposal-list", "ExternalInit by a member", () => [{ kind: "external_init", kemOutput: new Uint8Array(32) }]],
+    ["proposal-list", "two GroupContextExtensions", () => [extensions(DICTIONARY), extensions(DICTIONARY)]],
+    [
+      "proposal-list",
+      "AppDataUpdate before GroupContextExtensions",
+      () => [appDataUpdate(0x8003, "x"), extensions(DICTIONARY)],
+    ],
+    ["proposal-list", "a component both changed and removed", () => [appDataUpdate(0x8003, "x"), appDataUpdate()]],
+    ["proposal-list", "a component removed twice", () => [appDataUpdate(), appDataUpdate()]],
+    ["app-data-by-gce", "SEC-08 the dictionary dropped by GroupContextExtensions", () => [extensions()]],
+    [
+      "app-data-by-gce",
+      "SEC-08 the dictionary rewritten by GroupContextExtensions",
+      () => [extensions({ ...DICTIONARY, data: encodeAppDataDictionary(new Map([[1, utf8("mine")]])) })],
+    ],
+    ["remove-leaf", "a blank leaf is removed", () => [{ kind: "remove", removed: asLeafIndex(7) }]],
+    [
+      "required-capabilities",
+      "a requirement that members do not meet",
+      () => [extensions(DICTIONARY, required({ proposalTypes: [0x0a] }))],
+    ],
+    ["unique-signature-key", "a member is added again", async (_, to) => [addProposal(await keyPackageFor(to.config))]],
+    [
+      "key-package",
+      "a key package of another suite",
+      async () => [
+        addProposal(await createKeyPackage(await newConfig("c"), { cipherSuite: 1, leaf: LEAF, lifetime: LIFETIME })),
+      ],
+    ],
+    [
+      "required-capabilities",
+      "a new member that does not know app data",
+      async () => {
+        const leaf = { ...LEAF, capabilities: { ...LEAF.capabilities, extensions: [] } };
+        return [
+          addProposal(await createKeyPackage(await newConfig("c"), { cipherSuite: SUITE, leaf, lifetime: LIFETIME })),
+        ];
+      },
+    ],
+  ];
+  for (const [rule, name, make] of lists) {
+    test(`${rule}: ${name}`, async () => {
+      const [ann, bob] = await pair();
+      const proposals = await make(ann, bob);
+      const message = await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: proposals.map(byValue) }));
+      await assertRefused(bob, message, rule);
+    });
+  }
+
+  test("proposal-reference: unknown or used twice", async () => {
+    const [ann, bob] = await pair();
+    const reference = { kind: "reference", reference: new Uint8Array(32) } as const;
+    await assertRefused(
+      bob,
+      await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: [reference] })),
+      "proposal-reference",
+    );
+  });
+
+  test("path-required: no path for a Remove, or for no proposals at all", async () => {
+    const [ann, bob] = (await groupOf(["ann", "bob", "cat"])) as [TestMember, TestMember];
+    for (const proposals of [[], [byValue({ kind: "remove", removed: asLeafIndex(2) })]]) {
+      await assertRefused(bob, await forgeMemberCommit(ann, () => ({ proposals, path: undefined })), "path-required");
+    }
+  });
+
+  test("MLS_UNSUPPORTED: PSK and ReInit, until this build carries them", async () => {
+    const [ann, bob] = await pair();
+    const psk: Proposal = { kind: "psk", psk: { kind: "external", pskId: utf8("id"), nonce: new Uint8Array(32) } };
+    const message = await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: [byValue(psk)] }));
+    await assertRefused(bob, message, "", "MLS_UNSUPPORTED");
+  });
+
+  test("membership-tag: changed or shortened", async () => {
+    const [ann, bob] = await pair();
+    const { message } = await ann.group.createCommit({ wireFormat: "public_message" });
+    const good = publicMessageIn(message);
+    const tag = good.membershipTag ?? EMPTY;
+    for (const membershipTag of [flipped(tag), tag.slice(1), EMPTY]) {
+      await assertRefused(bob, encodePublic({ ...good, membershipTag }), "membership-tag");
+    }
+  });
+
+  test("CRYPTO: a PrivateMessage with one byte changed anywhere", async () => {
+    const [ann, bob] = await pair();
+    const { message } = await ann.group.createCommit();
+    for (const offset of [message.length - 1, message.length - 40]) {
+      const forged = message.slice();
+      forged[offset] = (forged[offset] ?? 0) ^ 1;
+      await assertRefused(bob, forged, "", "CRYPTO");
+    }
+  });
+});
+
+describe("an illegal update path is refused", () => {
+  const forge = (change: (path: UpdatePath, ann: TestMember) => Promise<UpdatePath> | UpdatePath) => async () => {
+    const [ann, bob] = (await groupOf(["ann", "bob", "cat"])) as [TestMember, TestMember];
+    const pending = await ann.group.createCommit({ wireFormat: "public_message" });
+    const { content } = publicMessageIn(pending.message).content;
+    assert.ok(content.kind === "commit" && content.commit.path !== undefined);
+    const path = await change(content.commit.path, ann);
+    return { bob, message: await forgeMemberCommit(ann, (legal) => ({ ...legal, path })) };
+  };
+  const resigned = (ann: TestMember, path: UpdatePath, leaf: Partial<UpdatePath["leafNode"]>) =>
+    signLeafNode(
+      nodeCrypto.suite(SUITE),
+      ann.config.identity.signatureKeyPair.privateKey,
+      { ...path.leafNode, ...leaf },
+      { groupId: GROUP_ID, leafIndex: ann.group.ownLeafIndex },
+    );
+  const cases: [string, string, (path: UpdatePath, ann: TestMember) => Promise<UpdatePath> | UpdatePath][] = [
+    ["path-length", "a node too few", (path) => ({ ...path, nodes: path.nodes.slice(1) })],
+    [
+      "path-ciphertexts",
+      "a ciphertext too few",
+      (path) => ({ ...path, nodes: path.nodes.map((node) => ({ ...node, encryptedPathSecrets: [] })) }),
+    ],
+    [
+      "parent-hash",
+      "a key that the leaf's parent hash does not cover",
+      (path) => ({
+        ...path,
+        nodes: path.nodes.map((node) => ({ ...node, encryptionKey: flipped(node.encryptionKey) })),
+      }),
+    ],
+    [
+      "unique-encryption-key",
+      "the same key twice",
+      (path) => ({
+        ...path,
+        nodes: path.nodes.map((node) => ({ ...node, encryptionKey: path.leafNode.encryptionKey })),
+      }),
+    ],
+    [
+      "leaf-source",
+      "a leaf that is not made by a commit",
+      async (path, ann) => ({ ...path, leafNode: await resigned(ann, path, { source: { kind: "update" } }) }),
+    ],
+    [
+      "leaf-key-change",
+      "the leaf's old encryption key",
+      async (path, ann) => {
+        const encryptionKey = ann.group.leaf(ann.group.ownLeafIndex)?.encryptionKey ?? EMPTY;
+        return { ...path, leafNode: await resigned(ann, path, { encryptionKey }) };
+      },
+    ],
+    [
+      "leaf-credential",
+      "a credential type the leaf does not list",
+      async (path, ann) => {
+        const capabilities = { ...LEAF.capabilities, credentials: [] };
+        return { ...path, leafNode: await resigned(ann, path, { capabilities }) };
+      },
+    ],
+    [
+      "leaf-extension",
+      "an extension the leaf does not list",
+      async (path, ann) => ({
+        ...path,
+        leafNode: await resigned(ann, path, { extensions: [{ type: 0xff99, data: EMPTY }] }),
+      }),
+    ],
+    [
+      "signature",
+      "a leaf signed for another place",
+      async (path, ann) => ({
+        ...path,
+        leafNode: await signLeafNode(
+          nodeCrypto.suite(SUITE),
+          ann.config.identity.signatureKeyPair.privateKey,
+          path.leafNode,
+          { groupId: GROUP_ID, leafIndex: asLeafIndex(1) },
+        ),
+      }),
+    ],
+  ];
+  for (const [rule, name, change] of cases) {
+    test(`${rule}: ${name}`, async () => {
+      const { bob, message } = await forge(change)();
+      await assertRefused(bob, message, rule);
+    });
+  }
+});
+
+describe("an illegal GroupInfo is refused", () => {
+  test("group-info-signature, tree-hash, SEC-07: changed anywhere, or its tree exchanged", async () => {
+    const [ann, bob] = await pair();
+    const good = await ann.group.exportGroupInfo();
+    for (let offset = good.length - 1; offset > 4; offset -= 97) {
+      const forged = good.slice();
+      forged[offset] = (forged[offset] ?? 0) ^ 1;
+      await assert.rejects(verifyGroupInfo(ann.config, forged), (error: { code: string }) =>
+        ["MLS_INVALID", "DECODE", "MLS_UNSUPPORTED"].includes(error.code),
+      );
+    }
+    await commit(bob, [ann], {});
+    await assert.doesNotReject(verifyGroupInfo(ann.config, await ann.group.exportGroupInfo()));
+  });
+
+  test("DECODE: another kind of message", async () => {
+    const [ann] = await pair();
+    const { message } = await ann.group.createCommit();
+    await assert.rejects(verifyGroupInfo(ann.config, message), { code: "DECODE" });
+    await assert.rejects(ann.group.verify(await ann.group.exportGroupInfo()), { code: "DECODE" });
+  });
+});
+
+function remove(member: TestMember): Proposal {
+  return { kind: "remove", removed: member.group.ownLeafIndex };
+}
+
+function extensions(...list: { type: number; data: Uint8Array }[]): Proposal {
+  return { kind: "group_context_extensions", extensions: list };
+}
+
+function required(types: { proposalTypes: number[] }): { type: number; data: Uint8Array } {
+  const data = encodeRequiredCapabilities({ extensionTypes: [], credentialTypes: [], ...types });
+  return { type: EXTENSION_TYPE.requiredCapabilities, data };
+}

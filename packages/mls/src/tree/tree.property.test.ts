@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { utf8 } from "../bytes.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
+import { nodeCrypto } from "../node/index.ts";
+import { LEAF, SUITE } from "../group/test-groups.ts";
+import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
+import { encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
+import { RatchetTree } from "./ratchet-tree.ts";
+import { TreeDraft } from "./tree-draft.ts";
+import { applyPathKeys } from "./treekem.ts";
+import { capabilityKeys } from "./tree-view.ts";
+
+const SEED = 0x7ee5;
+console.log(`tree.property.test.ts: seed ${SEED}`);
+
+const suite = nodeCrypto.suite(SUITE);
+let counter = 0;
+
+function freshKey(): Uint8Array {
+  return suite.hash(utf8(`key ${counter++}`));
+}
+
+function freshLeaf(): LeafNode {
+  return {
+    encryptionKey: freshKey(),
+    signatureKey: freshKey(),
+    credential: { kind: "basic", identity: utf8("somebody") },
+    capabilities: { ...LEAF.capabilities, extensions: counter % 3 === 0 ? [] : LEAF.capabilities.extensions },
+    source: { kind: "update" },
+    extensions: [],
+    signature: new Uint8Array(64),
+  };
+}
+
+type Step = { kind: "add" | "remove" | "update" | "path" | "drop"; pick: number };
+
+const steps = fc.array(
+  fc.record({
+    kind: fc.constantFrom<Step["kind"]>("add", "add", "add", "remove", "update", "path", "drop"),
+    pick: fc.nat(),
+  }),
+  { minLength: 1, maxLength: 40 },
+);
+
+function apply(draft: TreeDraft, step: Step): void {
+  const members = [...draft.members()].map(({ leafIndex }) => leafIndex);
+  const chosen = members[step.pick % members.length];
+  if (chosen === undefined || step.kind === "add" || step.kind === "drop") {
+    draft.addLeaf(freshLeaf());
+  } else if (step.kind === "remove") {
+    if (members.length === 1) return;
+    draft.removeLeaf(chosen);
+    draft.truncate();
+  } else if (step.kind === "update") {
+    draft.updateLeaf(chosen, freshLeaf());
+  } else {
+    applyPathKeys(draft, chosen, draft.filteredDirectPath(chosen).map(freshKey));
+    draft.setLeaf(chosen, freshLeaf());
+  }
+}
+
+/** Every index and cache of a tree equals that of a tree built anew from its nodes. */
+function assertConsistent(tree: RatchetTree): void {
+  const rebuilt = new RatchetTree(suite, tree.nodes());
+  assert.equal(rebuilt.leafCount, tree.leafCount);
+  assert.equal(rebuilt.memberCount, tree.memberCount);
+  assert.equal(rebuilt.leftmostBlank(), tree.leftmostBlank());
+  for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
+    const index = at as NodeIndex;
+    assert.deepEqual(tree.hash(index), rebuilt.hash(index));
+    assert.equal(tree.occupied(index), rebuilt.occupied(index));
+  }
+  for (const { leafIndex, leafNode } of tree.members()) {
+    assert.equal(tree.findBySignatureKey(leafNode.signatureKey), leafIndex);
+    for (const key of capabilityKeys(leafNode)) assert.equal(tree.capabilityCount(key), rebuilt.capabilityCount(key));
+  }
+  const { leafCount } = tree;
+  assert.ok(leafCount === 1 || [...tree.members()].some(({ leafIndex }) => leafIndex >= leafCount / 2), "truncated");
+}
+
+describe("TreeDraft over RatchetTree", () => {
+  test("hashes, counters and indices equal those of a rebuilt tree, after any history", () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const tree = new RatchetTree(suite, [leafTreeNode(freshLeaf())]);
+        tree.treeHash();
+        for (const step of history) {
+          const draft = new TreeDraft(tree);
+          apply(draft, step);
+          if (step.pick % 2 === 0) draft.treeHash();
+          if (step.kind !== "drop") tree.merge(draft);
+          if (step.pick % 3 === 0) tree.treeHash();
+        }
+        assertConsistent(tree);
+      }),
+      { seed: SEED, numRuns: 150 },
+    );
+  });
+
+  test("a dropped draft leaves the tree as it was", () => {
+    fc.assert(
+      fc.property(steps, steps, (history, dropped) => {
+        const tree = new RatchetTree(suite, [leafTreeNode(freshLeaf())]);
+        const merge = (step: Step) => {
+          const draft = new TreeDraft(tree);
+          apply(draft, step);
+          tree.merge(draft);
+        };
+        history.forEach(merge);
+        const before = encodeRatchetTree(tree.nodes());
+        const draft = new TreeDraft(tree);
+        for (const step of dropped) apply(draft, step);
+        draft.treeHash();
+        assert.deepEqual(encodeRatchetTree(tree.nodes()), before);
+        assertConsistent(tree);
+      }),
+      { seed: SEED + 1, numRuns: 100 },
+    );
+  });
+
+  test("an added leaf is unmerged at every parent above it, in ascending order", () => {
+    const tree = new RatchetTree(suite, [leafTreeNode(freshLeaf())]);
+    const draft = new TreeDraft(tree);
+    for (let i = 0; i < 7; i++) draft.addLeaf(freshLeaf());
+    for (const index of directPath(0 as NodeIndex, draft.leafCount)) {
+      draft.setNode(
+        index,
+        parentTreeNode({ encryptionKey: freshKey(), parentHash: new Uint8Array(0), unmergedLeaves: [] }),
+      );
+    }
+    draft.removeLeaf(5 as LeafIndex);
+    draft.removeLeaf(2 as LeafIndex);
+    for (const index of directPath(0 as NodeIndex, draft.leafCount)) {
+      draft.setNode(
+        index,
+        parentTreeNode({ encryptionKey: freshKey(), parentHash: new Uint8Array(0), unmergedLeaves: [] }),
+      );
+    }
+    assert.equal(draft.addLeaf(freshLeaf()), 2);
+    assert.equal(draft.addLeaf(freshLeaf()), 5);
+    const top = draft.node(draft.root);
+    assert.deepEqual(top?.kind === "parent" ? top.parent.unmergedLeaves : undefined, [2, 5]);
+    const low = draft.node(3 as NodeIndex);
+    assert.deepEqual(low?.kind === "parent" ? low.parent.unmergedLeaves : undefined, [2]);
+    assert.equal(draft.node(leafNodeIndex(2 as LeafIndex))?.kind, "leaf");
+  });
+});
