@@ -78,10 +78,11 @@ export function applyProposals(
   const updated: LeafIndex[] = [];
   for (const { proposal, sender } of proposals) {
     if (proposal.kind !== "update") continue;
-    if (sender.kind !== "member") throw new ValidationError("update-sender", "an Update does not come from a member");
+    const before = sender.kind === "member" ? draft.leaf(sender.leafIndex) : undefined;
+    if (sender.kind !== "member" || before === undefined) {
+      throw new ValidationError("update-sender", "an Update does not come from a member, whose leaf it would replace");
+    }
     const { leafNode } = proposal;
-    const before = draft.leaf(sender.leafIndex);
-    if (before === undefined) throw new ValidationError("update-sender", "an Update is for a blank leaf");
     if (leafNode.source.kind !== "update") throw new ValidationError("leaf-source", "an Update brings a wrong leaf");
     if (equalBytes(leafNode.encryptionKey, before.encryptionKey)) {
       throw new ValidationError("leaf-key-change", "an Update keeps the encryption key of its leaf");

@@ -39,7 +39,7 @@ export type Received =
   | { readonly kind: "stale"; readonly epoch: bigint }
   /** Of an epoch this member has not reached. */
   | { readonly kind: "future"; readonly epoch: bigint }
-  /** A PrivateMessage of this very member. */
+  /** Of this very member. */
   | { readonly kind: "own" }
   /** Its key was used already. */
   | { readonly kind: "duplicate" };
@@ -80,8 +80,11 @@ export async function receive(state: GroupState, bytes: Uint8Array): Promise<Rec
   if (epoch === undefined || (number < current && !isApplication)) return { kind: "stale", epoch: number };
   if (!state.head.active && !isApplication) throw new StateError("this member was removed from the group");
   let opened: Opened;
-  if (decoded.wireFormat === "public_message") opened = openPublic(state, decoded.message);
-  else {
+  if (decoded.wireFormat === "public_message") {
+    opened = openPublic(state, decoded.message);
+    const { sender } = decoded.message.content;
+    if (sender.kind === "member" && sender.leafIndex === state.head.ownLeafIndex) return { kind: "own" };
+  } else {
     const result = openPrivate(state, epoch, decoded.message);
     if (result.kind !== "opened") return { kind: result.kind };
     opened = result.opened;

@@ -2,7 +2,7 @@ import { equalBytes } from "../bytes.ts";
 import { decryptWithLabel, deriveSecret, encryptWithLabel } from "../crypto/labels.ts";
 import { deriveHpkeKeyPair } from "../crypto/hpke.ts";
 import type { CipherSuite, KeyPair } from "../crypto/provider.ts";
-import { ValidationError } from "../errors.ts";
+import { StateError, ValidationError } from "../errors.ts";
 import type { UpdatePathNode } from "../messages/commit.ts";
 import { parentHash } from "./parent-hash.ts";
 import { commonAncestor, isInSubtree, leafNodeIndex, type LeafIndex, type NodeIndex } from "./math.ts";
@@ -79,7 +79,7 @@ export async function encryptPathSecrets(
       const encryptedPathSecrets = await Promise.all(
         resolution.map((index) => {
           const node = draft.node(index);
-          if (node === undefined) throw new ValidationError("resolution", `node ${index} of a resolution is blank`);
+          if (node === undefined) throw new StateError(`node ${index} of a resolution is blank`);
           const key = encryptionKeyOf(node);
           return encryptWithLabel(draft.suite, key, "UpdatePathNode", provisionalContext, pathSecret);
         }),

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import ts from "typescript";
+import { filesEndingWith, isTest, ROOT, type SourceFile } from "./source-files.ts";
+
+const MAX_LINES = 500;
+
+/** Who may import whom (docs/architecture.md). Arrows go downwards only. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  "apps/cli": ["@latchkey/client", "@latchkey/node"],
+  "packages/client": ["@latchkey/xmtp", "@latchkey/mls"],
+  "packages/node": ["@latchkey/xmtp", "@latchkey/mls"],
+  "packages/xmtp": ["@latchkey/mls"],
+  "packages/mls": [],
+  "packages/testkit": ["@latchkey/client", "@latchkey/node", "@latchkey/xmtp", "@latchkey/mls"],
+};
+
+/** Packages that also run in browsers: Node's modules stay in their `src/node` folder. */
+const PORTABLE = ["packages/mls/", "packages/xmtp/", "packages/client/"];
+
+const sources = filesEndingWith(".ts");
+
+function importsOf(file: SourceFile): string[] {
+  return ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+function packageOf(file: SourceFile): string {
+  return file.path.split("/", 2).join("/");
+}
+
+test("imports between packages follow the arrows of the architecture", () => {
+  const wrong = sources.flatMap((file) => {
+    const allowed = ARROWS[packageOf(file)];
+    // Tests may use any package: they run on the real parts.
+    if (allowed === undefined || isTest(file.path)) return [];
+    return importsOf(file)
+      .filter((name) => name.startsWith("@latchkey/"))
+      .filter((name) => !allowed.includes(name.split("/", 2).join("/")))
+      .map((name) => `${file.path} imports ${name}`);
+  });
+  assert.deepEqual(wrong, []);
+  assert.ok(sources.length > 100, "the walk found the sources");
+});
+
+test("no import leaves its package by a relative path", () => {
+  const wrong = sources.flatMap((file) =>
+    importsOf(file)
+      .filter((name) => name.startsWith("."))
+      .map((name) => join(file.path, "..", name))
+      .filter((target) => !target.startsWith(`${packageOf(file)}/`) && !file.path.startsWith("test/"))
+      .map((target) => `${file.path} imports ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("mls, xmtp and client use Node's modules in their src/node folder only", () => {
+  const wrong = sources
+    .filter((file) => PORTABLE.some((prefix) => file.path.startsWith(prefix)))
+    .filter((file) => !file.path.includes("/src/node/") && !isTest(file.path))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((name) => name.startsWith("node:") || name.endsWith("-node") || name.includes("/node/"))
+        .map((name) => `${file.path} imports ${name}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
+test("the MLS engine depends on no package at all", () => {
+  const outside = sources
+    .filter((file) => file.path.startsWith("packages/mls/") && !isTest(file.path))
+    .flatMap((file) => importsOf(file).filter((name) => !name.startsWith(".") && !name.startsWith("node:")));
+  assert.deepEqual(outside, []);
+});
+
+test(`no source file has more than ${MAX_LINES} lines`, () => {
+  const long = sources
+    .map((file) => ({ path: file.path, lines: file.text.split("\n").length }))
+    .filter(({ lines }) => lines > MAX_LINES);
+  assert.deepEqual(long, []);
+});
+
+test("no test is skipped, focused, retried or left to do", () => {
+  const marks = new RegExp(
+    String.raw`\b(test|it|describe)\.(skip|only|todo)\b|\b(skip|only|todo): *(true|")|retries: *[1-9]`,
+  );
+  const found = sources.filter((file) => isTest(file.path) && marks.test(file.text)).map(({ path }) => path);
+  assert.deepEqual(
+    found.filter((path) => path !== "test/tidy/tidy.test.ts"),
+    [],
+  );
+});
+
+test("no folder is empty and no note of unfinished work is left in the sources", () => {
+  const mark = new RegExp(String.raw`\b(TO` + String.raw`DO|FIX` + String.raw`ME|XX` + String.raw`X)\b`);
+  assert.deepEqual(
+    sources.filter(({ text }) => mark.test(text)).map(({ path }) => path),
+    [],
+  );
+  const empty = (folder: string): string[] =>
+    readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      if (!entry.isDirectory() || entry.name === "node_modules") return [];
+      const path = join(folder, entry.name);
+      return readdirSync(path).length === 0 ? [path] : empty(path);
+    });
+  assert.deepEqual(
+    ["packages", "apps", "test", "docs"].flatMap((folder) => empty(join(ROOT, folder))),
+    [],
+  );
+});
+
+describe("error codes and rules", () => {
+  const production = sources.filter((file) => !isTest(file.path) && !file.path.startsWith("packages/testkit/"));
+  const tests = sources.filter((file) => isTest(file.path)).map(({ text }) => text);
+  const isTested = (name: string): boolean =>
+    tests.some((text) => text.includes(`"${name}"`) || text.includes(`${name}:`));
+
+  test("every rule of the MLS engine stands in docs/rules.md", () => {
+    const documented = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const rules = new Set(
+      production
+        .filter(({ path }) => path.startsWith("packages/mls/"))
+        .flatMap(({ text }) =>
+          [...text.matchAll(/new ValidationError\(\s*"([a-z-]+)"/g)].map((match) => match[1] ?? ""),
+        ),
+    );
+    assert.ok(rules.size > 30);
+    assert.deepEqual([...rules].filter((rule) => !documented.includes(`\`${rule}\``)).sort(), []);
+  });
+
+  test("every rule that docs/rules.md calls tested has a test that names it", () => {
+    const rows = readFileSync(join(ROOT, "docs/rules.md"), "utf8").matchAll(/^\| `([A-Za-z-]+)` +\|.*\| tested +\|$/gm);
+    const rules = [...rows].map((match) => match[1] ?? "");
+    assert.ok(rules.length > 30);
+    assert.deepEqual(rules.filter((rule) => !isTested(rule)).sort(), []);
+  });
+});
