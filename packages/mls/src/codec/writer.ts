@@ -2,34 +2,41 @@ import { varintLength } from "./varint.ts";
 
 /** Writes the TLS presentation language as RFC 9420 §2.1 uses it, into a buffer that grows. */
 export class Writer {
-  #buffer = new Uint8Array(256);
-  #view = new DataView(this.#buffer.buffer);
+  #buffer: Uint8Array;
   #length = 0;
+
+  /** `capacity` bytes are there from the start; a good guess saves copying. */
+  constructor(capacity = 128) {
+    this.#buffer = new Uint8Array(capacity);
+  }
 
   /** Bytes written so far. */
   get length(): number {
     return this.#length;
   }
 
-  // Growing replaces the view, so it has to come before the view is looked up.
   u8(value: number): void {
     const start = this.#grow(1);
-    this.#view.setUint8(start, value);
+    this.#buffer[start] = value;
   }
 
   u16(value: number): void {
     const start = this.#grow(2);
-    this.#view.setUint16(start, value);
+    this.#buffer[start] = value >>> 8;
+    this.#buffer[start + 1] = value;
   }
 
   u32(value: number): void {
     const start = this.#grow(4);
-    this.#view.setUint32(start, value);
+    this.#buffer[start] = value >>> 24;
+    this.#buffer[start + 1] = value >>> 16;
+    this.#buffer[start + 2] = value >>> 8;
+    this.#buffer[start + 3] = value;
   }
 
   u64(value: bigint): void {
-    const start = this.#grow(8);
-    this.#view.setBigUint64(start, value);
+    this.u32(Number((value >> 32n) & 0xffffffffn));
+    this.u32(Number(value & 0xffffffffn));
   }
 
   /** A length in the shortest form of RFC 9420 §2.1.2. */
@@ -76,7 +83,6 @@ export class Writer {
       const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
       larger.set(this.#buffer.subarray(0, start));
       this.#buffer = larger;
-      this.#view = new DataView(larger.buffer);
     }
     this.#length = needed;
     return start;

@@ -18,7 +18,7 @@ function prefixedLabel(label: string): Uint8Array {
 }
 
 function labelled(label: string, content: Uint8Array): Uint8Array {
-  const writer = new Writer();
+  const writer = new Writer(content.length + 64);
   writer.opaque(prefixedLabel(label));
   writer.opaque(content);
   return writer.finish();

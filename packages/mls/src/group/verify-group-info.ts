@@ -53,8 +53,11 @@ export async function verifyGroupInfoContent(
   const tree = new RatchetTree(suite, decodeRatchetTree(treeData));
   const signed = await suite.verify(groupInfoCheck(groupInfo, signatureKeyAt(tree, groupInfo.signer)));
   if (!signed) throw new ValidationError("group-info-signature", "the signature of the GroupInfo is wrong");
+  // Other threads check the signatures meanwhile; a broken structure is reported first, and theirs is then not waited for.
+  const leaves = verifyLeafSignatures(tree, context.groupId, verifiedLeaves);
+  leaves.catch(() => undefined);
   checkTreeStructure(tree, context);
-  await verifyLeafSignatures(tree, context.groupId, verifiedLeaves);
+  await leaves;
   const externalPub = findExtension(groupInfo.extensions, EXTENSION_TYPE.externalPub);
   return {
     groupInfo,

@@ -72,6 +72,14 @@ export class RatchetTree extends TreeView {
     return this.#capabilities.get(key) ?? 0;
   }
 
+  /** Which keys stand twice in the tree, if any, told by the sizes of the indices. */
+  duplicateKeys(): "encryption" | "signature" | undefined {
+    let nodes = 0;
+    for (const node of this.#nodes) if (node !== undefined) nodes++;
+    if (this.#encryptionKeys.size !== nodes) return "encryption";
+    return this.#signatureKeys.size === this.memberCount ? undefined : "signature";
+  }
+
   /** A copy that shares nodes and hashes, which never change, O(n). */
   clone(): RatchetTree {
     const copy = new RatchetTree(this.suite, this.#nodes, this.#leafCount);

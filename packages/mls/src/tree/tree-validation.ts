@@ -1,11 +1,10 @@
-import { bytesKey, equalBytes } from "../bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { leafNodeCheck } from "../messages/leaf-node.ts";
 import { checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
 import { isInSubtree, leafNodeIndex, nodeWidth, parent, type LeafIndex, type NodeIndex } from "./math.ts";
-import { encryptionKeyOf } from "./node.ts";
 import { parentHashViolations } from "./parent-hash.ts";
 import type { RatchetTree } from "./ratchet-tree.ts";
 import type { TreeView } from "./tree-view.ts";
@@ -42,28 +41,18 @@ function checkUnmergedLeaves(tree: TreeView): void {
   }
 }
 
-function checkKeysUnique(tree: TreeView): void {
-  const encryptionKeys = new Set<string>();
-  const signatureKeys = new Set<string>();
-  for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
-    const node = tree.node(at as NodeIndex);
-    if (node === undefined) continue;
-    const encryptionKey = bytesKey(encryptionKeyOf(node));
-    if (encryptionKeys.has(encryptionKey)) {
-      throw new ValidationError("unique-encryption-key", "two nodes of the tree have the same encryption key");
-    }
-    encryptionKeys.add(encryptionKey);
-    if (node.kind !== "leaf") continue;
-    const signatureKey = bytesKey(node.leaf.signatureKey);
-    if (signatureKeys.has(signatureKey)) {
-      throw new ValidationError("unique-signature-key", "two members have the same signature key");
-    }
-    signatureKeys.add(signatureKey);
+function checkKeysUnique(tree: RatchetTree): void {
+  const kind = tree.duplicateKeys();
+  if (kind === "encryption") {
+    throw new ValidationError("unique-encryption-key", "two nodes of the tree have the same encryption key");
+  }
+  if (kind === "signature") {
+    throw new ValidationError("unique-signature-key", "two members have the same signature key");
   }
 }
 
 /** Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). */
-export function checkTreeStructure(tree: TreeView, context: GroupContext): void {
+export function checkTreeStructure(tree: RatchetTree, context: GroupContext): void {
   if (!equalBytes(tree.treeHash(), context.treeHash)) {
     throw new ValidationError("tree-hash", "the ratchet tree does not have the tree hash of its GroupContext");
   }

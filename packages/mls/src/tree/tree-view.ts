@@ -152,7 +152,7 @@ export abstract class TreeView {
 
 /** TreeHashInput of a leaf (RFC 9420 §7.8). */
 export function leafHashInput(leaf: LeafIndex, bytes: Uint8Array | undefined): Uint8Array {
-  const writer = new Writer();
+  const writer = new Writer((bytes?.length ?? 0) + 16);
   writer.u8(1);
   writer.u32(leaf);
   writer.optional(bytes, (inner, value) => inner.bytes(value));
@@ -165,7 +165,7 @@ export function parentHashInput(
   leftHash: Uint8Array,
   rightHash: Uint8Array,
 ): Uint8Array {
-  const writer = new Writer();
+  const writer = new Writer((bytes?.length ?? 0) + 2 * leftHash.length + 16);
   writer.u8(2);
   writer.optional(bytes, (inner, value) => inner.bytes(value));
   writer.opaque(leftHash);
