@@ -45,6 +45,7 @@ export interface CommitInput {
   /** The committer's new leaf; undefined for a commit without a path. */
   readonly leaf: LeafParameters | undefined;
   readonly initSecret: Uint8Array;
+  readonly pskSecret: Uint8Array;
   readonly wireFormat: FramingWireFormat;
   readonly authenticatedData: Uint8Array;
 }
@@ -124,6 +125,7 @@ export async function buildCommit(input: CommitInput): Promise<BuiltCommit> {
     signature,
     initSecret: input.initSecret,
     commitSecret: placed?.secrets.commitSecret ?? zeroSecret(suite),
+    pskSecret: input.pskSecret,
   });
   const auth = { signature, confirmationTag: next.confirmationTag };
   return { message: { wireFormat: input.wireFormat, content, auth }, next, path: placed };

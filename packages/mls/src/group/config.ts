@@ -38,6 +38,8 @@ export interface GroupConfig {
   readonly externalCommitPolicy?: ExternalCommitPolicy;
   /** Epochs before the current one whose application messages still open; at most and by default 3. */
   readonly maxPastEpochs?: number;
+  /** External PSKs by their id (RFC 9420 §8.4); undefined for one that is not known. */
+  readonly externalPsk?: (pskId: Uint8Array) => Uint8Array | undefined;
   /** Shared by attempts to join the same group, so that each leaf is verified once. */
   readonly verifiedLeaves?: VerifiedLeafCache;
 }

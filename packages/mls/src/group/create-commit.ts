@@ -12,6 +12,7 @@ import { addPathKeys, epochChange, keptPrivateKeys, messageChange, ownNode } fro
 import { makeWelcome } from "./make-welcome.ts";
 import { headOf } from "./next-epoch.ts";
 import { checkMemberProposals, isPathRequired, type PendingProposal, type ResolvedProposal } from "./proposals.ts";
+import { pskIdsOf, resolvePskSecret } from "./psks.ts";
 import { protect, verifySignatures } from "./protect.ts";
 import { currentEpoch, type GroupState } from "./state.ts";
 
@@ -84,6 +85,8 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
   checkMemberProposals(resolved, sender, head.context.extensions);
   const withPath = options.path ?? true;
   if (!withPath && isPathRequired(resolved)) throw new StateError("these proposals need a commit with a path");
+  const psks = pskIdsOf(resolved);
+  const pskSecret = resolvePskSecret({ suite, config, state }, psks);
   const draft = new TreeDraft(state.tree);
   const applied = applyProposals(draft, head.context, resolved);
   await verifySignatures(state, applied.checks);
@@ -105,10 +108,14 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
     proposals,
     leaf: withPath ? ownLeafParameters(state, options.leaf) : undefined,
     initSecret: head.secrets.init,
+    pskSecret,
     wireFormat: options.wireFormat ?? "private_message",
     authenticatedData: options.authenticatedData ?? new Uint8Array(0),
   });
-  const welcome = await makeWelcome(suite, config.identity, draft, applied.added, head.ownLeafIndex, built);
+  const welcome = await makeWelcome(suite, config.identity, draft, applied.added, head.ownLeafIndex, built, {
+    psks,
+    pskSecret,
+  });
   const privateKeys = keptPrivateKeys(state, draft);
   if (built.path !== undefined) {
     privateKeys.set(ownNode(head), built.path.leafPrivateKey);

@@ -17,6 +17,8 @@ export interface Epoch {
   readonly number: bigint;
   readonly contextBytes: Uint8Array;
   readonly senderDataSecret: Uint8Array;
+  /** For resumption PSKs (RFC 9420 §8.6). */
+  readonly resumptionSecret: Uint8Array;
   readonly ownLeafIndex: LeafIndex;
   readonly secretTree: SecretTree;
   readonly replaced: ReadonlyMap<LeafIndex, LeafNode | undefined>;
@@ -32,6 +34,7 @@ function encodeEpoch(epoch: Epoch): Uint8Array {
   return encode(epoch, (writer, value) => {
     writer.opaque(value.contextBytes);
     writer.opaque(value.senderDataSecret);
+    writer.opaque(value.resumptionSecret);
     writer.u32(value.ownLeafIndex);
     writer.u32(value.secretTree.leafCount);
     writer.vector(value.replaced, (inner, [leafIndex, leaf]) => {
@@ -104,6 +107,7 @@ function decodeEpoch(
   return decodeExact(bytes, (reader) => {
     const contextBytes = reader.opaque();
     const senderDataSecret = reader.opaque();
+    const resumptionSecret = reader.opaque();
     const ownLeafIndex = asLeafIndex(reader.u32());
     const secretTree = new SecretTree(suite, reader.u32(), nodes, ratchets);
     const replaced = new Map(
@@ -112,6 +116,6 @@ function decodeEpoch(
         inner.optional(decodeLeafNode),
       ]),
     );
-    return { number, contextBytes, senderDataSecret, ownLeafIndex, secretTree, replaced };
+    return { number, contextBytes, senderDataSecret, resumptionSecret, ownLeafIndex, secretTree, replaced };
   });
 }

@@ -5,7 +5,7 @@ import type { AppDataChanges } from "../messages/app-data.ts";
 import type { KeyPackage } from "../messages/key-package.ts";
 import { encodeMlsMessage } from "../messages/mls-message.ts";
 import type { Proposal } from "../messages/proposal.ts";
-import { EXTERNAL_INIT_LABEL } from "../schedule/key-schedule.ts";
+import { EXTERNAL_INIT_LABEL, zeroSecret } from "../schedule/key-schedule.ts";
 import { interimTranscriptHash } from "../schedule/transcript.ts";
 import { leafNodeIndex, type NodeIndex } from "../tree/math.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
@@ -87,6 +87,7 @@ export async function externalJoin(
     committer: draft.reserveLeaf(),
     proposals: proposals.map((proposal) => ({ kind: "proposal", proposal })),
     leaf: options.leaf,
+    pskSecret: zeroSecret(suite),
     initSecret: hpke.export(utf8(EXTERNAL_INIT_LABEL), suite.hashLength),
     wireFormat: "public_message",
     authenticatedData: options.authenticatedData ?? new Uint8Array(0),
@@ -95,7 +96,10 @@ export async function externalJoin(
   const { content, auth } = built.message;
   return {
     message: encodeMlsMessage({ wireFormat: "public_message", message: { content, auth, membershipTag: undefined } }),
-    welcome: await makeWelcome(suite, config.identity, draft, applied.added, input.committer, built),
+    welcome: await makeWelcome(suite, config.identity, draft, applied.added, input.committer, built, {
+      psks: [],
+      pskSecret: input.pskSecret,
+    }),
     state: joinedState(config, info, input, built),
   };
 }

@@ -6,7 +6,7 @@ import { EXTENSION_TYPE, encodeRequiredCapabilities } from "../messages/extensio
 import type { UpdatePath } from "../messages/commit.ts";
 import type { KeyPackage } from "../messages/key-package.ts";
 import { signLeafNode } from "../messages/leaf-node.ts";
-import type { Proposal } from "../messages/proposal.ts";
+import type { PreSharedKeyId, Proposal } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { createKeyPackage } from "./key-packages.ts";
@@ -239,12 +239,34 @@ describe("an illegal commit of a member is refused", () => {
     }
   });
 
-  test("MLS_UNSUPPORTED: PSK and ReInit, until this build carries them", async () => {
+  test("MLS_UNSUPPORTED: ReInit, until this build carries it", async () => {
     const [ann, bob] = await pair();
-    const psk: Proposal = { kind: "psk", psk: { kind: "external", pskId: utf8("id"), nonce: new Uint8Array(32) } };
-    const message = await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: [byValue(psk)] }));
+    const reinit: Proposal = { kind: "reinit", groupId: GROUP_ID, version: 1, cipherSuite: SUITE, extensions: [] };
+    const message = await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: [byValue(reinit)] }));
     await assertRefused(bob, message, "", "MLS_UNSUPPORTED");
   });
+
+  const psk = (id: Partial<PreSharedKeyId & { kind: "resumption" }>): Proposal => ({
+    kind: "psk",
+    psk: { kind: "resumption", usage: 1, groupId: GROUP_ID, epoch: 0n, nonce: new Uint8Array(32), ...id },
+  });
+  const psks: [string, string, Proposal[]][] = [
+    ["psk-unknown", "a PSK of an epoch this member has not seen", [psk({ epoch: 7n })]],
+    ["psk-unknown", "a PSK of another group", [psk({ groupId: utf8("other") })]],
+    ["psk-usage", "a PSK for branching", [psk({ usage: 3 })]],
+    ["psk-nonce", "a PSK with a short nonce", [psk({ nonce: new Uint8Array(31) })]],
+    ["proposal-list", "the same PSK twice", [psk({}), psk({ nonce: new Uint8Array(32).fill(1) })]],
+  ];
+  for (const [rule, name, proposals] of psks) {
+    test(`${rule}: ${name}`, async () => {
+      const [ann, bob] = await pair();
+      const message = await forgeMemberCommit(ann, (legal) => ({
+        proposals: proposals.map(byValue),
+        path: legal.path,
+      }));
+      await assertRefused(bob, message, rule);
+    });
+  }
 
   test("membership-tag: changed or shortened", async () => {
     const [ann, bob] = await pair();

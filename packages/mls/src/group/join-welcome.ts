@@ -3,12 +3,12 @@ import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { decryptWithLabel } from "../crypto/labels.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
-import { DecodeError, StateError, UnsupportedError, ValidationError } from "../errors.ts";
+import { DecodeError, StateError, ValidationError } from "../errors.ts";
 import { decodeGroupInfo } from "../messages/group-info.ts";
 import { encodeLeafNode } from "../messages/leaf-node.ts";
 import { decodeMlsMessage } from "../messages/mls-message.ts";
 import { decodeGroupSecrets, type GroupSecrets, type Welcome } from "../messages/welcome.ts";
-import { deriveEpochSecrets, deriveWelcomeKey, deriveWelcomeSecret, zeroSecret } from "../schedule/key-schedule.ts";
+import { deriveEpochSecrets, deriveWelcomeKey, deriveWelcomeSecret } from "../schedule/key-schedule.ts";
 import { computeConfirmationTag } from "../schedule/transcript.ts";
 import { commonAncestor, isInSubtree, leafNodeIndex, type LeafIndex, type NodeIndex } from "../tree/math.ts";
 import { encryptionKeyOf } from "../tree/node.ts";
@@ -18,6 +18,7 @@ import type { GroupConfig } from "./config.ts";
 import { addPathKeys } from "./epoch-change.ts";
 import type { KeyPackageBundle } from "./key-packages.ts";
 import { freshEpoch, headOf } from "./next-epoch.ts";
+import { resolvePskSecret } from "./psks.ts";
 import { freshState, type GroupState } from "./state.ts";
 import { verifyGroupInfoContent, type VerifiedGroupInfo } from "./verify-group-info.ts";
 
@@ -101,8 +102,7 @@ export async function joinByWelcome(
   if (bundle.keyPackage.cipherSuite !== suite.id) {
     throw new ValidationError("welcome-suite", "the Welcome is of another cipher suite than the key package");
   }
-  if (secrets.psks.length > 0) throw new UnsupportedError("Welcomes with PSKs are not carried by this build");
-  const psk = zeroSecret(suite);
+  const psk = resolvePskSecret({ suite, config }, secrets.psks);
   const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, secrets.joinerSecret, psk));
   const plaintext = suite.aeadOpen(key, nonce, new Uint8Array(0), welcome.encryptedGroupInfo);
   const groupInfo = decodeExact(plaintext, decodeGroupInfo);

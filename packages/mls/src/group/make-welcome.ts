@@ -5,8 +5,9 @@ import { EXTENSION_TYPE } from "../messages/extension.ts";
 import { encodeGroupInfo, signGroupInfo } from "../messages/group-info.ts";
 import { encodeKeyPackage } from "../messages/key-package.ts";
 import { encodeMlsMessage } from "../messages/mls-message.ts";
+import type { PreSharedKeyId } from "../messages/proposal.ts";
 import { encodeGroupSecrets, type EncryptedGroupSecrets } from "../messages/welcome.ts";
-import { deriveWelcomeKey, deriveWelcomeSecret, zeroSecret } from "../schedule/key-schedule.ts";
+import { deriveWelcomeKey, deriveWelcomeSecret } from "../schedule/key-schedule.ts";
 import type { LeafIndex } from "../tree/math.ts";
 import { encodeRatchetTree } from "../tree/node.ts";
 import { pathSecretFor } from "../tree/treekem.ts";
@@ -14,6 +15,12 @@ import type { TreeView } from "../tree/tree-view.ts";
 import type { AppliedProposals } from "./apply-proposals.ts";
 import type { BuiltCommit } from "./build-commit.ts";
 import type { SigningIdentity } from "./config.ts";
+
+/** The PSKs that a commit brings. */
+export interface CommitPsks {
+  readonly psks: readonly PreSharedKeyId[];
+  readonly pskSecret: Uint8Array;
+}
 
 /**
  * The Welcome for the members that a commit added, as an MLSMessage, or undefined when it added nobody
@@ -26,6 +33,7 @@ export async function makeWelcome(
   added: AppliedProposals["added"],
   committer: LeafIndex,
   { next, path }: BuiltCommit,
+  { psks, pskSecret }: CommitPsks,
 ): Promise<Uint8Array | undefined> {
   if (added.length === 0) return undefined;
   const groupInfo = await signGroupInfo(suite, identity.signatureKeyPair.privateKey, {
@@ -34,12 +42,12 @@ export async function makeWelcome(
     confirmationTag: next.confirmationTag,
     signer: committer,
   });
-  const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, next.joinerSecret, zeroSecret(suite)));
+  const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, next.joinerSecret, pskSecret));
   const encryptedGroupInfo = suite.aeadSeal(key, nonce, new Uint8Array(0), encode(groupInfo, encodeGroupInfo));
   const secrets = await Promise.all(
     added.map(async ({ leafIndex, keyPackage }): Promise<EncryptedGroupSecrets> => {
       const pathSecret = path === undefined ? undefined : pathSecretFor(path.secrets, committer, leafIndex);
-      const plaintext = encodeGroupSecrets({ joinerSecret: next.joinerSecret, pathSecret, psks: [] });
+      const plaintext = encodeGroupSecrets({ joinerSecret: next.joinerSecret, pathSecret, psks });
       return {
         newMember: keyPackageRef(suite, encode(keyPackage, encodeKeyPackage)),
         encryptedGroupSecrets: await encryptWithLabel(

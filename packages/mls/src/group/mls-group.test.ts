@@ -174,6 +174,36 @@ describe("a group", () => {
     assert.deepEqual(received.senderLeaf.credential, cat.config.identity.credential);
   });
 
+  test("external and resumption PSKs go into the epoch of members and of those they welcome", async () => {
+    const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
+    await commit(ann, [bob], {});
+    const externalPsk = (id: Uint8Array) => (toHex(id) === toHex(utf8("door")) ? utf8("secret") : undefined);
+    const withPsk = (member: TestMember): TestMember => {
+      const config = { ...member.config, externalPsk };
+      return { ...member, config, group: MlsGroup.load(config, member.rows) };
+    };
+    const [amy, ben] = [withPsk(ann), withPsk(bob)];
+    const config = { ...(await newConfig("cat")), externalPsk };
+    const bundle = await keyPackageFor(config);
+    const nonce = new Uint8Array(32);
+    const door = { kind: "psk", psk: { kind: "external", pskId: utf8("door"), nonce } } as const;
+    const resumption = { kind: "resumption", usage: 1, groupId: amy.group.groupId, epoch: 1n, nonce } as const;
+    const { message, welcome } = await amy.group.createCommit({ proposals: [addProposal(bundle), door] });
+    await assert.rejects(deliverCommit(bob, message), { rule: "psk-unknown" });
+    await commit(amy, [ben], { proposals: [door, { kind: "psk", psk: resumption }] });
+    assertAgree([amy, ben]);
+    await assert.rejects(
+      MlsGroup.fromWelcome({ ...config, externalPsk: () => undefined }, welcome ?? utf8(""), [bundle]),
+      {
+        rule: "psk-unknown",
+      },
+    );
+    const added = await commit(amy, [ben], { proposals: [addProposal(bundle), door] });
+    const cat = await welcomed(config, added.welcome, bundle);
+    assertAgree([amy, ben, cat]);
+    await assertTalk([amy, ben, cat]);
+  });
+
   test("a message of the next epoch is future, a proposal or commit of the last one stale", async () => {
     const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
     const proposal = await ann.group.createProposal({ kind: "remove", removed: bob.group.ownLeafIndex });

@@ -3,7 +3,7 @@ import { ValidationError } from "../errors.ts";
 import type { Extension } from "../messages/extension.ts";
 import type { AuthenticatedContent, FramedContent, FramingWireFormat } from "../messages/framing.ts";
 import { groupContextBytes, type GroupContext } from "../messages/group-context.ts";
-import { deriveEpochSecrets, deriveJoinerSecret, zeroSecret, type EpochSecrets } from "../schedule/key-schedule.ts";
+import { deriveEpochSecrets, deriveJoinerSecret, type EpochSecrets } from "../schedule/key-schedule.ts";
 import { SecretTree } from "../schedule/secret-tree.ts";
 import { computeConfirmationTag, confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.ts";
 import type { LeafIndex } from "../tree/math.ts";
@@ -23,6 +23,7 @@ export interface EpochInput {
   readonly signature: Uint8Array;
   readonly initSecret: Uint8Array;
   readonly commitSecret: Uint8Array;
+  readonly pskSecret: Uint8Array;
 }
 
 /** The new epoch as the key schedule gives it. */
@@ -56,7 +57,7 @@ export function deriveNextEpoch(input: EpochInput): NextEpoch {
   const context: GroupContext = { ...input.provisional, confirmedTranscriptHash: confirmed };
   const contextBytes = groupContextBytes(context);
   const joinerSecret = deriveJoinerSecret(suite, input.initSecret, input.commitSecret, contextBytes);
-  const secrets = deriveEpochSecrets(suite, joinerSecret, zeroSecret(suite), contextBytes);
+  const secrets = deriveEpochSecrets(suite, joinerSecret, input.pskSecret, contextBytes);
   const confirmationTag = computeConfirmationTag(suite, secrets.confirmation, confirmed);
   return { context, contextBytes, joinerSecret, secrets, confirmationTag };
 }
@@ -87,6 +88,7 @@ export function freshEpoch(suite: CipherSuite, head: Head): Epoch {
     number: head.context.epoch,
     contextBytes: head.contextBytes,
     senderDataSecret: head.secrets.senderData,
+    resumptionSecret: head.secrets.resumption,
     ownLeafIndex: head.ownLeafIndex,
     secretTree: SecretTree.fromEncryptionSecret(suite, head.leafCount, head.secrets.encryption),
     replaced: new Map(),

@@ -60,7 +60,7 @@ function invalid(message: string): never {
 }
 
 function refuseUnsupported(proposals: readonly ResolvedProposal[]): void {
-  const found = proposals.find(({ proposal }) => ["psk", "reinit", "self_remove"].includes(proposal.kind));
+  const found = proposals.find(({ proposal }) => ["reinit", "self_remove"].includes(proposal.kind));
   if (found !== undefined) {
     throw new UnsupportedError(`commits with a ${found.proposal.kind} proposal are not carried by this build`, {
       data: { proposal: found.proposal.kind },

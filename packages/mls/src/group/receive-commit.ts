@@ -32,6 +32,7 @@ import {
   resolveProposals,
   type ResolvedProposal,
 } from "./proposals.ts";
+import { pskIdsOf, resolvePskSecret } from "./psks.ts";
 import { verifySignatures, type Opened } from "./protect.ts";
 import type { GroupState } from "./state.ts";
 
@@ -211,6 +212,7 @@ export async function stageCommit(
     signature: message.auth.signature,
     initSecret: external ? await externalInitSecret(state, verified.proposals) : head.secrets.init,
     commitSecret,
+    pskSecret: resolvePskSecret({ suite, config: state.config, state }, pskIdsOf(verified.proposals)),
   });
   if (!constantTimeEqual(next.confirmationTag, message.auth.confirmationTag ?? new Uint8Array(0))) {
     throw new ValidationError("confirmation-tag", "the confirmation tag of the commit is wrong");

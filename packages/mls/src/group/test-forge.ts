@@ -10,7 +10,7 @@ import { senderDataKey } from "../messages/private-message.ts";
 import type { Proposal } from "../messages/proposal.ts";
 import { computeMembershipTag, type PublicMessage } from "../messages/public-message.ts";
 import { nodeCrypto } from "../node/index.ts";
-import { EXTERNAL_INIT_LABEL } from "../schedule/key-schedule.ts";
+import { EXTERNAL_INIT_LABEL, zeroSecret } from "../schedule/key-schedule.ts";
 import { interimTranscriptHash } from "../schedule/transcript.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { decodeRatchetTree, encodeRatchetTree, type TreeNode } from "../tree/node.ts";
@@ -67,6 +67,7 @@ export async function forgeExternalCommit(
     proposals,
     leaf: LEAF,
     initSecret: suite.randomBytes(32),
+    pskSecret: zeroSecret(suite),
     wireFormat: "public_message",
     authenticatedData: NO_DATA,
   });

@@ -1,0 +1,71 @@
+import {
+  type CipherSuite,
+  decodeMlsMessage,
+  fromHex,
+  type KeyPackageBundle,
+  keyPackageBundle,
+  MlsGroup,
+  toHex,
+} from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { expectBytes, expectSame, VectorMismatch } from "../expect.ts";
+import { bytesField, fieldsListField, listField, optionalBytesField, type Fields } from "../fields.ts";
+import { suiteOf, type VectorKind } from "../kind.ts";
+
+/** The key package of the case, once its three private keys were found to belong to it. */
+async function readBundle(suite: CipherSuite, vector: Fields): Promise<KeyPackageBundle> {
+  const decoded = decodeMlsMessage(bytesField(vector, "key_package"));
+  if (decoded.wireFormat !== "key_package") throw new VectorMismatch("key_package is of another wire format");
+  const keyPackage = decoded.message;
+  expectSame("the cipher suite of the key package", keyPackage.cipherSuite, suite.id);
+  const [initKey, encryptionKey] = [bytesField(vector, "init_priv"), bytesField(vector, "encryption_priv")];
+  const signatureKey = await suite.signaturePublicKey(bytesField(vector, "signature_priv"));
+  expectBytes("the signature key", signatureKey, keyPackage.leafNode.signatureKey);
+  expectBytes("the init key", await suite.dhPublicKey(initKey), keyPackage.initKey);
+  expectBytes("the encryption key", await suite.dhPublicKey(encryptionKey), keyPackage.leafNode.encryptionKey);
+  return keyPackageBundle(nodeCrypto, keyPackage, initKey, encryptionKey);
+}
+
+async function join(vector: Fields, bundle: KeyPackageBundle): Promise<MlsGroup> {
+  const { credential, signatureKey } = bundle.keyPackage.leafNode;
+  const signatureKeyPair = { privateKey: bytesField(vector, "signature_priv"), publicKey: signatureKey };
+  const psks = new Map(
+    fieldsListField(vector, "external_psks").map((psk) => [toHex(bytesField(psk, "psk_id")), bytesField(psk, "psk")]),
+  );
+  const externalPsk = (id: Uint8Array): Uint8Array | undefined => psks.get(toHex(id));
+  const config = { crypto: nodeCrypto, identity: { credential, signatureKeyPair }, externalPsk };
+  const ratchetTree = optionalBytesField(vector, "ratchet_tree");
+  const options = ratchetTree === undefined ? {} : { ratchetTree };
+  const { group } = await MlsGroup.fromWelcome(config, bytesField(vector, "welcome"), [bundle], options);
+  return group;
+}
+
+async function followEpoch(group: MlsGroup, stated: Fields): Promise<void> {
+  for (const proposal of listField(stated, "proposals")) {
+    if (typeof proposal !== "string") throw new VectorMismatch("a proposal is not a string");
+    const received = await group.verify(fromHex(proposal));
+    if (received.kind !== "proposal") throw new VectorMismatch(`a proposal was received as ${received.kind}`);
+    group.merge(received.change);
+  }
+  const received = await group.verify(bytesField(stated, "commit"));
+  if (received.kind !== "commit") throw new VectorMismatch(`a commit was received as ${received.kind}`);
+  group.merge(await group.stage(received.commit, {}));
+  const name = `the epoch authenticator of epoch ${group.epoch.toString()}`;
+  expectBytes(name, group.epochAuthenticator, bytesField(stated, "epoch_authenticator"));
+}
+
+async function verify(vector: Fields): Promise<void> {
+  const suite = suiteOf(vector);
+  const bundle = await readBundle(suite, vector);
+  const group = await join(vector, bundle);
+  const initial = bytesField(vector, "initial_epoch_authenticator");
+  expectBytes("the initial epoch authenticator", group.epochAuthenticator, initial);
+  for (const stated of fieldsListField(vector, "epochs")) await followEpoch(group, stated);
+}
+
+/** "Passive Client Scenarios": joining by Welcome and following the group's commits (RFC 9420 §12.4). */
+export const passiveClient: VectorKind = {
+  files: ["passive-client-handling-commit", "passive-client-random", "passive-client-welcome"],
+  shape: ["initial_epoch_authenticator", "welcome", "epochs"],
+  verify,
+};

@@ -1,0 +1,16 @@
+import { derivePskSecret } from "@latchkey/mls/internals";
+import { expectBytes } from "../expect.ts";
+import { bytesField, fieldsListField, type Fields } from "../fields.ts";
+import { suiteOf, type VectorKind } from "../kind.ts";
+
+function verify(vector: Fields): void {
+  const suite = suiteOf(vector);
+  const psks = fieldsListField(vector, "psks").map((psk) => ({
+    id: { kind: "external", pskId: bytesField(psk, "psk_id"), nonce: bytesField(psk, "psk_nonce") } as const,
+    secret: bytesField(psk, "psk"),
+  }));
+  expectBytes("psk_secret", derivePskSecret(suite, psks), bytesField(vector, "psk_secret"));
+}
+
+/** "Pre-Shared Keys": the combined secret of external PSKs (RFC 9420 §8.4). */
+export const pskSecret: VectorKind = { files: ["psk_secret", "psk-secret"], shape: ["psks", "psk_secret"], verify };
