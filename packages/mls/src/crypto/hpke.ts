@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from "../bytes.ts";
+import { concatBytes, toHex, utf8 } from "../bytes.ts";
 import type { Reader } from "../codec/reader.ts";
 import type { Writer } from "../codec/writer.ts";
 import { CryptoError } from "../errors.ts";
@@ -48,12 +48,31 @@ function kemSuiteId(suite: CipherSuite): Uint8Array {
   return concatBytes(utf8("KEM"), u16Bytes(suite.kemId));
 }
 
-/** DeriveKeyPair of DHKEM(X25519) (RFC 9180 §7.1.3). Deterministic: tree keys come from path secrets through it. */
+/** Tries before a candidate below the order must have come; one fails with a chance below 2^-32 (RFC 9180 §7.1.3). */
+const MAX_CANDIDATES = 256;
+
+/** DeriveKeyPair (RFC 9180 §7.1.3). Deterministic: tree keys come from path secrets through it. */
 export async function deriveHpkeKeyPair(suite: CipherSuite, inputKeyMaterial: Uint8Array): Promise<KeyPair> {
   const suiteId = kemSuiteId(suite);
   const prk = labeledExtract(suite, suiteId, EMPTY, "dkp_prk", inputKeyMaterial);
-  const privateKey = labeledExpand(suite, suiteId, prk, "sk", EMPTY, suite.hpkePrivateKeyLength);
+  const privateKey =
+    suite.scalarRange === undefined ? bytesAsKey(suite, prk) : scalarAsKey(suite, prk, suite.scalarRange);
   return { privateKey, publicKey: await suite.dhPublicKey(privateKey) };
+}
+
+function bytesAsKey(suite: CipherSuite, prk: Uint8Array): Uint8Array {
+  return labeledExpand(suite, kemSuiteId(suite), prk, "sk", EMPTY, suite.hpkePrivateKeyLength);
+}
+
+function scalarAsKey(suite: CipherSuite, prk: Uint8Array, range: NonNullable<CipherSuite["scalarRange"]>): Uint8Array {
+  for (let counter = 0; counter < MAX_CANDIDATES; counter++) {
+    const info = Uint8Array.of(counter);
+    const bytes = labeledExpand(suite, kemSuiteId(suite), prk, "candidate", info, suite.hpkePrivateKeyLength);
+    bytes[0] = (bytes[0] ?? 0) & range.bitmask;
+    const scalar = BigInt(`0x${toHex(bytes)}`);
+    if (scalar > 0n && scalar < range.order) return bytes;
+  }
+  throw new CryptoError("no private key could be derived");
 }
 
 /** A fresh HPKE key pair. */

@@ -1,4 +1,6 @@
-/** A private key and its public key, raw bytes; an Ed25519 private key is its 32-byte seed. */
+/**
+ * A private key and its public key, raw bytes: an EdDSA private key is its seed, a NIST one its scalar, a NIST public key
+ * an uncompressed point. */
 export interface KeyPair {
   readonly privateKey: Uint8Array;
   readonly publicKey: Uint8Array;
@@ -30,6 +32,11 @@ export interface CipherSuite {
   readonly aeadNonceLength: number;
   readonly hpkePublicKeyLength: number;
   readonly hpkePrivateKeyLength: number;
+  /**
+   * For NIST curves, whose private keys are scalars below the order: a derived candidate, its first byte masked, is
+   * taken only in range (RFC 9180 §7.1.3). Undefined for X25519 and X448, where any bytes are a private key.
+   */
+  readonly scalarRange: { readonly order: bigint; readonly bitmask: number } | undefined;
 
   randomBytes(length: number): Uint8Array;
   hash(data: Uint8Array): Uint8Array;
@@ -63,8 +70,13 @@ export interface CryptoProvider {
   randomBytes(length: number): Uint8Array;
 }
 
-/** Cipher suites of RFC 9420 §17.1 carried so far. */
+/** Cipher suites of RFC 9420 §17.1. */
 export const CIPHER_SUITE = {
   MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519: 0x0001,
+  MLS_128_DHKEMP256_AES128GCM_SHA256_P256: 0x0002,
   MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519: 0x0003,
+  MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448: 0x0004,
+  MLS_256_DHKEMP521_AES256GCM_SHA512_P521: 0x0005,
+  MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448: 0x0006,
+  MLS_256_DHKEMP384_AES256GCM_SHA384_P384: 0x0007,
 } as const;

@@ -1,16 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { CIPHER_SUITE, type CipherSuite, type CryptoProvider } from "../crypto/provider.ts";
+import type { CipherSuite, CryptoProvider } from "../crypto/provider.ts";
 import { UnsupportedError } from "../errors.ts";
-import { X25519Ed25519Suite } from "./suite.ts";
+import { SUITES } from "./parameters.ts";
+import { OpenSslSuite } from "./suite.ts";
 
 const suites = new Map<number, CipherSuite>(
-  [
-    new X25519Ed25519Suite(CIPHER_SUITE.MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519, "aes-128-gcm"),
-    new X25519Ed25519Suite(CIPHER_SUITE.MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519, "chacha20-poly1305"),
-  ].map((suite) => [suite.id, suite]),
+  Object.entries(SUITES).map(([id, parameters]) => [Number(id), new OpenSslSuite(Number(id), parameters)]),
 );
 
-/** Node's CryptoProvider, on OpenSSL: cipher suites 1 and 3. */
+/** Node's CryptoProvider, on OpenSSL: all seven cipher suites of RFC 9420 §17.1. */
 export const nodeCrypto: CryptoProvider = {
   suite(id) {
     const suite = suites.get(id);

@@ -13,25 +13,57 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { bytesKey } from "../bytes.ts";
+import type { CipherSuite, KeyPair, SignatureCheck } from "../crypto/provider.ts";
 import { CryptoError } from "../errors.ts";
 import { KeyObjectCache } from "./key-object-cache.ts";
-import type { CipherSuite, KeyPair, SignatureCheck } from "../crypto/provider.ts";
+import {
+  CURVES,
+  HASHES,
+  type Aead,
+  type Curve,
+  type CurveFacts,
+  type HashName,
+  type KemCurve,
+  type SuiteParameters,
+} from "./parameters.ts";
 
-const KEY_LENGTH = 32;
-const SIGNATURE_LENGTH = 64;
 const TAG_LENGTH = 16;
 
-type AeadName = "aes-128-gcm" | "chacha20-poly1305";
-type Curve = "x25519" | "ed25519";
-
 function rawPrivate(curve: Curve, key: Uint8Array): KeyObject {
-  if (key.length !== KEY_LENGTH) throw new CryptoError(`a ${curve} private key has ${key.length} bytes, not 32`);
-  return createPrivateKey({ key, format: "raw-private", asymmetricKeyType: curve });
+  const { privateKeyLength, keyType, namedCurve }: CurveFacts = CURVES[curve];
+  // Others store scalars as numbers, without their leading zeros.
+  const whole = keyType === "ec" && key.length < privateKeyLength ? padded(key, privateKeyLength) : key;
+  if (whole.length !== privateKeyLength) {
+    throw new CryptoError(`a ${curve} private key has ${key.length} bytes, not ${privateKeyLength}`);
+  }
+  return imported("private", curve, () =>
+    createPrivateKey({ key: whole, format: "raw-private", asymmetricKeyType: keyType, namedCurve }),
+  );
+}
+
+function padded(scalar: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  bytes.set(scalar, length - scalar.length);
+  return bytes;
 }
 
 function rawPublic(curve: Curve, key: Uint8Array): KeyObject {
-  if (key.length !== KEY_LENGTH) throw new CryptoError(`a ${curve} public key has ${key.length} bytes, not 32`);
-  return createPublicKey({ key, format: "raw-public", asymmetricKeyType: curve });
+  const { publicKeyLength, keyType, namedCurve }: CurveFacts = CURVES[curve];
+  if (key.length !== publicKeyLength) {
+    throw new CryptoError(`a ${curve} public key has ${key.length} bytes, not ${publicKeyLength}`);
+  }
+  return imported("public", curve, () =>
+    createPublicKey({ key, format: "raw-public", asymmetricKeyType: keyType, namedCurve }),
+  );
+}
+
+/** OpenSSL also refuses points that are not on their curve, and scalars out of range. */
+function imported(kind: string, curve: Curve, create: () => KeyObject): KeyObject {
+  try {
+    return create();
+  } catch (cause) {
+    throw new CryptoError(`the bytes are no ${kind} key on ${curve}`, { cause });
+  }
 }
 
 function exportPublic(key: KeyObject): Uint8Array {
@@ -43,27 +75,44 @@ function view(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
-/** DHKEM(X25519), HKDF-SHA256, Ed25519 and one AEAD, on OpenSSL. */
-export class X25519Ed25519Suite implements CipherSuite {
+/** One cipher suite of RFC 9420 §17.1 on OpenSSL. */
+export class OpenSslSuite implements CipherSuite {
   readonly id: number;
-  readonly kemId = 0x0020;
-  readonly kdfId = 0x0001;
+  readonly kemId: number;
+  readonly kdfId: number;
   readonly aeadId: number;
-  readonly hashLength = 32;
+  readonly hashLength: number;
   readonly aeadKeyLength: number;
   readonly aeadNonceLength = 12;
-  readonly hpkePublicKeyLength = KEY_LENGTH;
-  readonly hpkePrivateKeyLength = KEY_LENGTH;
-  readonly #aead: AeadName;
+  readonly hpkePublicKeyLength: number;
+  readonly hpkePrivateKeyLength: number;
+  readonly scalarRange: CipherSuite["scalarRange"];
+  readonly #aead: Aead["cipher"];
+  readonly #hash: HashName;
+  readonly #kem: KemCurve;
+  readonly #signature: Curve;
+  /** What OpenSSL hashes a message with before it signs: the suite's hash for ECDSA, nothing for EdDSA. */
+  readonly #digest: HashName | null;
   /** Importing a raw key costs a good part of a verification, and the same few members sign most messages. */
   readonly #signatureKeys = new KeyObjectCache(1024);
   readonly #privateKeys = new KeyObjectCache(64);
 
-  constructor(id: number, aead: AeadName) {
+  constructor(id: number, parameters: SuiteParameters) {
+    const { kem, hash: hashName, aead, signature } = parameters;
     this.id = id;
-    this.#aead = aead;
-    this.aeadId = aead === "aes-128-gcm" ? 0x0001 : 0x0003;
-    this.aeadKeyLength = aead === "aes-128-gcm" ? 16 : 32;
+    this.kemId = CURVES[kem].kemId;
+    this.kdfId = HASHES[hashName].kdfId;
+    this.hashLength = HASHES[hashName].length;
+    this.aeadId = aead.id;
+    this.aeadKeyLength = aead.keyLength;
+    this.hpkePublicKeyLength = CURVES[kem].publicKeyLength;
+    this.hpkePrivateKeyLength = CURVES[kem].privateKeyLength;
+    this.scalarRange = CURVES[kem].scalarRange;
+    this.#aead = aead.cipher;
+    this.#hash = hashName;
+    this.#kem = kem;
+    this.#signature = signature;
+    this.#digest = CURVES[signature].namedCurve === undefined ? null : hashName;
   }
 
   randomBytes(length: number): Uint8Array {
@@ -71,24 +120,24 @@ export class X25519Ed25519Suite implements CipherSuite {
   }
 
   hash(data: Uint8Array): Uint8Array {
-    return view(hash("sha256", data, "buffer"));
+    return view(hash(this.#hash, data, "buffer"));
   }
 
   hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
-    return view(createHmac("sha256", key).update(data).digest());
+    return view(createHmac(this.#hash, key).update(data).digest());
   }
 
   hkdfExtract(salt: Uint8Array, inputKeyMaterial: Uint8Array): Uint8Array {
     return this.hmac(salt, inputKeyMaterial);
   }
 
-  /** HKDF-Expand (RFC 5869 §2.3). One HMAC per 32 bytes; `hkdfSync` would extract again. */
+  /** HKDF-Expand (RFC 5869 §2.3). One HMAC per hash length; `hkdfSync` would extract again. */
   hkdfExpand(pseudoRandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
     if (length > 255 * this.hashLength) throw new CryptoError(`HKDF cannot expand to ${length} bytes`);
     const output = new Uint8Array(length);
     let previous: Uint8Array = new Uint8Array(0);
     for (let offset = 0, counter = 1; offset < length; offset += this.hashLength, counter++) {
-      const mac = createHmac("sha256", pseudoRandomKey);
+      const mac = createHmac(this.#hash, pseudoRandomKey);
       previous = mac.update(previous).update(info).update(Uint8Array.of(counter)).digest();
       output.set(previous.subarray(0, Math.min(this.hashLength, length - offset)), offset);
     }
@@ -121,23 +170,22 @@ export class X25519Ed25519Suite implements CipherSuite {
   }
 
   async generateSignatureKeyPair(): Promise<KeyPair> {
-    const { privateKey } = generateKeyPairSync("ed25519");
+    const privateKey = generatePrivateKey(this.#signature);
     return { privateKey: view(privateKey.export({ format: "raw-private" })), publicKey: exportPublic(privateKey) };
   }
 
   async signaturePublicKey(privateKey: Uint8Array): Promise<Uint8Array> {
-    return exportPublic(rawPrivate("ed25519", privateKey));
+    return exportPublic(rawPrivate(this.#signature, privateKey));
   }
 
   async sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
-    const key = this.#privateKeys.get(bytesKey(privateKey), () => rawPrivate("ed25519", privateKey));
-    return view(sign(null, message, key));
+    const key = this.#privateKeys.get(bytesKey(privateKey), () => rawPrivate(this.#signature, privateKey));
+    return view(sign(this.#digest, message, key));
   }
 
   async verify(check: SignatureCheck): Promise<boolean> {
-    const key = this.#verificationKey(check.publicKey, true);
-    if (key === undefined || check.signature.length !== SIGNATURE_LENGTH) return false;
-    return verify(null, check.message, key, check.signature);
+    const key = this.#verificationKey(check, true);
+    return key !== undefined && verify(this.#digest, check.message, key, check.signature);
   }
 
   /** Runs on libuv's thread pool, so a large batch uses every core that the pool has. */
@@ -150,12 +198,12 @@ export class X25519Ed25519Suite implements CipherSuite {
   }
 
   async dhPublicKey(privateKey: Uint8Array): Promise<Uint8Array> {
-    return exportPublic(rawPrivate("x25519", privateKey));
+    return exportPublic(rawPrivate(this.#kem, privateKey));
   }
 
   async dh(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array> {
-    const own = rawPrivate("x25519", privateKey);
-    const other = rawPublic("x25519", publicKey);
+    const own = rawPrivate(this.#kem, privateKey);
+    const other = rawPublic(this.#kem, publicKey);
     try {
       return view(diffieHellman({ privateKey: own, publicKey: other }));
     } catch (cause) {
@@ -165,22 +213,31 @@ export class X25519Ed25519Suite implements CipherSuite {
   }
 
   #verifyOnPool(check: SignatureCheck, remember: boolean): Promise<boolean> {
-    const key = this.#verificationKey(check.publicKey, remember);
-    if (key === undefined || check.signature.length !== SIGNATURE_LENGTH) return Promise.resolve(false);
+    const key = this.#verificationKey(check, remember);
+    if (key === undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
-      verify(null, check.message, key, check.signature, (error, valid) => {
+      verify(this.#digest, check.message, key, check.signature, (error, valid) => {
         resolve(error === null && valid);
       });
     });
   }
 
-  #verificationKey(publicKey: Uint8Array, remember: boolean): KeyObject | undefined {
-    if (publicKey.length !== KEY_LENGTH) return undefined;
-    const create = () => rawPublic("ed25519", publicKey);
+  /** The key to verify with; undefined for a malformed key or a signature that cannot be one. */
+  #verificationKey({ publicKey, signature }: SignatureCheck, remember: boolean): KeyObject | undefined {
+    const { signatureLength }: CurveFacts = CURVES[this.#signature];
+    if (signatureLength !== undefined && signature.length !== signatureLength) return undefined;
+    const create = () => rawPublic(this.#signature, publicKey);
     try {
       return remember ? this.#signatureKeys.get(bytesKey(publicKey), create) : create();
     } catch {
       return undefined;
     }
   }
+}
+
+function generatePrivateKey(curve: Curve): KeyObject {
+  const { namedCurve } = CURVES[curve];
+  if (namedCurve !== undefined) return generateKeyPairSync("ec", { namedCurve }).privateKey;
+  // The overloads of generateKeyPairSync take one literal each; both give the same type.
+  return generateKeyPairSync(curve as "ed25519").privateKey;
 }

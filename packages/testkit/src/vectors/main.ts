@@ -46,7 +46,7 @@ async function main(): Promise<number> {
   const report = await runVectorFiles(paths);
   print(report);
   if (values.json) console.log(JSON.stringify(report));
-  return report.failed === 0 && report.passed > 0 ? 0 : 1;
+  return report.failed === 0 && report.unsupported === 0 && report.passed > 0 ? 0 : 1;
 }
 
 try {

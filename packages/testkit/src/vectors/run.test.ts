@@ -9,7 +9,7 @@ import { runVectorCases } from "./run.ts";
 const MAIN = resolve(import.meta.dirname, "main.ts");
 const GOOD = { vlbytes_header: "4040", length: 64 };
 const BAD = { vlbytes_header: "4041", length: 64 };
-const PSKS_OF_SUITE_2 = { cipher_suite: 2, psks: [], psk_secret: "00" };
+const PSKS_OF_SUITE_77 = { cipher_suite: 0x4d, psks: [], psk_secret: "00" };
 
 async function withFiles(
   files: Readonly<Record<string, string>>,
@@ -38,12 +38,12 @@ describe("runVectorCases", () => {
       [1, 3],
     );
     assert.match(report.failures[0]?.reason ?? "", /length is 65; the vector states 64/);
-    const other = await runVectorCases("psk_secret.json", [PSKS_OF_SUITE_2]);
+    const other = await runVectorCases("psk_secret.json", [PSKS_OF_SUITE_77]);
     assert.deepEqual(
       { passed: other.passed, failed: other.failed, unsupported: other.unsupported },
       { passed: 0, failed: 0, unsupported: 1 },
     );
-    assert.match(Object.keys(other.unsupportedReasons)[0] ?? "", /cipher suite 2/);
+    assert.match(Object.keys(other.unsupportedReasons)[0] ?? "", /cipher suite 77/);
   });
 
   test("recognises a kind by the shape of its first case when the name says nothing", async () => {
@@ -77,7 +77,7 @@ describe("npm run vectors", () => {
   test("exits 1 when a case fails, when nothing passes, and when a file is missing or not JSON", async () => {
     const files = {
       "bad.json": JSON.stringify([GOOD, BAD]),
-      "unsupported.json": JSON.stringify([PSKS_OF_SUITE_2]),
+      "unsupported.json": JSON.stringify([PSKS_OF_SUITE_77]),
       "text.json": "not JSON",
     };
     await withFiles(files, (directory) => {
