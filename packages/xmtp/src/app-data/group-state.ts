@@ -1,0 +1,82 @@
+import { DecodeError, decodeExact, type AppData } from "@latchkey/mls";
+import { JoinError } from "../errors.ts";
+import { readPolicy } from "../invite/policy.ts";
+import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
+import { COMPONENT } from "./component.ts";
+import { INBOX_ID_KEY } from "./keys.ts";
+import { decodeMembershipEntry, type MembershipEntry } from "./membership.ts";
+import { decodeRegistry, type ComponentRegistry } from "./registry.ts";
+import { decodeTlsMap } from "./tls-map.ts";
+import { decodeTlsSet } from "./tls-set.ts";
+
+/** What a group's app data says, decoded. */
+export interface GroupState {
+  readonly name: string | undefined;
+  readonly description: string | undefined;
+  readonly imageUrl: string | undefined;
+  /** By inbox id. */
+  readonly members: ReadonlyMap<string, MembershipEntry>;
+  readonly admins: ReadonlySet<string>;
+  readonly superAdmins: ReadonlySet<string>;
+  readonly registry: ComponentRegistry;
+  /** Undefined when there is none or it is of an unknown version: both mean "off". */
+  readonly policy: ExternalCommitPolicyV1 | undefined;
+  readonly minVersion: string | undefined;
+  readonly conversationType: ConversationType;
+  readonly creatorInboxId: string | undefined;
+}
+
+/** True for groups whose state is in the app-data dictionary: the only form carried here. */
+export function isMigrated(appData: AppData): boolean {
+  return appData.has(COMPONENT.componentRegistry);
+}
+
+function text(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new DecodeError("a text component is not UTF-8", { cause });
+  }
+}
+
+function conversationType(bytes: Uint8Array | undefined): ConversationType {
+  if (bytes === undefined) return ConversationType.UNSPECIFIED;
+  const value = decodeExact(bytes, (reader) => reader.u32());
+  const known = Object.values(ConversationType).find((type) => type === value);
+  if (known === undefined) throw new DecodeError(`conversation type ${value} is unknown`);
+  return known;
+}
+
+/** Reads GROUP_MEMBERSHIP. Throws DecodeError. */
+export function readMembership(appData: AppData): Map<string, MembershipEntry> {
+  const entries = decodeTlsMap(INBOX_ID_KEY, appData.get(COMPONENT.groupMembership));
+  return new Map([...entries].map(([inboxId, bytes]) => [inboxId, decodeMembershipEntry(bytes)]));
+}
+
+/**
+ * Decodes a group's app data, O(members). Throws DecodeError for malformed components and JoinError
+ * `GROUP_UNSUPPORTED` for a legacy group, whose state is in other extensions.
+ */
+export function readGroupState(appData: AppData): GroupState {
+  if (!isMigrated(appData)) {
+    throw new JoinError(
+      "GROUP_UNSUPPORTED",
+      "the group has no app-data registry: it must be migrated by its admins first",
+    );
+  }
+  const creator = appData.get(COMPONENT.creatorInboxId);
+  return {
+    name: text(appData.get(COMPONENT.groupName)),
+    description: text(appData.get(COMPONENT.groupDescription)),
+    imageUrl: text(appData.get(COMPONENT.groupImageUrl)),
+    members: readMembership(appData),
+    admins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.adminList)),
+    superAdmins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.superAdminList)),
+    registry: decodeRegistry(appData.get(COMPONENT.componentRegistry)),
+    policy: readPolicy(appData.get(COMPONENT.externalCommitPolicy)),
+    minVersion: text(appData.get(COMPONENT.minSupportedProtocolVersion)),
+    conversationType: conversationType(appData.get(COMPONENT.conversationType)),
+    creatorInboxId: creator === undefined ? undefined : decodeExact(creator, (reader) => INBOX_ID_KEY.read(reader)),
+  };
+}

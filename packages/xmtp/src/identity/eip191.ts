@@ -1,0 +1,64 @@
+import { concatBytes, toHex, utf8 } from "@latchkey/mls";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { IdentityError } from "../errors.ts";
+import { ethereumIdentifier, type RootIdentifier } from "./identifier.ts";
+
+/** What signs for a wallet: any EIP-191 `personal_sign`. */
+export interface WalletSigner {
+  /** `0x` and 40 hex digits, lower case. */
+  readonly identifier: string;
+  /** 65 bytes: r, s, v. */
+  signMessage(text: string): Promise<Uint8Array>;
+}
+
+/** The EIP-191 hash of a text, 32 bytes. */
+export function eip191Hash(text: string): Uint8Array {
+  const bytes = utf8(text);
+  return keccak_256(concatBytes(utf8(`\u0019Ethereum Signed Message:\n${bytes.length}`), bytes));
+}
+
+/** The address of an uncompressed secp256k1 public key (65 bytes). */
+export function ethereumAddress(publicKey: Uint8Array): string {
+  return `0x${toHex(keccak_256(publicKey.subarray(1)).subarray(12))}`;
+}
+
+function badSignature(message: string, cause?: unknown): IdentityError {
+  return new IdentityError("IDENTITY_BAD_SIGNATURE", message, { cause });
+}
+
+/**
+ * Recovers who signed a text by EIP-191. Returns the signature with low s, so that its mirror image counts as the same
+ * signature. Throws IdentityError `IDENTITY_BAD_SIGNATURE`.
+ */
+export function recoverEip191(text: string, signature: Uint8Array): { signer: RootIdentifier; normalized: Uint8Array } {
+  if (signature.length !== 65) throw badSignature(`a wallet signature has 65 bytes, not ${signature.length}`);
+  const v = signature[64] ?? 0;
+  const recovery = v >= 27 ? v - 27 : v;
+  if (recovery !== 0 && recovery !== 1)
+    throw badSignature(`a wallet signature ends with v = ${v}; it must be 27 or 28`);
+  try {
+    const parsed = secp256k1.Signature.fromBytes(signature.subarray(0, 64), "compact");
+    const high = parsed.hasHighS();
+    const s = high ? secp256k1.Point.Fn.neg(parsed.s) : parsed.s;
+    const low = new secp256k1.Signature(parsed.r, s, high ? 1 - recovery : recovery);
+    const publicKey = low.recoverPublicKey(eip191Hash(text)).toBytes(false);
+    const normalized = concatBytes(low.toBytes("compact"), Uint8Array.of(27 + (low.recovery ?? 0)));
+    return { signer: ethereumIdentifier(ethereumAddress(publicKey)), normalized };
+  } catch (cause) {
+    throw badSignature("no wallet key can be recovered from a signature", cause);
+  }
+}
+
+/** A wallet whose key is held here: for tools, tests and bots. The key has 32 bytes; fresh when none is given. */
+export function localWallet(privateKey: Uint8Array = secp256k1.utils.randomSecretKey()): WalletSigner {
+  const identifier = ethereumAddress(secp256k1.getPublicKey(privateKey, false));
+  return {
+    identifier,
+    async signMessage(text) {
+      const signature = secp256k1.sign(eip191Hash(text), privateKey, { prehash: false, format: "recovered" });
+      // The library puts the recovery bit first, wallets put v last.
+      return concatBytes(signature.subarray(1), Uint8Array.of(27 + (signature[0] ?? 0)));
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { toHex, utf8 } from "@latchkey/mls";
+import { ed25519ph } from "@noble/curves/ed25519.js";
+import { IdentityError } from "../errors.ts";
+
+const CONTEXT = utf8("IDENTITY UPDATE SIGNATURE");
+
+/**
+ * The Ed25519 key of an installation, as it signs identity updates: Ed25519ph (RFC 8032 §5.1) with the context
+ * "IDENTITY UPDATE SIGNATURE". The same key signs its MLS leaf, there as plain Ed25519.
+ */
+export class InstallationKey {
+  /** 32-byte seed; secret. */
+  readonly privateKey: Uint8Array;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+
+  /** Throws IdentityError `IDENTITY_MALFORMED` unless the seed has 32 bytes. */
+  constructor(privateKey: Uint8Array) {
+    if (privateKey.length !== 32) {
+      throw new IdentityError("IDENTITY_MALFORMED", `an installation seed has 32 bytes, not ${privateKey.length}`);
+    }
+    this.privateKey = privateKey;
+    this.publicKey = ed25519ph.getPublicKey(privateKey);
+  }
+
+  static generate(): InstallationKey {
+    return new InstallationKey(ed25519ph.keygen().secretKey);
+  }
+
+  /** Installation id: the public key in hex. */
+  get id(): string {
+    return toHex(this.publicKey);
+  }
+
+  /** 64 bytes over the UTF-8 text. */
+  sign(text: string): Uint8Array {
+    return ed25519ph.sign(utf8(text), this.privateKey, { context: CONTEXT });
+  }
+
+  /** False for a wrong signature as well as for malformed bytes. */
+  static verify(publicKey: Uint8Array, text: string, signature: Uint8Array): boolean {
+    if (publicKey.length !== 32 || signature.length !== 64) return false;
+    return ed25519ph.verify(signature, utf8(text), publicKey, { context: CONTEXT, zip215: false });
+  }
+}

@@ -1,0 +1,88 @@
+export { CommitRejectedError, IDENTITY_RULES, IdentityError, JoinError } from "./errors.ts";
+export type { IdentityErrorCode, JoinErrorCode } from "./errors.ts";
+export { XMTP_LIMITS } from "./limits.ts";
+export { deriveInboxId, ethereumIdentifier, installationIdentifier, isInboxId } from "./identity/identifier.ts";
+export type { Identifier, RootIdentifier } from "./identity/identifier.ts";
+export { InstallationKey } from "./identity/installation-key.ts";
+export { localWallet } from "./identity/eip191.ts";
+export type { WalletSigner } from "./identity/eip191.ts";
+export { identityUpdateText } from "./identity/signature-text.ts";
+export { AssociationState } from "./identity/association-state.ts";
+export type { InboxMember } from "./identity/association-state.ts";
+export {
+  applyIdentityUpdate,
+  applyVerifiedUpdate,
+  replayIdentityLog,
+  verifyIdentityUpdate,
+} from "./identity/apply-update.ts";
+export type { VerifiedAction, VerifiedIdentityUpdate } from "./identity/apply-update.ts";
+export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
+export { LEGACY_EXTENSION_TYPES, XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE, XMTP_PROTOCOL_VERSION } from "./protocol.ts";
+export { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
+export {
+  createInstallationKeyPackage,
+  installationCapabilities,
+  installationLeaf,
+  verifyInstallationKeyPackage,
+} from "./key-package.ts";
+export { COMPONENT } from "./app-data/component.ts";
+export { BYTES_KEY, COMPONENT_ID_KEY, INBOX_ID_KEY } from "./app-data/keys.ts";
+export type { KeyCodec } from "./app-data/keys.ts";
+export { applyMapDelta, decodeMapDelta, decodeTlsMap, encodeMapDelta, encodeTlsMap } from "./app-data/tls-map.ts";
+export type { MapMutation, TlsMap } from "./app-data/tls-map.ts";
+export { applySetDelta, decodeSetDelta, decodeTlsSet, encodeSetDelta, encodeTlsSet } from "./app-data/tls-set.ts";
+export type { SetMutation } from "./app-data/tls-set.ts";
+export { appDataUpdate, appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "./app-data/apply.ts";
+export type { ComponentUpdate } from "./app-data/apply.ts";
+export type { ComponentRegistry, GroupPermissions } from "./app-data/registry.ts";
+export { membershipDelta, membershipInsert } from "./app-data/membership.ts";
+export type { MembershipEntry, MembershipMutation } from "./app-data/membership.ts";
+export { adminListDelta, registerExternalCommitPolicy, stringUpdate, superAdminListDelta } from "./app-data/updates.ts";
+export type { ListMutation } from "./app-data/updates.ts";
+export { newGroupExtensions } from "./app-data/new-group.ts";
+export type { NewGroup } from "./app-data/new-group.ts";
+export { isMigrated, readGroupState } from "./app-data/group-state.ts";
+export type { GroupState } from "./app-data/group-state.ts";
+export {
+  countUses,
+  effectiveExpiryNs,
+  enablePolicy,
+  policyUpdate,
+  readPolicy,
+  revokePolicy,
+  rotatePolicyKey,
+  validatePolicyV1,
+} from "./invite/policy.ts";
+export type { PolicySettings } from "./invite/policy.ts";
+export { readServicePointer } from "./invite/service-pointer.ts";
+export type { ServicePointer } from "./invite/service-pointer.ts";
+export { decodeInvitePayload, encodeInvitePayload } from "./invite/payload.ts";
+export type { InvitePayload } from "./invite/payload.ts";
+export { inviteUrl, parseInviteUrl } from "./invite/url.ts";
+export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invite/blob.ts";
+export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";
+export { compareCandidates, selectCandidates } from "./invite/candidates.ts";
+export type { CandidateSelection, RejectedCandidate } from "./invite/candidates.ts";
+export { unwrapWelcome, wrapWelcome } from "./welcome-wrap.ts";
+export type { WrappedWelcome } from "./welcome-wrap.ts";
+export { HMAC_ROOT_BYTES, senderHmac } from "./sender-hmac.ts";
+export {
+  decodeMessageContent,
+  encodeMessageContent,
+  encodeTextMessage,
+  messageId,
+  TEXT_CONTENT_TYPE,
+} from "./content.ts";
+export type { IncomingContent, OutgoingContent } from "./content.ts";
+export type { ExternalCommitPolicyV1 } from "./proto.ts";
+export { checkMessageFraming } from "./validators/common.ts";
+export type { IdentityResolver, TreeMember } from "./validators/common.ts";
+export { validateMemberCommit } from "./validators/member-commit.ts";
+export type { MemberCommitInput } from "./validators/member-commit.ts";
+export { validateExternalCommit } from "./validators/external-commit.ts";
+export type { ExternalCommitInput } from "./validators/external-commit.ts";
+export { validateWelcome } from "./validators/welcome.ts";
+export { membershipIdentities, requiredIdentities } from "./validators/required-identities.ts";
+export type { IdentityPoint } from "./validators/required-identities.ts";
+export { checkJoinable } from "./validators/joinable.ts";
+export type { JoinableGroup, JoinableInput } from "./validators/joinable.ts";

@@ -1,0 +1,89 @@
+import {
+  compareBytes,
+  decodeMlsMessage,
+  equalBytes,
+  groupContextBytes,
+  LatchkeyError,
+  type CipherSuite,
+} from "@latchkey/mls";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { JoinError } from "../errors.ts";
+import { XMTP_LIMITS } from "../limits.ts";
+import { groupStateHash, unwrapGroupInfo, type GroupInfoBlob, type UnwrappedGroupInfo } from "./blob.ts";
+
+/** Why a blob of the slot was dropped. */
+export interface RejectedCandidate {
+  readonly code: string;
+  readonly rule: string | undefined;
+}
+
+/** Blobs worth trying, best first, and what was wrong with the others. */
+export interface CandidateSelection {
+  readonly candidates: readonly UnwrappedGroupInfo[];
+  readonly rejected: readonly RejectedCandidate[];
+}
+
+/** The order of trying (XIP-82): epoch descending, then `group_state_hash` ascending. */
+export function compareCandidates(a: GroupInfoBlob, b: GroupInfoBlob): number {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch ? -1 : 1;
+  return compareBytes(a.groupStateHash, b.groupStateHash);
+}
+
+/**
+ * Checks that a blob is of the state it claims: same epoch, same hash of the GroupContext. A key holder can lie about
+ * both. Throws JoinError `INVITE_NO_CANDIDATE` with `rule` `EpochMismatch` or `GroupStateHashMismatch`.
+ */
+export function checkConsistency(
+  blob: GroupInfoBlob,
+  context: { readonly epoch: bigint; readonly bytes: Uint8Array },
+): void {
+  if (blob.epoch !== context.epoch) {
+    throw new JoinError("INVITE_NO_CANDIDATE", "a blob claims another epoch than its GroupInfo has", {
+      rule: "EpochMismatch",
+    });
+  }
+  if (!equalBytes(blob.groupStateHash, groupStateHash({ hash: sha256 }, context.bytes))) {
+    throw new JoinError("INVITE_NO_CANDIDATE", "a blob claims another group state than its GroupInfo has", {
+      rule: "GroupStateHashMismatch",
+    });
+  }
+}
+
+function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, nowNs: bigint): UnwrappedGroupInfo {
+  const candidate = unwrapGroupInfo(blob, key, { suite, nowNs });
+  const message = decodeMlsMessage(candidate.groupInfo);
+  if (message.wireFormat !== "group_info") {
+    throw new JoinError("INVITE_NO_CANDIDATE", "a blob holds another message than a GroupInfo", {
+      rule: "NotGroupInfo",
+    });
+  }
+  const { context } = message.message;
+  checkConsistency(candidate, { epoch: context.epoch, bytes: groupContextBytes(context) });
+  return candidate;
+}
+
+/**
+ * Opens what a slot holds and puts what is usable in the order of trying (XIP-82, join steps 2 to 5). Blobs come newest
+ * last; of too many only the newest `XMTP_LIMITS.maxCandidates` are looked at. GroupInfos are decoded, not verified.
+ * Never throws for a bad blob: it is listed under `rejected`.
+ */
+export function selectCandidates(options: {
+  suite: CipherSuite;
+  blobs: readonly Uint8Array[];
+  /** The invite's key; secret. */
+  key: Uint8Array;
+  nowNs: bigint;
+}): CandidateSelection {
+  const { suite, key, nowNs } = options;
+  const candidates: UnwrappedGroupInfo[] = [];
+  const rejected: RejectedCandidate[] = [];
+  for (const blob of options.blobs.slice(-XMTP_LIMITS.maxCandidates)) {
+    try {
+      candidates.push(openCandidate(blob, key, suite, nowNs));
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+      rejected.push({ code: error.code, rule: error.rule });
+    }
+  }
+  return { candidates: candidates.sort(compareCandidates), rejected };
+}

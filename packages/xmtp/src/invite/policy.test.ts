@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { XMTP_LIMITS } from "../limits.ts";
+import { ExternalCommitPolicyEntrySchema, ExternalCommitPolicyV1Schema } from "../proto.ts";
+import { hex, present, seed } from "../test-inboxes.ts";
+import {
+  countUses,
+  effectiveExpiryNs,
+  enablePolicy,
+  policyUpdate,
+  readPolicy,
+  revokePolicy,
+  rotatePolicyKey,
+  validatePolicyV1,
+} from "./policy.ts";
+
+const SLOT = hex("00112233445566778899aabbccddeeff");
+const ON = { allowExternalCommit: true, symmetricKey: { material: seed(1) }, externalGroupId: SLOT };
+const policyOf = (init: MessageInitShape<typeof ExternalCommitPolicyV1Schema>) =>
+  create(ExternalCommitPolicyV1Schema, init);
+const rejected = (rule: string) => ({ code: "COMMIT_REJECTED", rule });
+
+describe("EXTERNAL_COMMIT_POLICY", () => {
+  test("enabling mints a fresh key and a fresh slot every time and keeps the settings", () => {
+    const settings = {
+      expiresAtNs: 5n,
+      expireInNs: 6n,
+      maxUses: 7,
+      refreshPointers: [{ kind: "https_url", url: "https://a.b" }] as const,
+    };
+    const [first, second] = [enablePolicy(nodeCrypto, settings), enablePolicy(nodeCrypto, settings)];
+    assert.equal(present(first.symmetricKey).material.length, 32);
+    assert.equal(first.externalGroupId.length, 16);
+    assert.notDeepEqual(first.symmetricKey, second.symmetricKey);
+    assert.notDeepEqual(first.externalGroupId, second.externalGroupId);
+    const { expiresAtNs, expireInNs, maxUses, refreshPointers } = first;
+    assert.deepEqual([expiresAtNs, expireInNs, maxUses, refreshPointers.length], [5n, 6n, 7, 1]);
+    assert.deepEqual(readPolicy(policyUpdate(first)), first);
+  });
+
+  test("XIP-05 rotating the key keeps slot and settings", () => {
+    const before = enablePolicy(nodeCrypto, { maxUses: 3, expireInNs: 4n });
+    const after = rotatePolicyKey(nodeCrypto, before);
+    assert.notDeepEqual(after.symmetricKey, before.symmetricKey);
+    assert.deepEqual({ ...after, symmetricKey: undefined }, { ...before, symmetricKey: undefined });
+    assert.throws(() => rotatePolicyKey(nodeCrypto, revokePolicy(before)), rejected("ExternalCommitNotAllowed"));
+  });
+
+  test("XIP-26 after revoking, the bytes are those of a policy that never had an invite", () => {
+    const never = policyUpdate(policyOf({ expireInNs: 4n, maxUses: 3 }));
+    const invite = enablePolicy(nodeCrypto, { maxUses: 3, expireInNs: 4n, expiresAtNs: 9n });
+    assert.deepEqual(policyUpdate(revokePolicy(invite)), never);
+    assert.deepEqual(policyUpdate(revokePolicy(undefined)), policyUpdate(policyOf({})));
+  });
+
+  test("XIP-26 while the switch is off every per-invite field must be absent, an empty key included", () => {
+    const planted = {
+      symmetric_key: policyOf({ symmetricKey: {} }),
+      external_group_id: policyOf({ externalGroupId: SLOT }),
+      expires_at_ns: policyOf({ expiresAtNs: 1n }),
+      refresh_pointers: policyOf({ refreshPointers: [{}] }),
+    };
+    for (const [field, policy] of Object.entries(planted)) {
+      assert.throws(() => validatePolicyV1(policy), { ...rejected("PerInviteFieldNotCleared"), data: { field } });
+      assert.throws(() => policyUpdate(policy), rejected("PerInviteFieldNotCleared"));
+    }
+    validatePolicyV1(policyOf({ expireInNs: 1n, maxUses: 2 }));
+  });
+
+  test("while it is on, key, slot and refresh pointers must be usable", () => {
+    const { symmetricKey, ...noKey } = ON;
+    assert.ok(symmetricKey);
+    const httpsUrl = (value: string) => ({ location: { case: "httpsUrl" as const, value } });
+    const pointers = Array.from({ length: XMTP_LIMITS.maxRefreshPointers + 1 }, () => httpsUrl("https://a.b"));
+    assert.throws(() => validatePolicyV1(policyOf(noKey)), rejected("MissingSymmetricKey"));
+    const short = policyOf({ ...ON, symmetricKey: { material: hex("00") } });
+    assert.throws(() => validatePolicyV1(short), rejected("InvalidSymmetricKeyLength"));
+    const id = policyOf({ ...ON, externalGroupId: hex("010203") });
+    assert.throws(() => validatePolicyV1(id), rejected("InvalidExternalGroupIdLength"));
+    for (const refreshPointers of [[{}], [httpsUrl("http://a.b")], pointers]) {
+      assert.throws(() => validatePolicyV1(policyOf({ ...ON, refreshPointers })), rejected("InvalidRefreshPointer"));
+    }
+    validatePolicyV1(policyOf({ ...ON, refreshPointers: pointers.slice(1) }));
+  });
+
+  test("an absent policy and one of an unknown version are off; garbage is an error", () => {
+    assert.equal(readPolicy(undefined), undefined);
+    assert.equal(
+      readPolicy(toBinary(ExternalCommitPolicyEntrySchema, create(ExternalCommitPolicyEntrySchema))),
+      undefined,
+    );
+    assert.equal(readPolicy(hex("1200")), undefined);
+    assert.throws(() => readPolicy(hex("ff")), { code: "DECODE" });
+  });
+
+  test("the effective expiry is the earlier of the policy's end and the epoch's age limit, 0 for neither", () => {
+    const at = (expiresAtNs: bigint, expireInNs: bigint, start: bigint) =>
+      effectiveExpiryNs({ expiresAtNs, expireInNs }, start);
+    assert.equal(at(0n, 0n, 100n), 0n);
+    assert.equal(at(50n, 0n, 100n), 50n);
+    assert.equal(at(0n, 5n, 100n), 105n);
+    assert.equal(at(103n, 5n, 100n), 103n);
+    assert.equal(at(107n, 5n, 100n), 105n);
+    assert.equal(at(0n, 2n ** 64n - 1n, 100n), 2n ** 64n - 1n);
+  });
+
+  test("XIP-12 uses are the members tagged with the present slot: a new slot starts at zero, a new key does not", () => {
+    const entry = (admittedViaExternalGroupId: Uint8Array) => ({
+      sequenceId: 1n,
+      failedInstallations: [],
+      admittedViaExternalGroupId,
+    });
+    const members = new Map([
+      ["a", entry(SLOT)],
+      ["b", entry(SLOT)],
+      ["c", entry(new Uint8Array(0))],
+      ["d", entry(hex("01020304"))],
+    ]);
+    const policy = policyOf(ON);
+    assert.equal(countUses({ members, policy }), 2);
+    assert.equal(countUses({ members, policy: rotatePolicyKey(nodeCrypto, policy) }), 2);
+    assert.equal(countUses({ members, policy: enablePolicy(nodeCrypto) }), 0);
+    assert.equal(countUses({ members, policy: revokePolicy(policy) }), 0);
+    assert.equal(countUses({ members, policy: undefined }), 0);
+  });
+});

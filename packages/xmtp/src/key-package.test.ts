@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { concatBytes, decodeExact, decodeKeyPackage, toHex, utf8 } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
+import { InstallationKey } from "./identity/installation-key.ts";
+import { createInstallationKeyPackage, verifyInstallationKeyPackage } from "./key-package.ts";
+import { hex, present, seed } from "./test-inboxes.ts";
+
+const INBOX = "4d".repeat(32);
+const NOW = 1_700_000_000n;
+const key = new InstallationKey(seed(1));
+const identity = { credential: encodeMlsCredential(INBOX), signatureKeyPair: key };
+const bundle = await createInstallationKeyPackage({ crypto: nodeCrypto, identity, inboxId: INBOX, nowSeconds: NOW });
+
+describe("MLS credential", () => {
+  test("it is 66 bytes of protobuf around the inbox id", () => {
+    const credential = encodeMlsCredential(INBOX);
+    assert.deepEqual(credential, { kind: "basic", identity: concatBytes(hex("0a40"), utf8(INBOX)) });
+    assert.equal(decodeMlsCredential(credential), INBOX);
+    assert.equal(leafInboxId({ credential }), INBOX);
+  });
+
+  test("other credentials, other texts and garbage are refused", () => {
+    assert.throws(() => encodeMlsCredential("x"), { code: "DECODE" });
+    assert.throws(() => decodeMlsCredential({ kind: "x509", certificates: [] }), { code: "DECODE" });
+    assert.throws(() => decodeMlsCredential({ kind: "basic", identity: hex("ff") }), { code: "DECODE" });
+    assert.throws(() => decodeMlsCredential({ kind: "basic", identity: hex("0a0158") }), { code: "DECODE" });
+    assert.equal(leafInboxId({ credential: { kind: "basic", identity: hex("ff") } }), undefined);
+  });
+});
+
+describe("installation key package", () => {
+  test("it states what XMTP installations state, without the post-quantum wrapper", () => {
+    const { leafNode, extensions, cipherSuite } = decodeExact(bundle.bytes, decodeKeyPackage);
+    assert.equal(cipherSuite, 3);
+    assert.deepEqual(extensions, [{ type: 0x000a, data: new Uint8Array(0) }]);
+    assert.deepEqual(leafNode.extensions, [{ type: 0x0001, data: concatBytes(hex("4040"), utf8(INBOX)) }]);
+    assert.deepEqual(leafNode.capabilities, {
+      versions: [1],
+      cipherSuites: [3],
+      extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01],
+      proposals: [7, 8],
+      credentials: [1],
+    });
+    const lifetime = { notBefore: NOW - 3600n, notAfter: NOW + 84n * 86_400n };
+    assert.deepEqual(leafNode.source, { kind: "key_package", lifetime });
+  });
+
+  test("it verifies, and says whose it is", async () => {
+    const verified = await verifyInstallationKeyPackage(nodeCrypto, bundle.bytes, { nowSeconds: NOW });
+    assert.equal(verified.inboxId, INBOX);
+    assert.equal(verified.installationId, toHex(key.publicKey));
+  });
+
+  test("outside of its lifetime, changed or with bytes left over it is refused", async () => {
+    const late = verifyInstallationKeyPackage(nodeCrypto, bundle.bytes, { nowSeconds: NOW + 85n * 86_400n });
+    await assert.rejects(late, { code: "MLS_INVALID", rule: "lifetime" });
+    const changed = bundle.bytes.slice();
+    changed[changed.length - 1] = (present(changed.at(-1)) + 1) & 0xff;
+    await assert.rejects(verifyInstallationKeyPackage(nodeCrypto, changed), { name: /ValidationError|CryptoError/ });
+    const long = concatBytes(bundle.bytes, hex("00"));
+    await assert.rejects(verifyInstallationKeyPackage(nodeCrypto, long), { code: "DECODE" });
+  });
+
+  test("a key package with another kind of credential is refused", async () => {
+    const foreign = { ...identity, credential: { kind: "basic", identity: utf8("alice") } as const };
+    const options = { crypto: nodeCrypto, identity: foreign, inboxId: INBOX, nowSeconds: NOW };
+    const { bytes } = await createInstallationKeyPackage(options);
+    await assert.rejects(verifyInstallationKeyPackage(nodeCrypto, bytes), { code: "DECODE" });
+  });
+});

@@ -1,0 +1,85 @@
+import {
+  CREDENTIAL_TYPE,
+  EXTENSION_TYPE,
+  PROPOSAL_TYPE,
+  PROTOCOL_VERSION_MLS10,
+  createKeyPackage,
+  encode,
+  toHex,
+  utf8,
+  verifyKeyPackage,
+  type Capabilities,
+  type CryptoProvider,
+  type KeyPackage,
+  type KeyPackageBundle,
+  type LeafParameters,
+  type SigningIdentity,
+} from "@latchkey/mls";
+import { decodeMlsCredential } from "./credential.ts";
+import { XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE } from "./protocol.ts";
+
+const CLOCK_SKEW_SECONDS = 3600n;
+const LIFETIME_SECONDS = 84n * 24n * 3600n;
+
+/**
+ * What an installation can do. As libxmtp's, without the welcome wrapper extensions 0xFF03 (X-Wing) and 0xFF04 (welcome
+ * pointers): a Welcome for us is wrapped for Curve25519 and sent directly.
+ */
+export const installationCapabilities: Capabilities = {
+  versions: [PROTOCOL_VERSION_MLS10],
+  cipherSuites: [XMTP_CIPHER_SUITE],
+  extensions: [
+    EXTENSION_TYPE.lastResort,
+    EXTENSION_TYPE.applicationId,
+    XMTP_EXTENSION_TYPE.immutableMetadata,
+    EXTENSION_TYPE.appDataDictionary,
+    XMTP_EXTENSION_TYPE.groupPermissions,
+    XMTP_EXTENSION_TYPE.mutableMetadata,
+    XMTP_EXTENSION_TYPE.groupMembership,
+  ],
+  proposals: [PROPOSAL_TYPE.group_context_extensions, PROPOSAL_TYPE.app_data_update],
+  credentials: [CREDENTIAL_TYPE.basic],
+};
+
+/** The leaf of an installation: its capabilities, and the inbox id once more as application id. */
+export function installationLeaf(inboxId: string): LeafParameters {
+  const applicationId = encode(utf8(inboxId), (writer, bytes) => writer.opaque(bytes));
+  return {
+    capabilities: installationCapabilities,
+    extensions: [{ type: EXTENSION_TYPE.applicationId, data: applicationId }],
+  };
+}
+
+/** Makes a last-resort key package, valid from an hour ago for 84 days, as libxmtp does. */
+export async function createInstallationKeyPackage(options: {
+  crypto: CryptoProvider;
+  identity: SigningIdentity;
+  inboxId: string;
+  /** Since 1970. */
+  nowSeconds: bigint;
+}): Promise<KeyPackageBundle> {
+  const { crypto, identity, inboxId, nowSeconds } = options;
+  return createKeyPackage(
+    { crypto, identity },
+    {
+      cipherSuite: XMTP_CIPHER_SUITE,
+      leaf: installationLeaf(inboxId),
+      lifetime: { notBefore: nowSeconds - CLOCK_SKEW_SECONDS, notAfter: nowSeconds + LIFETIME_SECONDS },
+      extensions: [{ type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) }],
+    },
+  );
+}
+
+/**
+ * Verifies a bare TLS KeyPackage and reads whose it is; its lifetime is checked when `nowSeconds` is given. That the
+ * installation belongs to the inbox is for the identity log to say. Throws DecodeError or ValidationError.
+ */
+export async function verifyInstallationKeyPackage(
+  crypto: CryptoProvider,
+  bytes: Uint8Array,
+  options: { nowSeconds?: bigint } = {},
+): Promise<{ keyPackage: KeyPackage; inboxId: string; installationId: string }> {
+  const keyPackage = await verifyKeyPackage(crypto, bytes, { cipherSuite: XMTP_CIPHER_SUITE, ...options });
+  const { credential, signatureKey } = keyPackage.leafNode;
+  return { keyPackage, inboxId: decodeMlsCredential(credential), installationId: toHex(signatureKey) };
+}

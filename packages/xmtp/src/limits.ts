@@ -1,0 +1,31 @@
+/** Every bound of the package, with its reason. */
+export const XMTP_LIMITS = {
+  /** Identity updates of one inbox; the identity log of the network refuses more. */
+  maxIdentityUpdates: 256,
+  /** Actions of one identity update: registering needs two; each costs a signature check of milliseconds. */
+  maxIdentityActions: 64,
+  /** Bytes of one serialized identity update: 64 actions with passkey signatures fit. */
+  maxIdentityUpdateBytes: 256 * 1024,
+  /** Nesting of And/Any conditions in a policy: deeper ones are refused instead of recursed into. */
+  maxPolicyDepth: 8,
+  /** Conditions within one And/Any. */
+  maxPolicyConditions: 32,
+  /** Bytes of an invite payload: key, id and one pointer; a QR code ends below 3 KiB. */
+  maxInvitePayloadBytes: 4 * 1024,
+  /** Bytes of the URL of a service pointer. */
+  maxServiceUrlBytes: 2 * 1024,
+  /** Refresh pointers of a policy: a commit uploads to each of them. */
+  maxRefreshPointers: 16,
+  /** Shortest external_group_id, set by XIP-82. */
+  minExternalGroupIdBytes: 4,
+  /** Longest external_group_id: 16 is recommended; it is stored with every admitted member. */
+  maxExternalGroupIdBytes: 64,
+  /** Length of an invite key, set by XIP-82. */
+  inviteKeyBytes: 32,
+  /** Blobs looked at per join; a service keeps the last 4 or more, ours 8. */
+  maxCandidates: 16,
+  /** Bytes of one blob: a GroupInfo of 10 000 members has about 4 MiB. */
+  maxBlobBytes: 8 * 1024 * 1024,
+  /** Bytes of a text message after encoding; a delivery node takes 25 MiB at most. */
+  maxContentBytes: 1024 * 1024,
+} as const;

@@ -1,0 +1,21 @@
+import { CIPHER_SUITE } from "@latchkey/mls";
+
+/** Cipher suite of every XMTP group. */
+export const XMTP_CIPHER_SUITE: 3 = CIPHER_SUITE.MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
+
+/** The libxmtp version whose formats this build speaks: what a group's version floor is compared with. */
+export const XMTP_PROTOCOL_VERSION = "1.12.0";
+
+/** The floor of new groups: the first version that reads app-data groups. */
+export const APP_DATA_PROTOCOL_VERSION = "1.11.0-dev";
+
+/** Extension ids of XMTP (RFC 9420's are in `@latchkey/mls`). */
+export const XMTP_EXTENSION_TYPE = {
+  immutableMetadata: 0xf000,
+  mutableMetadata: 0xff00,
+  groupMembership: 0xff01,
+  groupPermissions: 0xff02,
+} as const;
+
+/** Extensions that only groups of the form before app data carry. */
+export const LEGACY_EXTENSION_TYPES: ReadonlySet<number> = new Set(Object.values(XMTP_EXTENSION_TYPE));

@@ -1,0 +1,183 @@
+import {
+  EXTENSION_TYPE,
+  equalBytes,
+  findExtension,
+  type AppData,
+  type Extension,
+  type GroupContext,
+  type LeafIndex,
+  type LeafNode,
+  type ResolvedProposal,
+  type VerifiedCommit,
+} from "@latchkey/mls";
+import { appDataUpdatesOf } from "../app-data/apply.ts";
+import type { GroupState } from "../app-data/group-state.ts";
+import type { Authority } from "../app-data/policy-rules.ts";
+import { compareVersions } from "../app-data/semver.ts";
+import { CommitRejectedError } from "../errors.ts";
+import { LEGACY_EXTENSION_TYPES, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
+import { checkComponentWrite, checkPolicyWrite, checkMinVersion } from "./app-data-writes.ts";
+import { claimOf, readState, reject, resolve, type IdentityResolver, type TreeMember } from "./common.ts";
+import { checkInstallationChanges } from "./installation-changes.ts";
+
+/** What a member's commit is judged by. */
+export interface MemberCommitInput {
+  readonly commit: VerifiedCommit;
+  /** Before the commit. */
+  readonly appData: AppData;
+  /** After it. */
+  readonly newAppData: AppData;
+  /** Leaves before the commit. */
+  readonly members: Iterable<TreeMember>;
+  readonly identity: IdentityResolver;
+  /** Time the node gave the commit. */
+  readonly envelopeTimeNs: bigint;
+}
+
+/** Throws CommitRejectedError `ProtocolVersionTooLow`, which a newer build would not throw. */
+export function checkProtocolFloor({ minVersion }: GroupState): void {
+  if (minVersion === undefined) return;
+  let low: boolean;
+  try {
+    low = compareVersions(minVersion, XMTP_PROTOCOL_VERSION) > 0;
+  } catch (cause) {
+    throw new CommitRejectedError("ComponentSource", "the group's protocol version floor is no version", { cause });
+  }
+  if (low) {
+    reject(
+      "ProtocolVersionTooLow",
+      `the group requires protocol version ${minVersion}; this build speaks ${XMTP_PROTOCOL_VERSION}`,
+      {
+        required: minVersion,
+        own: XMTP_PROTOCOL_VERSION,
+      },
+    );
+  }
+}
+
+function proposerOf({ sender }: ResolvedProposal, leaves: ReadonlyMap<LeafIndex, LeafNode>): string {
+  const leaf = sender.kind === "member" ? leaves.get(sender.leafIndex) : undefined;
+  if (leaf === undefined) return reject("ActorNotMember", "a proposal does not come from a member");
+  return claimOf(leaf, "ActorNotMember").inboxId;
+}
+
+function authorityOf(inboxId: string, state: GroupState): Authority {
+  return { isAdmin: state.admins.has(inboxId), isSuperAdmin: state.superAdmins.has(inboxId) };
+}
+
+function checkContextExtensions(extensions: readonly Extension[], context: GroupContext, authority: Authority): void {
+  if (extensions.some(({ type }) => LEGACY_EXTENSION_TYPES.has(type))) {
+    reject("LegacyExtensionReintroduced", "a commit brings back an extension of the form before app data");
+  }
+  const before = findExtension(context.extensions, EXTENSION_TYPE.appDataDictionary);
+  const after = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
+  if (before === undefined || after === undefined || !equalBytes(before, after)) {
+    reject("AppDataChangedByGce", "a GroupContextExtensions proposal changes the app data");
+  }
+  if (!authority.isSuperAdmin) {
+    reject("InsufficientPermissions", "only a super admin may change the group's extensions");
+  }
+}
+
+function checkProposal(item: ResolvedProposal, author: string, state: GroupState, context: GroupContext): void {
+  const { proposal } = item;
+  switch (proposal.kind) {
+    case "add":
+    case "update":
+    case "remove":
+      return;
+    case "app_data_update":
+      checkComponentWrite(proposal, authorityOf(author, state), state);
+      return;
+    case "group_context_extensions":
+      checkContextExtensions(proposal.extensions, context, authorityOf(author, state));
+      return;
+    case "psk":
+      return reject("NoPSKSupport", "a commit injects a pre-shared key");
+    case "reinit":
+    case "external_init":
+    case "app_ephemeral":
+    case "self_remove":
+      return reject("UnsupportedProposalType", `a commit has a ${proposal.kind} proposal`);
+  }
+}
+
+function checkMembershipChange(before: GroupState, after: GroupState): void {
+  for (const [inboxId, entry] of after.members) {
+    const old = before.members.get(inboxId);
+    if (old !== undefined && entry.sequenceId < old.sequenceId) {
+      reject("SequenceIdDecreased", "a commit moves an inbox back in its identity log");
+    }
+  }
+  for (const inboxId of before.members.keys()) {
+    if (!after.members.has(inboxId) && before.superAdmins.has(inboxId)) {
+      reject("InsufficientPermissions", "a super admin cannot be removed; take the role away first");
+    }
+  }
+}
+
+/** A leaf that its owner replaces stays with its inbox and must be an installation of it. */
+function checkReplacedLeaf(before: LeafNode, after: LeafNode, state: GroupState, identity: IdentityResolver): void {
+  const { inboxId, installationId } = claimOf(after, "InboxValidationFailed");
+  if (claimOf(before, "InboxValidationFailed").inboxId !== inboxId) {
+    reject("InboxValidationFailed", "a leaf moves to another inbox");
+  }
+  const entry = state.members.get(inboxId);
+  if (entry === undefined) return reject("SubjectDoesNotExist", "a leaf belongs to an inbox that is not in the group");
+  if (equalBytes(before.signatureKey, after.signatureKey)) return;
+  if (!resolve(identity, inboxId, entry.sequenceId).hasInstallation(installationId)) {
+    reject("InboxValidationFailed", "a leaf takes a key that is no installation of its inbox");
+  }
+}
+
+function checkCommitter(
+  { commit, identity }: MemberCommitInput,
+  leaves: ReadonlyMap<LeafIndex, LeafNode>,
+  before: GroupState,
+  after: GroupState,
+): string {
+  const committer = leaves.get(commit.committerLeafIndex);
+  if (committer === undefined) return reject("ActorNotMember", "a commit does not come from a member");
+  const { inboxId, installationId } = claimOf(committer, "ActorNotMember");
+  const entry = after.members.get(inboxId);
+  if (entry === undefined) return reject("SubjectDoesNotExist", "the committer's inbox is not in the group any more");
+  const moved = before.members.get(inboxId)?.sequenceId !== entry.sequenceId;
+  if (moved && !resolve(identity, inboxId, entry.sequenceId).hasInstallation(installationId)) {
+    reject("InboxValidationFailed", "the committer is no installation of its inbox any more");
+  }
+  if (commit.pathLeaf !== undefined) checkReplacedLeaf(committer, commit.pathLeaf, after, identity);
+  for (const update of commit.updated) checkReplacedLeaf(update.before, update.after, after, identity);
+  return inboxId;
+}
+
+/**
+ * Judges a verified commit of a member by XMTP's rules, against the state before it; the order of checks is libxmtp's.
+ * Reads no clock and does no I/O. Throws CommitRejectedError; `rule` names the broken one.
+ */
+export function validateMemberCommit(input: MemberCommitInput): void {
+  const { commit, appData, newAppData, identity } = input;
+  if (commit.sender.kind !== "member") reject("ActorNotMember", "the commit does not come from a member");
+  if (commit.wireFormat !== "private_message") {
+    reject("UnsupportedMessageType", "a member's commit must be a PrivateMessage");
+  }
+  const members = [...input.members];
+  const leaves = new Map(members.map(({ leafIndex, leafNode }) => [leafIndex, leafNode]));
+  const before = readState(appData);
+  checkProtocolFloor(before);
+  for (const item of commit.proposals) checkProposal(item, proposerOf(item, leaves), before, commit.context);
+  checkPolicyWrite(appDataUpdatesOf(commit), newAppData);
+  const after = readState(newAppData);
+  checkMinVersion(before, after);
+  checkMembershipChange(before, after);
+  const committer = checkCommitter(input, leaves, before, after);
+  checkInstallationChanges({
+    added: commit.added.map(({ keyPackage }) => keyPackage.leafNode),
+    removed: commit.removed.map(({ leafNode }) => leafNode),
+    members,
+    before,
+    after,
+    identity,
+    isSuperAdmin: before.superAdmins.has(committer),
+  });
+  checkProtocolFloor(after);
+}

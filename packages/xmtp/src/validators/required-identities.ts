@@ -1,0 +1,53 @@
+import { DecodeError, type AppData, type VerifiedCommit } from "@latchkey/mls";
+import { appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "../app-data/apply.ts";
+import { COMPONENT } from "../app-data/component.ts";
+import { readMembership } from "../app-data/group-state.ts";
+import { leafInboxId } from "../credential.ts";
+import { CommitRejectedError } from "../errors.ts";
+
+/** An inbox at a point of its identity log. */
+export interface IdentityPoint {
+  readonly inboxId: string;
+  readonly sequenceId: bigint;
+}
+
+function membershipAfter(commit: VerifiedCommit, appData: AppData, newAppData: AppData | undefined) {
+  // Only the membership matters here; what else the commit writes may be nonsense that a validator refuses later.
+  const updates = appDataUpdatesOf(commit).filter(({ componentId }) => componentId === COMPONENT.groupMembership);
+  return readMembership(newAppData ?? mergeAppData(appData, applyAppDataUpdates(appData, updates)));
+}
+
+function collect(commit: VerifiedCommit, appData: AppData, newAppData: AppData | undefined): IdentityPoint[] {
+  const before = readMembership(appData);
+  const after = membershipAfter(commit, appData, newAppData);
+  const inboxes = new Set<string | undefined>();
+  for (const [inboxId, { sequenceId }] of after) {
+    if (before.get(inboxId)?.sequenceId !== sequenceId) inboxes.add(inboxId);
+  }
+  for (const { keyPackage } of commit.added) inboxes.add(leafInboxId(keyPackage.leafNode));
+  for (const { leafNode } of commit.removed) inboxes.add(leafInboxId(leafNode));
+  for (const { after: leafNode } of commit.updated) inboxes.add(leafInboxId(leafNode));
+  if (commit.pathLeaf !== undefined) inboxes.add(leafInboxId(commit.pathLeaf));
+  return [...inboxes].flatMap((inboxId) => {
+    const entry = inboxId === undefined ? undefined : after.get(inboxId);
+    return inboxId === undefined || entry === undefined ? [] : [{ inboxId, sequenceId: entry.sequenceId }];
+  });
+}
+
+/**
+ * The points of identity logs that the validators will ask for, to be fetched before. Without `newAppData` it is computed
+ * from the commit. Empty for commits that are malformed anyway.
+ */
+export function requiredIdentities(commit: VerifiedCommit, appData: AppData, newAppData?: AppData): IdentityPoint[] {
+  try {
+    return collect(commit, appData, newAppData);
+  } catch (error) {
+    if (error instanceof DecodeError || error instanceof CommitRejectedError) return [];
+    throw error;
+  }
+}
+
+/** The points that `validateWelcome` will ask for: every member's. Throws DecodeError for a malformed membership. */
+export function membershipIdentities(appData: AppData): IdentityPoint[] {
+  return [...readMembership(appData)].map(([inboxId, { sequenceId }]) => ({ inboxId, sequenceId }));
+}

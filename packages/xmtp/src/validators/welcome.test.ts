@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { utf8 } from "@latchkey/mls";
+import { applyAppDataUpdates, mergeAppData } from "../app-data/apply.ts";
+import { COMPONENT } from "../app-data/component.ts";
+import { membershipDelta } from "../app-data/membership.ts";
+import { present, resolverOf, testAppData, testInbox, testLeaf, testTree, updateProposal } from "../test-inboxes.ts";
+import { membershipIdentities } from "./required-identities.ts";
+import { validateWelcome } from "./welcome.ts";
+
+const admin = await testInbox(1);
+const friend = await testInbox(2, 2);
+const identity = resolverOf(admin, friend);
+const born = testAppData({ creatorInboxId: admin.inboxId, creatorSequenceId: 1n });
+
+function appDataWith(failedInstallations: readonly string[] = [], sequenceId = 2n) {
+  const entry = { sequenceId, failedInstallations, admittedViaExternalGroupId: new Uint8Array(0) };
+  const delta = membershipDelta([{ op: "insert", inboxId: friend.inboxId, entry }]);
+  return mergeAppData(born, applyAppDataUpdates(born, [updateProposal(COMPONENT.groupMembership, delta)]));
+}
+
+const adminLeaf = testLeaf(admin.inboxId, present(admin.keys[0]));
+const [first, second] = friend.keys.map((key) => testLeaf(friend.inboxId, key));
+const leaves = [adminLeaf, present(first), present(second)];
+
+function expectRule(rule: string, input: Partial<Parameters<typeof validateWelcome>[0]>): void {
+  const run = () => validateWelcome({ appData: appDataWith(), members: testTree(...leaves), identity, ...input });
+  assert.throws(run, { code: "COMMIT_REJECTED", rule });
+}
+
+describe("the membership a Welcome leads to", () => {
+  test("every installation is a leaf, or listed as failed", () => {
+    validateWelcome({ appData: appDataWith(), members: testTree(...leaves), identity });
+    const failed = appDataWith([present(friend.keys[1]).id]);
+    validateWelcome({ appData: failed, members: testTree(...leaves.slice(0, 2)), identity });
+    assert.deepEqual(
+      new Set(membershipIdentities(failed)),
+      new Set([
+        { inboxId: admin.inboxId, sequenceId: 1n },
+        { inboxId: friend.inboxId, sequenceId: 2n },
+      ]),
+    );
+  });
+
+  test("InvalidGroupMembership: a missing leaf, a leaf too many, an unknown inbox, a leaf that is nobody's", async () => {
+    const rule = "InvalidGroupMembership";
+    const stranger = await testInbox(3);
+    const key = present(stranger.keys[0]);
+    expectRule(rule, { members: testTree(...leaves.slice(0, 2)) });
+    expectRule(rule, { members: testTree(...leaves, testLeaf(friend.inboxId, key)) });
+    expectRule(rule, { members: testTree(...leaves, testLeaf(stranger.inboxId, key)) });
+    expectRule(rule, {
+      members: testTree(...leaves, { ...adminLeaf, credential: { kind: "x509", certificates: [] } }),
+    });
+    expectRule(rule, { members: testTree(adminLeaf) });
+  });
+
+  test("MissingIdentityUpdate: the log does not hold exactly the recorded point", () => {
+    expectRule("MissingIdentityUpdate", { appData: appDataWith([], 7n) });
+  });
+
+  test("GroupNotMigrated, ComponentSource, ProtocolVersionTooLow: groups this build cannot read", () => {
+    expectRule("GroupNotMigrated", { appData: new Map() });
+    const broken = new Map(appDataWith()).set(COMPONENT.groupMembership, new Uint8Array([0xff]));
+    expectRule("ComponentSource", { appData: broken });
+    const newer = new Map(appDataWith()).set(COMPONENT.minSupportedProtocolVersion, utf8("99.0.0"));
+    expectRule("ProtocolVersionTooLow", { appData: newer });
+    const noVersion = new Map(appDataWith()).set(COMPONENT.minSupportedProtocolVersion, utf8("soon"));
+    expectRule("ComponentSource", { appData: noVersion });
+  });
+});
