@@ -34,6 +34,8 @@ export {
   replaceExtension,
 } from "./messages/extension.ts";
 export type { Commit, ProposalOrRef, UpdatePath, UpdatePathNode } from "./messages/commit.ts";
+export type { ExternalSender } from "./messages/external-sender.ts";
+export { decodeExternalSenders, encodeExternalSenders } from "./messages/external-sender.ts";
 export type { ContentKind, FramingWireFormat, Sender } from "./messages/framing.ts";
 export type { GroupContext } from "./messages/group-context.ts";
 export { groupContextBytes } from "./messages/group-context.ts";
@@ -59,6 +61,8 @@ export { RFC_9420_EXTERNAL_COMMITS, XIP_82_EXTERNAL_COMMITS } from "./group/conf
 export type { CommitOptions, PendingCommit } from "./group/create-commit.ts";
 export type { GroupOptions } from "./group/create-group.ts";
 export type { ExternalCommitOptions } from "./group/external-join.ts";
+export type { ExternalProposalTarget } from "./group/external-proposal.ts";
+export { createExternalProposal, createNewMemberProposal } from "./group/external-proposal.ts";
 export type { KeyPackageBundle, KeyPackageOptions } from "./group/key-packages.ts";
 export {
   createKeyPackage,

@@ -10,6 +10,8 @@ export const MLS_LIMITS = {
   maxPendingProposals: 1_024,
   /** Extensions in one list: real lists have below ten. */
   maxExtensions: 256,
+  /** External senders of one group. */
+  maxExternalSenders: 64,
   /** Entries in one capability list. */
   maxCapabilities: 512,
   /** Steps a ratchet is turned forward for one message, before its AEAD is tried (CVE-2026-59644). */

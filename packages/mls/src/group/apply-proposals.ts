@@ -20,10 +20,11 @@ import {
   checkLeafCapabilities,
   checkLeafKeysUnique,
   groupRequirements,
+  isDefaultProposal,
 } from "../tree/leaf-rules.ts";
 import type { LeafIndex } from "../tree/math.ts";
 import type { TreeDraft } from "../tree/tree-draft.ts";
-import type { ResolvedProposal } from "./proposals.ts";
+import { removedLeaf, type ResolvedProposal } from "./proposals.ts";
 
 /** What a commit's proposals did to a draft. */
 export interface AppliedProposals {
@@ -34,6 +35,8 @@ export interface AppliedProposals {
   readonly extensions: readonly Extension[];
   /** Components that AppDataUpdates of this commit touch. */
   readonly touchedComponents: ReadonlySet<number>;
+  /** Types of the proposals that not everybody supports as a matter of course. */
+  readonly optionalTypes: readonly number[];
   /** Signatures of the leaves and key packages that the proposals bring. */
   readonly checks: readonly SignatureCheck[];
 }
@@ -69,10 +72,13 @@ export function applyProposals(
 ): AppliedProposals {
   const checks: SignatureCheck[] = [];
   const touchedComponents = new Set<number>();
+  const optionalTypes = new Set<number>();
   let extensions = context.extensions;
   for (const { proposal } of proposals) {
     if (proposal.kind === "group_context_extensions") extensions = proposal.extensions;
     if (proposal.kind === "app_data_update") touchedComponents.add(proposal.componentId);
+    const type = PROPOSAL_TYPE[proposal.kind];
+    if (!isDefaultProposal(type)) optionalTypes.add(type);
   }
   const requirements = groupRequirements(extensions);
   const updated: LeafIndex[] = [];
@@ -95,13 +101,14 @@ export function applyProposals(
     updated.push(sender.leafIndex);
   }
   const removed: LeafIndex[] = [];
-  for (const { proposal } of proposals) {
-    if (proposal.kind !== "remove") continue;
-    if (draft.leaf(proposal.removed) === undefined) {
-      throw new ValidationError("remove-leaf", `a Remove names leaf ${proposal.removed}, which is blank`);
+  for (const { proposal, sender } of proposals) {
+    const leafIndex = removedLeaf(proposal, sender);
+    if (leafIndex === undefined) continue;
+    if (draft.leaf(leafIndex) === undefined) {
+      throw new ValidationError("remove-leaf", `a ${proposal.kind} names leaf ${leafIndex}, which is blank`);
     }
-    draft.removeLeaf(proposal.removed);
-    removed.push(proposal.removed);
+    draft.removeLeaf(leafIndex);
+    removed.push(leafIndex);
   }
   const added: { leafIndex: LeafIndex; keyPackage: KeyPackage }[] = [];
   for (const { proposal } of proposals) {
@@ -114,16 +121,15 @@ export function applyProposals(
   }
   if (removed.length > 0) draft.truncate();
   if (extensions !== context.extensions) checkAllSupport(draft, requirements);
-  return { added, removed, updated, extensions, touchedComponents, checks };
+  return { added, removed, updated, extensions, touchedComponents, optionalTypes: [...optionalTypes], checks };
 }
 
 /** Checks, once every leaf of the new epoch is in place, that all members support what all of them now use. */
 export function checkMemberSupport(draft: TreeDraft, applied: AppliedProposals): void {
   checkCredentialSupport(draft);
-  if (applied.touchedComponents.size === 0) return;
   checkAllSupport(draft, {
-    extensions: [EXTENSION_TYPE.appDataDictionary],
-    proposals: [PROPOSAL_TYPE.app_data_update],
+    extensions: applied.touchedComponents.size > 0 ? [EXTENSION_TYPE.appDataDictionary] : [],
+    proposals: applied.optionalTypes,
     credentials: [],
   });
 }

@@ -15,11 +15,10 @@ export interface ExternalCommitPolicy {
   readonly byValue: ReadonlySet<ProposalKind>;
 }
 
-/**
- * RFC 9420 §12.4.3.2 as this build carries it: one ExternalInit and nothing else. Removing one's own former leaf
- * (resync) and PSKs are legal there too and are refused until they are carried.
- */
-export const RFC_9420_EXTERNAL_COMMITS: ExternalCommitPolicy = { byValue: new Set(["external_init"]) };
+/** RFC 9420 §12.4.3.2: one ExternalInit, PSKs, and at most one Remove, of the joiner's own former leaf (resync). */
+export const RFC_9420_EXTERNAL_COMMITS: ExternalCommitPolicy = {
+  byValue: new Set(["external_init", "psk", "remove"]),
+};
 
 /**
  * XIP-82: the joiner also adds its other installations by value and registers itself with one AppDataUpdate. The joiner

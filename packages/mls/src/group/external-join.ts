@@ -4,10 +4,10 @@ import { ValidationError } from "../errors.ts";
 import type { AppDataChanges } from "../messages/app-data.ts";
 import type { KeyPackage } from "../messages/key-package.ts";
 import { encodeMlsMessage } from "../messages/mls-message.ts";
-import type { Proposal } from "../messages/proposal.ts";
-import { EXTERNAL_INIT_LABEL, zeroSecret } from "../schedule/key-schedule.ts";
+import type { PreSharedKeyId, Proposal } from "../messages/proposal.ts";
+import { EXTERNAL_INIT_LABEL } from "../schedule/key-schedule.ts";
 import { interimTranscriptHash } from "../schedule/transcript.ts";
-import { leafNodeIndex, type NodeIndex } from "../tree/math.ts";
+import { leafNodeIndex, type LeafIndex, type NodeIndex } from "../tree/math.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyProposals, writeAppData } from "./apply-proposals.ts";
 import { buildCommit, type BuiltCommit, type CommitInput, type LeafParameters } from "./build-commit.ts";
@@ -16,6 +16,7 @@ import { addPathKeys } from "./epoch-change.ts";
 import { makeWelcome } from "./make-welcome.ts";
 import { freshEpoch, headOf } from "./next-epoch.ts";
 import { checkExternalProposals, type ResolvedProposal } from "./proposals.ts";
+import { resolvePskSecret } from "./psks.ts";
 import { verifySignatures } from "./protect.ts";
 import { freshState, type GroupState } from "./state.ts";
 import type { VerifiedGroupInfo } from "./verify-group-info.ts";
@@ -28,6 +29,9 @@ export interface ExternalCommitOptions {
   readonly appDataUpdates?: readonly { readonly componentId: number; readonly update: Uint8Array }[];
   /** New value of every component that the updates touch. */
   readonly appData?: AppDataChanges;
+  /** A former leaf of one's own to remove: resync. */
+  readonly resync?: LeafIndex;
+  readonly psks?: readonly PreSharedKeyId[];
   readonly authenticatedData?: Uint8Array;
 }
 
@@ -56,9 +60,12 @@ export async function externalJoin(
     throw new ValidationError("external-pub", "the GroupInfo carries no external_pub");
   const { kemOutput, context: hpke } = await hpkeSetupSender(suite, info.externalPub, new Uint8Array(0));
   const sender = { kind: "new_member_commit" } as const;
+  const psks = options.psks ?? [];
   const proposals: Proposal[] = [
     ...(options.adds ?? []).map((keyPackage): Proposal => ({ kind: "add", keyPackage })),
     { kind: "external_init", kemOutput },
+    ...(options.resync === undefined ? [] : [{ kind: "remove", removed: options.resync } as const]),
+    ...psks.map((psk): Proposal => ({ kind: "psk", psk })),
     ...(options.appDataUpdates ?? []).map(({ componentId, update }): Proposal => ({
       kind: "app_data_update",
       componentId,
@@ -87,7 +94,7 @@ export async function externalJoin(
     committer: draft.reserveLeaf(),
     proposals: proposals.map((proposal) => ({ kind: "proposal", proposal })),
     leaf: options.leaf,
-    pskSecret: zeroSecret(suite),
+    pskSecret: resolvePskSecret({ suite, config }, psks),
     initSecret: hpke.export(utf8(EXTERNAL_INIT_LABEL), suite.hashLength),
     wireFormat: "public_message",
     authenticatedData: options.authenticatedData ?? new Uint8Array(0),
@@ -97,7 +104,7 @@ export async function externalJoin(
   return {
     message: encodeMlsMessage({ wireFormat: "public_message", message: { content, auth, membershipTag: undefined } }),
     welcome: await makeWelcome(suite, config.identity, draft, applied.added, input.committer, built, {
-      psks: [],
+      psks,
       pskSecret: input.pskSecret,
     }),
     state: joinedState(config, info, input, built),

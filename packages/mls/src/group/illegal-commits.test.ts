@@ -192,7 +192,7 @@ describe("an illegal commit of a member is refused", () => {
     [
       "required-capabilities",
       "a requirement that members do not meet",
-      () => [extensions(DICTIONARY, required({ proposalTypes: [0x0a] }))],
+      () => [extensions(DICTIONARY, required({ proposalTypes: [0x0b] }))],
     ],
     ["unique-signature-key", "a member is added again", async (_, to) => [addProposal(await keyPackageFor(to.config))]],
     [

@@ -4,6 +4,7 @@ import { MLS_LIMITS } from "../limits.ts";
 import type { Commit } from "../messages/commit.ts";
 import { EXTENSION_TYPE, findExtension, type Extension } from "../messages/extension.ts";
 import type { Sender } from "../messages/framing.ts";
+import type { LeafIndex } from "../tree/math.ts";
 import type { Proposal, ProposalKind } from "../messages/proposal.ts";
 import type { ExternalCommitPolicy } from "./config.ts";
 
@@ -21,6 +22,12 @@ export interface PendingProposal {
   readonly sender: Sender;
   /** For an Update of our own: the private key of the leaf it brings. */
   readonly leafPrivateKey: Uint8Array | undefined;
+}
+
+/** The leaf that a Remove or a SelfRemove takes out; undefined for every other proposal. */
+export function removedLeaf(proposal: Proposal, sender: Sender): LeafIndex | undefined {
+  if (proposal.kind === "remove") return proposal.removed;
+  return proposal.kind === "self_remove" && sender.kind === "member" ? sender.leafIndex : undefined;
 }
 
 const PATH_REQUIRED: ReadonlySet<ProposalKind> = new Set([
@@ -60,7 +67,7 @@ function invalid(message: string): never {
 }
 
 function refuseUnsupported(proposals: readonly ResolvedProposal[]): void {
-  const found = proposals.find(({ proposal }) => ["reinit", "self_remove"].includes(proposal.kind));
+  const found = proposals.find(({ proposal }) => proposal.kind === "reinit");
   if (found !== undefined) {
     throw new UnsupportedError(`commits with a ${found.proposal.kind} proposal are not carried by this build`, {
       data: { proposal: found.proposal.kind },
@@ -99,6 +106,14 @@ function checkAppDataUpdates(proposals: readonly ResolvedProposal[], extensions:
   }
 }
 
+/** No PSK stands twice, whatever its nonce (RFC 9420 §12.2). */
+function checkPskIds(proposals: readonly ResolvedProposal[]): void {
+  const ids = ofKind(proposals, "psk").map(({ proposal: { psk } }) =>
+    psk.kind === "external" ? `x${bytesKey(psk.pskId)}` : `r${bytesKey(psk.groupId)}/${psk.epoch}`,
+  );
+  if (new Set(ids).size !== ids.length) invalid("a PSK stands twice");
+}
+
 /** The rules for the proposal list of a member's commit (RFC 9420 §12.2). */
 export function checkMemberProposals(
   proposals: readonly ResolvedProposal[],
@@ -113,18 +128,14 @@ export function checkMemberProposals(
   if (ofKind(proposals, "group_context_extensions").length > 1) invalid("GroupContextExtensions stands twice");
   const touched = new Set<number>();
   for (const { proposal, sender } of proposals) {
-    if (proposal.kind !== "update" && proposal.kind !== "remove") continue;
-    const leaf = proposal.kind === "remove" ? proposal.removed : sender.kind === "member" ? sender.leafIndex : -1;
-    if (leaf === committer.leafIndex) invalid(`the committer ${proposal.kind}s itself`);
+    const updated = proposal.kind === "update" && sender.kind === "member" ? sender.leafIndex : undefined;
+    const leaf = updated ?? removedLeaf(proposal, sender);
+    if (leaf === undefined) continue;
+    if (leaf === committer.leafIndex) invalid(`the committer's own leaf is in a ${proposal.kind}`);
     if (touched.has(leaf)) invalid("a leaf is updated or removed twice");
     touched.add(leaf);
   }
-  const psks = ofKind(proposals, "psk").map(({ proposal }) =>
-    proposal.psk.kind === "external"
-      ? bytesKey(proposal.psk.pskId)
-      : `${bytesKey(proposal.psk.groupId)}/${proposal.psk.epoch}`,
-  );
-  if (new Set(psks).size !== psks.length) invalid("a PSK stands twice");
+  checkPskIds(proposals);
   checkAppDataUpdates(proposals, extensions);
   refuseUnsupported(proposals);
 }
@@ -142,6 +153,10 @@ export function checkExternalProposals(
   }
   const inits = ofKind(proposals, "external_init").length;
   if (inits !== 1) throw new ValidationError("external-init", `an external commit has ${inits} ExternalInit, not 1`);
+  if (ofKind(proposals, "remove").length > 1) {
+    throw new ValidationError("external-remove", "an external commit removes more than its joiner's former leaf");
+  }
+  checkPskIds(proposals);
   const forbidden = proposals.find(({ proposal }) => !policy.byValue.has(proposal.kind));
   if (forbidden !== undefined) {
     throw new ValidationError("external-proposal", `an external commit has a ${forbidden.proposal.kind} proposal`, {

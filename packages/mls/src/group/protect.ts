@@ -1,4 +1,8 @@
-import { CryptoError, UnsupportedError, ValidationError } from "../errors.ts";
+import { CryptoError, ValidationError } from "../errors.ts";
+import { EXTENSION_TYPE, findExtension } from "../messages/extension.ts";
+import { decodeExternalSenders } from "../messages/external-sender.ts";
+import type { GroupContext } from "../messages/group-context.ts";
+import type { Proposal, ProposalKind } from "../messages/proposal.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import {
   framedContentCheck,
@@ -112,7 +116,36 @@ export function openPublic(state: GroupState, received: PublicMessage): Opened {
     if (content.kind !== "commit") throw new ValidationError("sender", "a new_member_commit sender sends a proposal");
     return { message, signature: undefined, secretTree: undefined, senderLeaf: undefined };
   }
-  throw new UnsupportedError(`messages from a ${sender.kind} sender are not carried by this build`);
+  if (content.kind !== "proposal") throw new ValidationError("sender", `a ${sender.kind} sender may only propose`);
+  const signatureKey = outsideKey(head.context, sender, content.proposal);
+  const signature = framedContentCheck(message, signatureKey, head.contextBytes);
+  return { message, signature, secretTree: undefined, senderLeaf: undefined };
+}
+
+/** What an external sender may propose (RFC 9420 §12.1.8). */
+const EXTERNAL_PROPOSALS: ReadonlySet<ProposalKind> = new Set([
+  "add",
+  "remove",
+  "psk",
+  "reinit",
+  "group_context_extensions",
+]);
+
+/** The key that a proposal from outside of the group is signed with (RFC 9420 §12.1.8). */
+function outsideKey(
+  { extensions }: GroupContext,
+  sender: Extract<Sender, { kind: "external" | "new_member_proposal" }>,
+  proposal: Proposal,
+): Uint8Array {
+  if (sender.kind === "new_member_proposal") {
+    if (proposal.kind === "add") return proposal.keyPackage.leafNode.signatureKey;
+    throw new ValidationError("sender", "somebody who is not a member proposes more than to be added");
+  }
+  const data = findExtension(extensions, EXTENSION_TYPE.externalSenders);
+  const known = data === undefined ? undefined : decodeExternalSenders(data)[sender.senderIndex];
+  if (known === undefined) throw new ValidationError("external-sender", "the group names no such external sender");
+  if (EXTERNAL_PROPOSALS.has(proposal.kind)) return known.signatureKey;
+  throw new ValidationError("external-sender", `an external sender may not send a ${proposal.kind} proposal`);
 }
 
 /** A PrivateMessage as it opens: content, or the reason why there is none to open. */

@@ -1,8 +1,9 @@
-import { constantTimeEqual, utf8 } from "../bytes.ts";
+import { constantTimeEqual, equalBytes, utf8 } from "../bytes.ts";
 import { encode } from "../codec/writer.ts";
 import { hpkeSetupReceiver } from "../crypto/hpke.ts";
 import { StateError, ValidationError } from "../errors.ts";
 import type { AppDataChanges } from "../messages/app-data.ts";
+import { encodeCredential } from "../messages/credential.ts";
 import type { Commit } from "../messages/commit.ts";
 import {
   framedContentCheck,
@@ -111,8 +112,10 @@ export async function verifyCommit(state: GroupState, opened: Opened): Promise<V
   if (pathLeaf !== undefined) {
     const position = { groupId: context.groupId, leafIndex: committerLeafIndex };
     checks.push(leafNodeCheck(pathLeaf, encode(pathLeaf, encodeLeafNode), position));
-    if (sender.kind === "new_member_commit")
+    if (sender.kind === "new_member_commit") {
+      checkResync(state, applied.removed, pathLeaf);
       checks.push(framedContentCheck(message, pathLeaf.signatureKey, contextBytes));
+    }
   }
   if (opened.signature !== undefined) checks.push(opened.signature);
   await verifySignatures(state, checks);
@@ -134,6 +137,19 @@ export async function verifyCommit(state: GroupState, opened: Opened): Promise<V
   };
   works.set(verified, { state, revision: state.revision, draft, applied, message, commit, secretTree });
   return verified;
+}
+
+/**
+ * A Remove in an external commit takes out a former leaf of the joiner itself: one with the very credential of the
+ * joining leaf (RFC 9420 §12.4.3.2; CVE-2026-71890). Applications may want more.
+ */
+function checkResync(state: GroupState, removed: readonly LeafIndex[], joining: LeafNode): void {
+  const credential = encode(joining.credential, encodeCredential);
+  for (const leafIndex of removed) {
+    if (!equalBytes(encode(leafBefore(state, leafIndex).credential, encodeCredential), credential)) {
+      throw new ValidationError("external-remove", "an external commit removes somebody else than its joiner");
+    }
+  }
 }
 
 function leafBefore(state: GroupState, leafIndex: LeafIndex): LeafNode {

@@ -32,6 +32,7 @@ const NOTHING_APPLIED = {
   updated: [],
   extensions: [],
   touchedComponents: new Set<number>(),
+  optionalTypes: [],
   checks: [],
 };
 

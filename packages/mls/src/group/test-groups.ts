@@ -24,7 +24,7 @@ export const LEAF: LeafParameters = {
     versions: [1],
     cipherSuites: [SUITE],
     extensions: [EXTENSION_TYPE.appDataDictionary, EXTENSION_TYPE.lastResort],
-    proposals: [PROPOSAL_TYPE.app_data_update],
+    proposals: [PROPOSAL_TYPE.app_data_update, PROPOSAL_TYPE.self_remove],
     credentials: [1],
   },
   extensions: [],

@@ -14,7 +14,7 @@ import type { TreeView } from "./tree-view.ts";
 
 /** Extension types 1 to 5 and proposal types 1 to 7 are supported by everybody and not listed (RFC 9420 §7.2). */
 const isDefaultExtension = (type: number) => type >= 1 && type <= 5;
-const isDefaultProposal = (type: number) => type >= 1 && type <= 7;
+export const isDefaultProposal = (type: number) => type >= 1 && type <= 7;
 
 /** What a GroupContext's extensions demand of every member. */
 export interface GroupRequirements {
