@@ -1,0 +1,39 @@
+import { LatchkeyError, type LatchkeyErrorOptions } from "@latchkey/mls";
+
+/** Codes of the errors a node raises; how each is told to clients stands in `http/error-codes.ts`. */
+export type NodeErrorCode =
+  | "REQUEST_INVALID"
+  | "REQUEST_TOO_LARGE"
+  | "RATE_LIMITED"
+  | "NODE_BUSY"
+  | "SLOTS_FULL"
+  | "BLOB_EXPIRED"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "IDENTITY_LOG_FULL"
+  | "IDENTITY_CONFLICT"
+  | "STORE_VERSION"
+  | "STORE_LOCKED"
+  | "STORE_FULL"
+  | "STORE_FAILED";
+
+/** An error of the delivery node; `code` says which. */
+export class NodeError extends LatchkeyError {
+  declare readonly code: NodeErrorCode;
+
+  constructor(code: NodeErrorCode, message: string, options: LatchkeyErrorOptions = {}) {
+    super(code, message, options);
+  }
+}
+
+/** The request breaks the API's rules (code `REQUEST_INVALID`): the same request never succeeds. */
+export function invalidRequest(message: string): NodeError {
+  return new NodeError("REQUEST_INVALID", message);
+}
+
+/** Throws `REQUEST_TOO_LARGE` when a list or a field of a request is beyond its bound. */
+export function requireAtMost(what: string, actual: number, limit: number, unit = "bytes"): void {
+  if (actual > limit) {
+    throw new NodeError("REQUEST_TOO_LARGE", `${what}: ${actual} ${unit}, the limit is ${limit}; send less at once`);
+  }
+}

@@ -1,0 +1,57 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { LatchkeyError } from "@latchkey/mls";
+import { NodeError, type NodeErrorCode } from "../errors.ts";
+
+/** How each error is told to clients: the status of RPCs and the status of plain HTTP. */
+const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number }> = {
+  REQUEST_INVALID: { rpc: Code.InvalidArgument, http: 400 },
+  REQUEST_TOO_LARGE: { rpc: Code.InvalidArgument, http: 413 },
+  BLOB_EXPIRED: { rpc: Code.InvalidArgument, http: 400 },
+  METHOD_NOT_ALLOWED: { rpc: Code.Unimplemented, http: 405 },
+  NOT_FOUND: { rpc: Code.NotFound, http: 404 },
+  RATE_LIMITED: { rpc: Code.ResourceExhausted, http: 429 },
+  NODE_BUSY: { rpc: Code.Unavailable, http: 503 },
+  SLOTS_FULL: { rpc: Code.Unavailable, http: 507 },
+  IDENTITY_LOG_FULL: { rpc: Code.FailedPrecondition, http: 409 },
+  IDENTITY_CONFLICT: { rpc: Code.Aborted, http: 409 },
+  STORE_VERSION: { rpc: Code.Internal, http: 500 },
+  STORE_LOCKED: { rpc: Code.Internal, http: 500 },
+  STORE_FULL: { rpc: Code.Unavailable, http: 507 },
+  STORE_FAILED: { rpc: Code.Internal, http: 500 },
+};
+
+/** Header of error answers that carries `LatchkeyError.code`, finer than the status. */
+export const ERROR_HEADER = "x-latchkey-error";
+
+/** Seconds for `Retry-After`, at least 1. */
+function retryAfterSeconds(error: LatchkeyError): string | undefined {
+  return error.retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000)));
+}
+
+/**
+ * What a client is told about a failed RPC. Errors of the protocol packages mean that the client sent something
+ * illegal; anything unknown is INTERNAL without a word about its cause.
+ */
+export function toConnectError(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (!(error instanceof LatchkeyError)) return new ConnectError("internal error", Code.Internal);
+  const code = error instanceof NodeError ? STATUS[error.code].rpc : Code.InvalidArgument;
+  const metadata = new Headers({ [ERROR_HEADER]: error.code });
+  const retryAfter = retryAfterSeconds(error);
+  if (retryAfter !== undefined) metadata.set("retry-after", retryAfter);
+  return new ConnectError(error.message, code, metadata);
+}
+
+/** What a client is told about a failed plain HTTP request. */
+export function toHttpError(error: unknown): {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: { readonly code: string; readonly message: string };
+} {
+  if (!(error instanceof NodeError)) {
+    return { status: 500, headers: {}, body: { code: "INTERNAL", message: "internal error" } };
+  }
+  const retryAfter = retryAfterSeconds(error);
+  const headers = { [ERROR_HEADER]: error.code, ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }) };
+  return { status: STATUS[error.code].http, headers, body: { code: error.code, message: error.message } };
+}

@@ -1,0 +1,175 @@
+import { cors } from "@connectrpc/connect";
+import { addressKey } from "../address.ts";
+import { NodeError } from "../errors.ts";
+import type { NodeRuntime } from "../services/runtime.ts";
+import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
+import { abortRequest, sendJson, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import { reportError, type Outcome } from "./report.ts";
+import type { RpcHandler } from "./rpc.ts";
+import { CANDIDATES_HEADER, SLOTS_PATH, type SlotsHandler } from "./slots-api.ts";
+
+/** What requests are given to. */
+export interface RouterOptions {
+  readonly runtime: NodeRuntime;
+  readonly rpc: ReadonlyMap<string, RpcHandler>;
+  readonly slots: SlotsHandler;
+  /** Count clients by the last address in `X-Forwarded-For`, which the proxy in front of the node has added. */
+  readonly trustForwardedFor: boolean;
+  /** Once aborted, connections of HTTP/1.1 are closed behind their answer. */
+  readonly stopping: AbortSignal;
+}
+
+const PREFLIGHT_HEADERS = {
+  "access-control-allow-methods": "GET, HEAD, POST, PUT",
+  "access-control-allow-headers": [...cors.allowedHeaders, "x-libxmtp-version", "x-app-version"].join(", "),
+  "access-control-max-age": "7200",
+};
+
+const EXPOSED_HEADERS = [...cors.exposedHeaders, CANDIDATES_HEADER, ERROR_HEADER, "retry-after"].join(", ");
+
+/** Handles every request of both HTTP versions, and knows when none is running. */
+export class Router {
+  readonly #options: RouterOptions;
+  #running = 0;
+  #idle = Promise.withResolvers<undefined>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#idle.resolve(undefined);
+  }
+
+  /** Resolves when no request is running. */
+  async idle(): Promise<void> {
+    while (this.#running > 0) await this.#idle.promise;
+  }
+
+  /** Listener of both servers. */
+  readonly handle = (request: HttpRequest, response: HttpResponse): void => {
+    const startedMs = performance.now();
+    if (this.#running++ === 0) this.#idle = Promise.withResolvers();
+    const closed = new Promise((resolve) => response.once("close", resolve));
+    request.on("error", () => undefined); // A client that goes away is no event.
+    this.#guardArrival(request, response);
+    void this.#answer(request, response)
+      .then(async (outcome) => {
+        await closed;
+        this.#record(outcome, performance.now() - startedMs);
+      })
+      .catch((error: unknown) => this.#options.runtime.logger.error({ err: error }, "an answer could not be given"))
+      .finally(() => {
+        if (--this.#running === 0) this.#idle.resolve(undefined);
+      });
+  };
+
+  /** Bounds the time in which a request must have arrived, and in which an unread rest is thrown away. */
+  #guardArrival(request: HttpRequest, response: HttpResponse): void {
+    const { receiveMs, lingerMs } = this.#options.runtime.limits;
+    let timer = setTimeout(abortRequest, receiveMs, request);
+    const done = (): void => clearTimeout(timer);
+    request.once("end", done);
+    request.once("close", done);
+    // An answer of HTTP/2 only emits "finish" once its stream is closed, which an unread request prevents.
+    const sent = "stream" in request ? request.stream : response;
+    sent.once("finish", () => {
+      if (request.readableEnded) return;
+      // Closing at once would make the client's system drop the answer unread.
+      clearTimeout(timer);
+      request.resume();
+      timer = setTimeout(abortRequest, lingerMs, request);
+    });
+  }
+
+  #record({ method, code, isStream }: Outcome, ms: number): void {
+    const { metrics, logger } = this.#options.runtime;
+    metrics.requests.inc({ method, code });
+    if (isStream !== true) metrics.requestSeconds.observe({ method }, ms / 1_000);
+    logger.debug({ method, code, ms: Math.round(ms) }, "request");
+  }
+
+  async #answer(request: HttpRequest, response: HttpResponse): Promise<Outcome> {
+    let method = "other";
+    try {
+      const url = parseUrl(request);
+      method = methodName(url.pathname, request);
+      if (this.#options.stopping.aborted && request.httpVersionMajor === 1) response.setHeader("connection", "close");
+      if (method !== "healthz" && method !== "metrics") this.#allowBrowsers(response);
+      if (request.method === "OPTIONS") {
+        response.writeHead(204, PREFLIGHT_HEADERS);
+        response.end();
+        return { method: "preflight", code: "204" };
+      }
+      const rpc = this.#options.rpc.get(url.pathname);
+      if (rpc !== undefined) return await rpc(request, response, this.#peer(request));
+      await this.#answerHttp(method, request, response, url);
+      return { method, code: String(response.statusCode) };
+    } catch (error) {
+      return { method, code: String(this.#fail(method, error, request, response)) };
+    }
+  }
+
+  async #answerHttp(method: string, request: HttpRequest, response: HttpResponse, url: URL): Promise<void> {
+    const { runtime, slots } = this.#options;
+    if (method.startsWith("slots")) {
+      await slots(request, response, url, this.#peer(request));
+      return;
+    }
+    if (method === "other") throw new NodeError("NOT_FOUND", "there is nothing here");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      throw new NodeError("METHOD_NOT_ALLOWED", "this understands GET and HEAD");
+    }
+    if (method === "metrics") {
+      const { registry } = runtime.metrics;
+      const text = await registry.metrics();
+      response.writeHead(200, { "content-type": registry.contentType });
+      response.end(text);
+      return;
+    }
+    await runtime.store.check();
+    sendJson(request, response, 200, { status: "ok" });
+  }
+
+  #fail(method: string, error: unknown, request: HttpRequest, response: HttpResponse): number {
+    reportError(this.#options.runtime, method, error);
+    if (response.headersSent) {
+      abortRequest(request);
+      return response.statusCode;
+    }
+    const { status, headers, body } = toHttpError(error);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    sendJson(request, response, status, body);
+    return status;
+  }
+
+  #allowBrowsers(response: HttpResponse): void {
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-expose-headers", EXPOSED_HEADERS);
+  }
+
+  #peer(request: HttpRequest): string {
+    const forwarded = this.#options.trustForwardedFor ? request.headers["x-forwarded-for"] : undefined;
+    const last = forwarded === undefined ? undefined : String(forwarded).split(",").at(-1)?.trim();
+    return addressKey(last ?? request.socket.remoteAddress ?? "");
+  }
+}
+
+function parseUrl(request: HttpRequest): URL {
+  const url = URL.parse(`http://node.invalid${request.url ?? ""}`);
+  if (url === null) throw new NodeError("REQUEST_INVALID", "the path is malformed");
+  return url;
+}
+
+/** Name of a request in metrics and logs: never a path, which may hold the id of a slot. */
+function methodName(path: string, request: HttpRequest): string {
+  if (path === "/healthz" || path === "/metrics") return path.slice(1);
+  if (!path.startsWith(SLOTS_PATH)) return "other";
+  switch (request.method) {
+    case "PUT":
+      return "slots.put";
+    case "GET":
+      return "slots.get";
+    case "HEAD":
+      return "slots.head";
+    default:
+      return "slots.other";
+  }
+}

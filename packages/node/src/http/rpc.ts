@@ -1,0 +1,185 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { once } from "node:events";
+import type { ConnectError } from "@connectrpc/connect";
+import {
+  Code,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type ConnectRouter,
+  type Interceptor,
+} from "@connectrpc/connect";
+import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { ByteBudget } from "../byte-budget.ts";
+import { invalidRequest, NodeError } from "../errors.ts";
+import type { RateLimiter } from "../rate-limiter.ts";
+import { PEER, type NodeRuntime } from "../services/runtime.ts";
+import { toConnectError } from "./error-codes.ts";
+import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import { reportError, type Outcome } from "./report.ts";
+
+/** What the RPC endpoint needs beside the services. */
+export interface RpcOptions {
+  readonly runtime: NodeRuntime;
+  readonly routes: (router: ConnectRouter) => void;
+  readonly limiter: RateLimiter;
+  readonly budget: ByteBudget;
+  /** Aborted with a ConnectError when the node stops: ends the streams. */
+  readonly stopping: AbortSignal;
+}
+
+/** One RPC: its path is known. Resolves when the answer was written or given up. */
+export type RpcHandler = (request: HttpRequest, response: HttpResponse, peer: string) => Promise<Outcome>;
+
+/** Set as soon as the request was understood. */
+const OUTCOME = createContextKey({ code: "" });
+
+function codeName(code: Code): string {
+  return Code[code].replaceAll(/(?<!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+}
+
+/** Translates errors and notes the outcome, of calls and of streams. */
+function outcomeInterceptor(runtime: NodeRuntime): Interceptor {
+  return (next) => async (request) => {
+    const outcome = request.contextValues.get(OUTCOME);
+    const failed = (error: unknown): ConnectError => {
+      const translated = toConnectError(error);
+      outcome.code = codeName(translated.code);
+      reportError(runtime, request.method.name, error);
+      return translated;
+    };
+    async function* observed<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+      try {
+        yield* messages;
+      } catch (error) {
+        throw failed(error);
+      }
+    }
+    try {
+      outcome.code = "ok";
+      const response = await next(request);
+      return response.stream ? { ...response, message: observed(response.message) } : response;
+    } catch (error) {
+      throw failed(error);
+    }
+  };
+}
+
+/** The handlers of all RPCs by path, for gRPC, gRPC-web and Connect. */
+export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcHandler> {
+  const { runtime, routes, limiter, stopping } = options;
+  const { rpcMessageBytes } = runtime.limits;
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip],
+    interceptors: [outcomeInterceptor(runtime)],
+    readMaxBytes: rpcMessageBytes,
+    writeMaxBytes: rpcMessageBytes,
+    shutdownSignal: stopping,
+    requestGate: ({ values }) => {
+      const retryAfterMs = limiter.take(values.get(PEER));
+      if (retryAfterMs === 0) return;
+      runtime.metrics.rateLimited.inc({ scope: "rpc" });
+      values.get(OUTCOME).code = codeName(Code.ResourceExhausted);
+      const text = "this address sends requests faster than the node allows; slow down";
+      throw toConnectError(new NodeError("RATE_LIMITED", text, { retryable: true, retryAfterMs }));
+    },
+  });
+  routes(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, rpcHandler(handler, options)]));
+}
+
+function rpcHandler(handler: UniversalHandler, { budget }: RpcOptions): RpcHandler {
+  const isStream = handler.method.methodKind === "server_streaming";
+  return async (request, response, peer) => {
+    const outcome = { code: "malformed" };
+    const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome);
+    const lease = budget.lease();
+    response.once("close", lease.release);
+    const universal = toUniversalRequest(request, response, values, lease.add);
+    const early = isStream && startsStream(handler, request);
+    if (early) {
+      // Clients count a stream as open when they have its headers, which may be long before the first message.
+      response.writeHead(200, { "content-type": request.headers["content-type"] });
+      if ("flushHeaders" in response) response.flushHeaders();
+    }
+    const answer = await handler(universal);
+    if (early && answer.status !== 200) abortRequest(request);
+    else await writeAnswer(answer, response, { headersAreSent: early, budget });
+    return { method: handler.method.name, code: outcome.code, isStream };
+  };
+}
+
+function toUniversalRequest(
+  request: HttpRequest,
+  response: HttpResponse,
+  values: ReturnType<typeof createContextValues>,
+  hold: (bytes: number) => void,
+): UniversalServerRequest {
+  let universal;
+  try {
+    universal = universalRequestFromNodeRequest(request, response, undefined, values);
+  } catch {
+    throw invalidRequest("the request names no host, or none that can be read");
+  }
+  // The headers of streams are sent before compression could be negotiated.
+  for (const name of ["grpc-accept-encoding", "connect-accept-encoding"]) universal.header.delete(name);
+  return { ...universal, body: held(request, hold) };
+}
+
+/**
+ * The request's body, each chunk counted while it is in memory. Leaving it early does not destroy the request, which
+ * would take the answer with it; the router throws the rest away.
+ */
+async function* held(request: HttpRequest, hold: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    try {
+      hold(chunk.length);
+    } catch (error) {
+      throw toConnectError(error);
+    }
+    yield chunk;
+  }
+}
+
+/** True when the handler will answer with status 200 and the content type of the request, whatever comes. */
+function startsStream(handler: UniversalHandler, request: HttpRequest): boolean {
+  const contentType = request.headers["content-type"] ?? "";
+  return contentType !== "" && request.method === "POST" && handler.supportedContentType(contentType);
+}
+
+function nodeHeaders(headers: Headers | undefined): OutgoingHttpHeaders {
+  return Object.fromEntries(headers ?? []);
+}
+
+/**
+ * Writes the answer as fast as the client takes it, each part counted until it was taken; gives up when the client has
+ * gone.
+ */
+async function writeAnswer(
+  answer: UniversalServerResponse,
+  response: HttpResponse,
+  { headersAreSent, budget }: { readonly headersAreSent: boolean; readonly budget: ByteBudget },
+): Promise<void> {
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  response.once("close", onClose);
+  const lease = budget.lease();
+  try {
+    for await (const chunk of answer.body ?? []) {
+      lease.add(chunk.length);
+      if (!headersAreSent && !response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
+      if (gone.signal.aborted) return;
+      if (!response.write(chunk)) await once(response, "drain", { signal: gone.signal });
+      lease.release();
+    }
+    if (!response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
+    if (answer.trailer !== undefined) response.addTrailers(nodeHeaders(answer.trailer));
+    response.end();
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    lease.release();
+    response.off("close", onClose);
+  }
+}

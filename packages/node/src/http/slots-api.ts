@@ -1,0 +1,178 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { concatBytes, fromHex } from "@latchkey/mls";
+import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
+import type { ByteBudget, ByteLease } from "../byte-budget.ts";
+import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
+import { shortId } from "../logging.ts";
+import type { RateLimiter } from "../rate-limiter.ts";
+import type { NodeRuntime } from "../services/runtime.ts";
+import type { SlotBlob, SlotQuery } from "../storage/storage.ts";
+import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
+
+/** Where the slots are; the id in hex follows. */
+export const SLOTS_PATH = "/v1/slots/";
+
+/** Header of answers with candidates: how many there are. */
+export const CANDIDATES_HEADER = "x-latchkey-candidates";
+
+const DIGEST_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+function hexParameter(what: string, text: string): Uint8Array {
+  try {
+    return fromHex(text);
+  } catch {
+    throw invalidRequest(`${what} must be an even number of hex digits`);
+  }
+}
+
+/** Reads what the service has to know of a blob; throws `REQUEST_INVALID` for anything but a blob of version 1. */
+function readBlob(bytes: Uint8Array): SlotBlob {
+  let version;
+  try {
+    version = fromBinary(EncryptedGroupInfoBlobSchema, bytes).version;
+  } catch {
+    throw invalidRequest("the body is no EncryptedGroupInfoBlob");
+  }
+  if (version.case !== "v1") throw invalidRequest("the blob has no version this service knows");
+  const { nonce, ciphertext, epoch, groupStateHash, expiresAtNs } = version.value;
+  const digest = groupStateHash?.digest ?? new Uint8Array();
+  if (nonce.length !== NONCE_BYTES) throw invalidRequest(`the nonce has ${nonce.length} bytes, not ${NONCE_BYTES}`);
+  if (digest.length !== DIGEST_BYTES) {
+    throw invalidRequest(`the group state hash has ${digest.length} bytes, not ${DIGEST_BYTES}`);
+  }
+  if (ciphertext.length < TAG_BYTES) throw invalidRequest("the ciphertext is shorter than its tag");
+  return { epoch, digest, expiresAtNs, bytes };
+}
+
+/** `?epoch=E&digest=HEX`: both or none. */
+function readMatch(parameters: URLSearchParams): SlotQuery["match"] {
+  const [epoch, digest] = [parameters.get("epoch"), parameters.get("digest")];
+  if (epoch === null && digest === null) return undefined;
+  if (epoch === null || digest === null) throw invalidRequest("epoch and digest go together");
+  if (!/^(0|[1-9]\d{0,19})$/.test(epoch) || BigInt(epoch) >= 1n << 64n) {
+    throw invalidRequest("epoch must be an unsigned 64-bit number in decimal");
+  }
+  const bytes = hexParameter("digest", digest);
+  if (bytes.length !== DIGEST_BYTES) throw invalidRequest(`digest must have ${DIGEST_BYTES} bytes`);
+  return { epoch: BigInt(epoch), digest: bytes };
+}
+
+async function readBody(request: HttpRequest, limit: number, lease: ByteLease): Promise<Uint8Array> {
+  requireAtMost("the blob", Number(request.headers["content-length"] ?? 0), limit);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Not left by `for await`, which would destroy the request and its answer with it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    requireAtMost("the blob", size, limit);
+    lease.add(chunk.length);
+    chunks.push(chunk);
+  }
+  return concatBytes(...chunks);
+}
+
+function frames(blobs: readonly Uint8Array[]): Uint8Array[] {
+  return blobs.flatMap((blob) => {
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setUint32(0, blob.length);
+    return [length, blob];
+  });
+}
+
+/** Answers one request to a slot; its errors are told by the caller. */
+export type SlotsHandler = (request: HttpRequest, response: HttpResponse, url: URL, peer: string) => Promise<void>;
+
+/** The invite slots of XIP-82 over HTTP, as `docs/invite-slots.md` specifies them. */
+export function createSlotsHandler(
+  runtime: NodeRuntime,
+  limiters: { readonly address: RateLimiter; readonly slot: RateLimiter },
+  budget: ByteBudget,
+): SlotsHandler {
+  const { store, limits, metrics, logger, nowNs } = runtime;
+
+  function limit(scope: "slot_address" | "slot_uploads", limiter: RateLimiter, key: string): void {
+    const retryAfterMs = limiter.take(key);
+    if (retryAfterMs === 0) return;
+    metrics.rateLimited.inc({ scope });
+    const whose = scope === "slot_address" ? "this address sends" : "this slot gets";
+    throw new NodeError("RATE_LIMITED", `${whose} more requests than the service allows; wait`, {
+      retryable: true,
+      retryAfterMs,
+    });
+  }
+
+  function readSlotId(url: URL): Uint8Array {
+    const id = hexParameter("the slot's id", url.pathname.slice(SLOTS_PATH.length));
+    if (id.length < limits.slotIdMinBytes || id.length > limits.slotIdMaxBytes) {
+      throw invalidRequest(
+        `the slot's id has ${id.length} bytes, not ${limits.slotIdMinBytes} to ${limits.slotIdMaxBytes}`,
+      );
+    }
+    return id;
+  }
+
+  async function put(slotId: Uint8Array, request: HttpRequest, response: HttpResponse): Promise<void> {
+    const lease = budget.lease();
+    response.once("close", lease.release);
+    const blob = readBlob(await readBody(request, limits.slotBlobBytes, lease));
+    const now = nowNs();
+    if (blob.expiresAtNs !== 0n && blob.expiresAtNs <= now) {
+      throw new NodeError("BLOB_EXPIRED", "the blob has expired already; upload a fresh one");
+    }
+    limit("slot_uploads", limiters.slot, Buffer.from(slotId).toString("hex"));
+    const bounds = {
+      blobsPerSlot: limits.slotBlobs,
+      slotsTotal: limits.slotsTotal,
+      bytesTotal: limits.slotBytesTotal,
+    };
+    const outcome = await store.slots.put(slotId, blob, bounds, now);
+    metrics.slotUploads.inc({ outcome });
+    logger.debug({ slot: shortId(slotId), outcome, bytes: blob.bytes.length }, "blob uploaded");
+    response.writeHead(outcome === "stored" ? 201 : 200, { "content-length": "0" });
+    response.end();
+  }
+
+  async function get(query: SlotQuery, request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { blobs, bytes } = await store.slots.measure(query);
+    metrics.slotFetches.inc({ outcome: blobs === 0 ? "missing" : "found" });
+    if (blobs === 0) throw new NodeError("NOT_FOUND", "the slot holds no such blob");
+    const headers = {
+      "content-type": "application/octet-stream",
+      "content-length": String(bytes + 4 * blobs),
+      "cache-control": "no-store",
+      [CANDIDATES_HEADER]: String(blobs),
+    };
+    if (request.method === "HEAD") {
+      response.writeHead(200, headers);
+      response.end();
+      return;
+    }
+    const lease = budget.lease();
+    response.once("close", lease.release);
+    lease.add(bytes);
+    const candidates = await store.slots.list(query);
+    const slow = setTimeout(abortRequest, limits.slotAnswerMs, request);
+    response.once("close", () => clearTimeout(slow));
+    headers[CANDIDATES_HEADER] = String(candidates.length);
+    headers["content-length"] = String(candidates.reduce((sum, blob) => sum + blob.length + 4, 0));
+    response.writeHead(200, headers);
+    for (const part of frames(candidates)) response.write(part);
+    response.end();
+  }
+
+  return async (request, response, url, peer) => {
+    limit("slot_address", limiters.address, peer);
+    const slotId = readSlotId(url);
+    switch (request.method) {
+      case "PUT":
+        return put(slotId, request, response);
+      case "GET":
+      case "HEAD":
+        return get({ slotId, match: readMatch(url.searchParams), nowNs: nowNs() }, request, response);
+      default:
+        throw new NodeError("METHOD_NOT_ALLOWED", "slots understand GET, HEAD and PUT");
+    }
+  };
+}

@@ -1,0 +1,87 @@
+const MIB = 1024 * 1024;
+
+/** Every bound of the node, with its reason. Each can be set in `createNode({ limits })`. */
+export const NODE_LIMITS = {
+  /** Largest request or answer of an RPC, in bytes: the largest message XMTP's clients send or accept. */
+  rpcMessageBytes: 25 * MIB,
+  /** Largest envelope, in bytes: leaves room so that an answer with this one envelope still fits `rpcMessageBytes`. */
+  envelopeBytes: 25 * MIB - 16 * 1024,
+  /** Bytes of envelopes in one answer, unless a single one is larger: the answer must fit `rpcMessageBytes`. */
+  pageBytes: 24 * MIB,
+  /** Entries of one page: clients ask for at most 100 and go on where a page ended. */
+  pageEntries: 100,
+  /** Bytes of envelopes a stream reads ahead, unless a single one is larger: a slow reader holds them in memory. */
+  streamPageBytes: MIB,
+  /** Envelopes in one publish call, which is one transaction. Clients send Welcomes in chunks of 50. */
+  batchEntries: 1_000,
+  /** Topics, inboxes, identifiers or installations asked for in one call: bounds the time of one request. */
+  lookupEntries: 4_096,
+  /** Filters of one stream: one per group of a very busy client. */
+  streamFilters: 16_384,
+  /** Open streams of one client address, which may be shared by many people behind a gateway. */
+  streamsPerAddress: 4_096,
+  /** Bytes of a group id, an installation key or a welcome destination. XMTP uses 16 and 32. */
+  topicBytes: 64,
+  /** Largest key package, in bytes: one with a post-quantum key has about 2 KiB. */
+  keyPackageBytes: 64 * 1024,
+  /** Largest identity update, in bytes: one with ten passkey signatures has about 20 KiB. */
+  identityUpdateBytes: 128 * 1024,
+  /** Identity updates of one inbox, as on XMTP's network: everybody replays all of them. */
+  identityUpdatesPerInbox: 256,
+  /** Characters of an identifier in a look-up: an address has 42, a passkey 130. */
+  identifierCharacters: 512,
+
+  /** Shortest id of a slot, in bytes (XIP-82). */
+  slotIdMinBytes: 4,
+  /** Longest id of a slot, in bytes. 16 are recommended. */
+  slotIdMaxBytes: 64,
+  /** Largest blob, in bytes: the GroupInfo of ten thousand members has about 6 MiB. */
+  slotBlobBytes: 8 * MIB,
+  /** Blobs kept per slot, the oldest dropped first; XIP-82 demands at least 4. */
+  slotBlobs: 8,
+  /** Slots in all: bounds what anonymous uploads can make the node index. */
+  slotsTotal: 1_000_000,
+  /** Bytes of all blobs in all slots: bounds what anonymous uploads can make the node store. */
+  slotBytesTotal: 16 * 1024 * MIB,
+
+  /** RPCs of one client address at once, without waiting. */
+  rpcBurst: 5_000,
+  /** RPCs per second of one client address, over time. */
+  rpcPerSecond: 1_000,
+  /** Slot requests of one client address at once. */
+  slotAddressBurst: 1_000,
+  /** Slot requests per second of one client address, over time. */
+  slotAddressPerSecond: 100,
+  /** Uploads to one slot at once: a crowd that joins by one invite uploads a blob each. */
+  slotUploadBurst: 240,
+  /** Uploads per second to one slot, over time: a flood evicts the genuine blobs more slowly. */
+  slotUploadPerSecond: 4,
+  /** Clients or slots remembered by each rate limiter, the least recent forgotten first. */
+  rateLimiterKeys: 65_536,
+
+  /** Connections at once, each of which costs memory before it says anything. */
+  connections: 8_192,
+  /** Requests at once on one HTTP/2 connection. */
+  streamsPerConnection: 1_024,
+  /** Bytes of request and answer bodies held in memory at once, over all clients. */
+  bodyBytesInFlight: 512 * MIB,
+  /** Milliseconds for a connection to say which protocol it speaks. */
+  greetingMs: 10_000,
+  /** Milliseconds for a request to arrive completely: 25 MiB in this time is 1.7 Mbit/s. */
+  receiveMs: 120_000,
+  /** Milliseconds for which the rest of a refused request is thrown away, so that its sender can read the answer. */
+  lingerMs: 2_000,
+  /** Milliseconds for the answer to a slot request to be taken. */
+  slotAnswerMs: 120_000,
+  /** Milliseconds after which a connection without any request is closed. */
+  idleMs: 300_000,
+  /** Milliseconds that running requests get to finish when the node stops. */
+  stopMs: 10_000,
+  /** Milliseconds between two sweeps that delete expired blobs nobody asks for. */
+  sweepMs: 600_000,
+  /** Bytes of the database, 0 for no bound but the disk. A full database refuses writes with STORE_FULL. */
+  databaseBytes: 0,
+} as const;
+
+/** The bounds of one node; the defaults are `NODE_LIMITS`. */
+export type NodeLimits = { readonly [K in keyof typeof NODE_LIMITS]: number };

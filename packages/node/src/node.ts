@@ -1,0 +1,133 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
+import { ByteBudget } from "./byte-budget.ts";
+import { listen, type HttpServer } from "./http/server.ts";
+import { Router } from "./http/router.ts";
+import { createRpcHandlers } from "./http/rpc.ts";
+import { createSlotsHandler } from "./http/slots-api.ts";
+import { NODE_LIMITS, type NodeLimits } from "./limits.ts";
+import { createLogger, type Logger } from "./logging.ts";
+import { createMetrics } from "./metrics.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { createIdentityService } from "./services/identity-service.ts";
+import { createMlsService } from "./services/mls-service.ts";
+import type { NodeRuntime } from "./services/runtime.ts";
+import { openSqliteStore } from "./storage/sqlite/store.ts";
+
+/** How a node is started. */
+export interface NodeOptions {
+  /** Directory of the database; created when missing. One node at a time. */
+  readonly dataDir: string;
+  /** TCP port, 0 (the default) for any free one. */
+  readonly port?: number;
+  /** Address to listen on, `127.0.0.1` by default. The port is cleartext: see `docs/operator.md` before changing it. */
+  readonly host?: string;
+  /** Silent by default. */
+  readonly logger?: Logger;
+  /** Bounds that differ from `NODE_LIMITS`. */
+  readonly limits?: Partial<NodeLimits>;
+  /** True when a proxy in front adds the client's address to `X-Forwarded-For`; rate limits then count by that. */
+  readonly trustForwardedFor?: boolean;
+  /** Wall clock in nanoseconds since 1970; the system's by default. */
+  readonly nowNs?: () => bigint;
+}
+
+/** A running node. */
+export interface DeliveryNode {
+  /** `http://host:port`. */
+  readonly url: string;
+  readonly port: number;
+  /**
+   * Stops: accepts nothing more, ends streams with UNAVAILABLE, lets running requests finish for `limits.stopMs`,
+   * and closes the store. Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+function systemClock(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}
+
+/**
+ * Starts a delivery node: MlsApi and IdentityApi over gRPC, gRPC-web and Connect, invite slots, `/healthz` and
+ * `/metrics`, all on one port.
+ * @throws NodeError `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`, and Node's error when the port is taken
+ * @example
+ * const node = await createNode({ dataDir: "./data", port: 5556 });
+ * // … node.url …
+ * await node.close();
+ */
+export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
+  const limits: NodeLimits = { ...NODE_LIMITS, ...options.limits };
+  const logger = options.logger ?? createLogger("silent");
+  const nowNs = options.nowNs ?? systemClock;
+  const store = openSqliteStore({ dataDir: options.dataDir, maxBytes: limits.databaseBytes, clock: nowNs });
+  const runtime: NodeRuntime = { store, limits, metrics: createMetrics(), logger, nowNs };
+  const stopping = new AbortController();
+  const router = createRouter(runtime, options.trustForwardedFor ?? false, stopping.signal);
+  const host = options.host ?? "127.0.0.1";
+  let server: HttpServer;
+  try {
+    server = await listen({ host, port: options.port ?? 0, limits, handle: router.handle });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const { port } = server;
+  const sweep = startSweep(runtime);
+  logger.info({ host, port }, "node started");
+
+  async function stop(): Promise<void> {
+    logger.info("node stops");
+    clearInterval(sweep);
+    server.refuse();
+    stopping.abort(new ConnectError("the node stops; connect again", Code.Unavailable));
+    void router.idle().then(() => server.closeIdle());
+    await server.closed(limits.stopMs);
+    await router.idle();
+    await store.close();
+    logger.info("node stopped");
+  }
+
+  let stopped: Promise<void> | undefined;
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    close: () => (stopped ??= stop()),
+  };
+}
+
+function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping: AbortSignal): Router {
+  const { limits } = runtime;
+  const monotonicMs = (): number => performance.now();
+  const limiter = (burst: number, perSecond: number): RateLimiter =>
+    new RateLimiter({ burst, perSecond, maxKeys: limits.rateLimiterKeys, monotonicMs });
+  const budget = new ByteBudget(limits.bodyBytesInFlight);
+  const rpc = createRpcHandlers({
+    runtime,
+    budget,
+    stopping,
+    limiter: limiter(limits.rpcBurst, limits.rpcPerSecond),
+    routes: (router) => {
+      router.service(MlsApi, createMlsService(runtime));
+      router.service(IdentityApi, createIdentityService(runtime));
+    },
+  });
+  const slotLimiters = {
+    address: limiter(limits.slotAddressBurst, limits.slotAddressPerSecond),
+    slot: limiter(limits.slotUploadBurst, limits.slotUploadPerSecond),
+  };
+  const slots = createSlotsHandler(runtime, slotLimiters, budget);
+  return new Router({ runtime, rpc, slots, trustForwardedFor, stopping });
+}
+
+/** Deletes expired blobs that nobody asks for; reading never shows them anyway. */
+function startSweep({ store, metrics, logger, limits, nowNs }: NodeRuntime): NodeJS.Timeout {
+  const timer = setInterval(() => {
+    store.slots
+      .sweep(nowNs())
+      .then((deleted) => metrics.slotBlobsExpired.inc(deleted))
+      .catch((error: unknown) => logger.error({ err: error }, "expired blobs could not be deleted"));
+  }, limits.sweepMs);
+  return timer.unref();
+}

@@ -1,0 +1,105 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { peekMlsMessage, type MessageHeader } from "@latchkey/mls";
+import {
+  GroupMessage_V1Schema,
+  GroupMessageSchema,
+  type GroupMessage,
+  type GroupMessageInput,
+  type MlsApi,
+} from "@latchkey/xmtp/proto";
+import { invalidRequest, requireAtMost } from "../errors.ts";
+import type { Notifier } from "../notifier.ts";
+import type { Envelope, NewEnvelope } from "../storage/storage.ts";
+import { pageAnswer, pageRequest } from "./paging.ts";
+import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
+import { answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
+import { subscribe, type OpenStreams } from "./streams.ts";
+
+type Methods = "sendGroupMessages" | "queryGroupMessages" | "getNewestGroupMessage" | "subscribeGroupMessages";
+
+function readHeader(data: Uint8Array): MessageHeader {
+  try {
+    return peekMlsMessage(data);
+  } catch {
+    throw invalidRequest("the message is no MLSMessage");
+  }
+}
+
+/** What is stored: the answer's message without id, time and group id, which the log keeps. */
+function toEnvelope({ version }: GroupMessageInput, { limits }: NodeRuntime): NewEnvelope {
+  if (version.case !== "v1") throw invalidRequest("the message has no version this node knows");
+  const data = requireEnvelope("the message", version.value.data, limits);
+  const { groupId, contentKind } = readHeader(data);
+  if (groupId === undefined || contentKind === undefined) {
+    throw invalidRequest("only public and private MLS messages belong to a group");
+  }
+  const topic = requireTopic("the group id", groupId, limits);
+  const message = create(GroupMessage_V1Schema, {
+    data,
+    senderHmac: requireSmall("the sender's HMAC", version.value.senderHmac),
+    shouldPush: version.value.shouldPush,
+    // XMTP's nodes say this of commits and of proposals; clients look for themselves.
+    isCommit: contentKind !== "application",
+  });
+  return { topic, payload: toBinary(GroupMessage_V1Schema, message), digest: envelopeDigest(topic, data) };
+}
+
+function toMessage(groupId: Uint8Array, { id, createdNs, payload }: Envelope): GroupMessage {
+  const value = fromBinary(GroupMessage_V1Schema, payload);
+  return create(GroupMessageSchema, { version: { case: "v1", value: { ...value, id, createdNs, groupId } } });
+}
+
+/** The methods of MlsApi about group messages. */
+export function groupMessageMethods(
+  runtime: NodeRuntime,
+  notifier: Notifier,
+  streams: OpenStreams,
+): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+  const { store, limits } = runtime;
+  const log = store.groupMessages;
+  const name = "group_messages";
+
+  return {
+    async sendGroupMessages({ messages }) {
+      requireAtMost("a batch", messages.length, limits.batchEntries, "messages");
+      const envelopes = messages.map((message) => toEnvelope(message, runtime));
+      await publish(runtime, { name, log, notifier }, envelopes);
+      return {};
+    },
+
+    async queryGroupMessages({ groupId, pagingInfo }) {
+      const request = pageRequest(requireTopic("the group id", groupId, limits), pagingInfo, limits);
+      const page = await log.read(request);
+      return {
+        messages: page.entries.map((entry) => toMessage(groupId, entry)),
+        pagingInfo: pageAnswer(request, page),
+      };
+    },
+
+    async getNewestGroupMessage({ groupIds, includeContent }) {
+      requireAtMost("the request", groupIds.length, limits.lookupEntries, "group ids");
+      const count = answerSize(limits.pageBytes);
+      const responses = await mapInTurns(groupIds, async (groupId) => {
+        const newest = await log.newest(requireTopic("a group id", groupId, limits));
+        if (newest === undefined) return {};
+        const groupMessage = toMessage(groupId, newest);
+        if (!includeContent && groupMessage.version.case === "v1") groupMessage.version.value.data = new Uint8Array();
+        count(includeContent ? newest.payload.length : 0);
+        return { groupMessage };
+      });
+      return { responses };
+    },
+
+    async *subscribeGroupMessages({ filters }, context: HandlerContext) {
+      requireAtMost("the request", filters.length, limits.streamFilters, "filters");
+      const topics = filters.map(({ groupId, idCursor }) => ({
+        topic: requireTopic("a group id", groupId, limits),
+        cursor: idCursor,
+      }));
+      for await (const { topic, envelope } of subscribe({ runtime, streams, name, log, notifier, context }, topics)) {
+        yield toMessage(topic, envelope);
+      }
+    },
+  };
+}

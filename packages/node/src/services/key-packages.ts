@@ -1,0 +1,35 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { verifyInstallationKeyPackage } from "@latchkey/xmtp";
+import type { MlsApi } from "@latchkey/xmtp/proto";
+import { invalidRequest, requireAtMost } from "../errors.ts";
+import { requireTopic } from "./request-checks.ts";
+import { answerSize, mapInTurns, type NodeRuntime } from "./runtime.ts";
+
+type Methods = "uploadKeyPackage" | "fetchKeyPackages";
+
+/** The methods of MlsApi about key packages: one per installation, the latest upload wins. */
+export function keyPackageMethods({ store, limits, nowNs }: NodeRuntime): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+  return {
+    async uploadKeyPackage({ keyPackage }) {
+      const bytes = keyPackage?.keyPackageTlsSerialized ?? new Uint8Array();
+      if (bytes.length === 0) throw invalidRequest("the key package is missing");
+      requireAtMost("the key package", bytes.length, limits.keyPackageBytes);
+      const nowSeconds = nowNs() / 1_000_000_000n;
+      const verified = await verifyInstallationKeyPackage(nodeCrypto, bytes, { nowSeconds });
+      await store.keyPackages.put(verified.keyPackage.leafNode.signatureKey, bytes);
+      return {};
+    },
+
+    async fetchKeyPackages({ installationKeys }) {
+      requireAtMost("the request", installationKeys.length, limits.lookupEntries, "installation keys");
+      const count = answerSize(limits.pageBytes);
+      const keyPackages = await mapInTurns(installationKeys, async (key) => {
+        const found = await store.keyPackages.get(requireTopic("an installation key", key, limits));
+        count(found?.length ?? 0);
+        return { keyPackageTlsSerialized: found ?? new Uint8Array() };
+      });
+      return { keyPackages };
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { MlsApi } from "@latchkey/xmtp/proto";
+import { Notifier } from "../notifier.ts";
+import { commitLogMethods } from "./commit-log.ts";
+import { groupMessageMethods } from "./group-messages.ts";
+import { keyPackageMethods } from "./key-packages.ts";
+import type { NodeRuntime } from "./runtime.ts";
+import type { OpenStreams } from "./streams.ts";
+import { welcomeMethods } from "./welcomes.ts";
+
+/**
+ * `xmtp.mls.api.v1.MlsApi`. The legacy methods and the bidirectional Subscribe are left out on purpose: they answer
+ * UNIMPLEMENTED, upon which clients use the two server streams.
+ */
+export function createMlsService(runtime: NodeRuntime): Partial<ServiceImpl<typeof MlsApi>> {
+  const streams: OpenStreams = new Map();
+  return {
+    ...groupMessageMethods(runtime, new Notifier(), streams),
+    ...welcomeMethods(runtime, new Notifier(), streams),
+    ...keyPackageMethods(runtime),
+    ...commitLogMethods(runtime),
+  };
+}

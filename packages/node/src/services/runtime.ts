@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import { createContextKey } from "@connectrpc/connect";
+import { NodeError } from "../errors.ts";
+import type { NodeLimits } from "../limits.ts";
+import type { Logger } from "../logging.ts";
+import type { Metrics } from "../metrics.ts";
+import type { NewEnvelope, Store, TopicLog } from "../storage/storage.ts";
+import type { Notifier } from "../notifier.ts";
+
+/** What the services of one node share. */
+export interface NodeRuntime {
+  readonly store: Store;
+  readonly limits: NodeLimits;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Wall clock, in nanoseconds since 1970. */
+  readonly nowNs: () => bigint;
+}
+
+/** Key of the client's address in the context of an RPC. */
+export const PEER = createContextKey("");
+
+/** Name of a log in metrics. */
+export type LogName = "group_messages" | "welcomes" | "commit_log";
+
+/** SHA-256(topic ‖ bytes), with the topic's length in front so that no two pairs have the same input. */
+export function envelopeDigest(topic: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, topic.length);
+  return new Uint8Array(createHash("sha256").update(length).update(topic).update(bytes).digest());
+}
+
+/** Where a batch goes: a log, its name in metrics, and who is to be woken. */
+export interface PublishTarget {
+  readonly name: LogName;
+  readonly log: TopicLog;
+  readonly notifier?: Notifier;
+}
+
+/** Appends a batch, counts it, and wakes the readers of the topics that have grown. */
+export async function publish(
+  { metrics }: NodeRuntime,
+  { name, log, notifier }: PublishTarget,
+  envelopes: readonly NewEnvelope[],
+): Promise<void> {
+  if (envelopes.length === 0) return;
+  const stored = await log.append(envelopes);
+  for (const [index, { topic, payload }] of envelopes.entries()) {
+    if (stored[index] !== true) {
+      metrics.duplicates.inc({ log: name });
+      continue;
+    }
+    metrics.envelopes.inc({ log: name });
+    metrics.envelopeBytes.inc({ log: name }, payload.length);
+    notifier?.notify(topic);
+  }
+}
+
+const TURN = 256;
+
+/** Maps in order, one after the other, and lets other requests in between. */
+export async function mapInTurns<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index % TURN === TURN - 1) await setImmediate();
+    results.push(await map(item));
+  }
+  return results;
+}
+
+/** Adds up the bytes of an answer; the returned function throws `REQUEST_TOO_LARGE` when they are too many. */
+export function answerSize(limit: number): (bytes: number) => void {
+  let size = 0;
+  return (bytes) => {
+    size += bytes;
+    if (size > limit) {
+      throw new NodeError("REQUEST_TOO_LARGE", `the answer would exceed ${limit} bytes; ask for less at once`);
+    }
+  };
+}

@@ -1,0 +1,227 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
+import { NodeError } from "../../errors.ts";
+import { MIGRATIONS } from "./schema.ts";
+
+const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
+
+const SQLITE_MISUSE = 21;
+
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ("code" in error && error.code === "ERR_INVALID_STATE") return SQLITE_MISUSE; // The database is closed.
+  if (!("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  return error.errcode & 0xff; // The low byte is the primary code, the rest says where it happened.
+}
+
+/** Runs a step of SQLite; throws NodeError `STORE_FULL` or `STORE_FAILED` for its errors, others unchanged. */
+function translated<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (cause) {
+    const code = resultCode(cause);
+    if (code === undefined) throw cause;
+    if (code === SQLITE_FULL) {
+      throw new NodeError("STORE_FULL", "the store is full, nothing was written; free disk space or raise its bound", {
+        retryable: true,
+        cause,
+      });
+    }
+    throw new NodeError("STORE_FAILED", `the store failed with SQLite result code ${code}`, { retryable: true, cause });
+  }
+}
+
+export type Row = Record<string, SQLOutputValue>;
+
+/** A prepared statement whose integers are bigints and whose failures are NodeErrors. */
+export class Statement {
+  readonly #statement: StatementSync;
+
+  constructor(statement: StatementSync) {
+    statement.setReadBigInts(true);
+    this.#statement = statement;
+  }
+
+  /** Number of rows changed. */
+  run(...values: SQLInputValue[]): bigint {
+    return translated(() => BigInt(this.#statement.run(...values).changes));
+  }
+
+  get(...values: SQLInputValue[]): Row | undefined {
+    return translated(() => this.#statement.get(...values));
+  }
+
+  all(...values: SQLInputValue[]): Row[] {
+    return translated(() => this.#statement.all(...values));
+  }
+
+  /** Rows one by one, so that a reader can stop before large ones are loaded. */
+  *each(...values: SQLInputValue[]): Generator<Row> {
+    const rows = translated(() => this.#statement.iterate(...values));
+    try {
+      for (;;) {
+        const next = translated(() => rows.next());
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      rows.return?.(); // Ends the read transaction when the reader stops early.
+    }
+  }
+}
+
+/** An integer column. */
+export function integer(row: Row, column: string): bigint {
+  const value = row[column];
+  if (typeof value !== "bigint") throw new NodeError("STORE_FAILED", `column ${column} holds no integer`);
+  return value;
+}
+
+/** A bytes column. */
+export function bytes(row: Row, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) throw new NodeError("STORE_FAILED", `column ${column} holds no bytes`);
+  return value;
+}
+
+/** A text column. */
+export function text(row: Row, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw new NodeError("STORE_FAILED", `column ${column} holds no text`);
+  return value;
+}
+
+/** How a database is opened. */
+export interface DatabaseOptions {
+  readonly dataDir: string;
+  /** 0 for no bound but the disk. */
+  readonly maxBytes: number;
+}
+
+/** One SQLite file, held by one process. */
+export class Database {
+  readonly #database: DatabaseSync;
+  readonly #lock: DatabaseSync;
+
+  private constructor(database: DatabaseSync, lock: DatabaseSync) {
+    this.#database = database;
+    this.#lock = lock;
+  }
+
+  /**
+   * Opens or creates `node.sqlite` in the data directory.
+   * @throws NodeError `STORE_LOCKED` when another process has it open, `STORE_VERSION` when a newer build wrote it,
+   * `STORE_FULL` and `STORE_FAILED`
+   */
+  static open({ dataDir, maxBytes }: DatabaseOptions): Database {
+    makeDirectory(dataDir);
+    const lock = acquireLock(join(dataDir, "node.lock"));
+    try {
+      return new Database(openFile(join(dataDir, "node.sqlite"), maxBytes), lock);
+    } catch (error) {
+      lock.close();
+      throw error;
+    }
+  }
+
+  prepare(sql: string): Statement {
+    return translated(() => new Statement(this.#database.prepare(sql)));
+  }
+
+  /** All or nothing. */
+  transaction<T>(work: () => T): T {
+    return transaction(this.#database, work);
+  }
+
+  /** Moves the write-ahead log into the file and closes. Idempotent. */
+  close(): void {
+    if (!this.#database.isOpen) return;
+    try {
+      translated(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+    } finally {
+      this.#database.close();
+      this.#lock.close();
+    }
+  }
+}
+
+function transaction<T>(database: DatabaseSync, work: () => T): T {
+  translated(() => database.exec("BEGIN IMMEDIATE"));
+  try {
+    const result = work();
+    translated(() => database.exec("COMMIT"));
+    return result;
+  } catch (error) {
+    // A full disk has rolled back by itself.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new NodeError("STORE_FAILED", "the data directory cannot be created; check its path and permissions", {
+      cause,
+    });
+  }
+}
+
+/** Held as long as the process lives: two nodes on one file would not wake each other's streams. */
+function acquireLock(path: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(path);
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    if (resultCode(cause) !== SQLITE_BUSY) {
+      throw new NodeError("STORE_FAILED", "the lock file of the data directory cannot be used", { cause });
+    }
+    throw new NodeError("STORE_LOCKED", "another node uses this data directory; stop it first", { cause });
+  }
+}
+
+function openFile(path: string, maxBytes: number): DatabaseSync {
+  const database = translated(() => new DatabaseSync(path));
+  try {
+    chmodSync(path, 0o600);
+    // FULL: an acknowledged message must survive a power cut, or its id would be given twice.
+    translated(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000"));
+    migrate(database);
+    if (maxBytes > 0) limitSize(database, maxBytes);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function pragma(database: DatabaseSync, name: "user_version" | "page_size"): number {
+  return translated(() => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]));
+}
+
+function migrate(database: DatabaseSync): void {
+  const version = pragma(database, "user_version");
+  if (version > MIGRATIONS.length) {
+    throw new NodeError(
+      "STORE_VERSION",
+      `the data directory has schema version ${version}, this build knows ${MIGRATIONS.length}; use the newer build`,
+      { data: { found: version, supported: MIGRATIONS.length } },
+    );
+  }
+  if (version === MIGRATIONS.length) return;
+  transaction(database, () => {
+    for (const script of MIGRATIONS.slice(version)) translated(() => database.exec(script));
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
+}
+
+function limitSize(database: DatabaseSync, maxBytes: number): void {
+  const pages = Math.max(1, Math.floor(maxBytes / pragma(database, "page_size")));
+  translated(() => database.exec(`PRAGMA max_page_count = ${pages}`));
+}

@@ -1,0 +1,39 @@
+import { utf8 } from "@latchkey/mls";
+import type { IdentityStore } from "../storage.ts";
+import { text, type Database } from "./database.ts";
+import { LogRows, type Clock } from "./topic-log.ts";
+
+/** The identity logs and the identifier index. */
+export function sqliteIdentityStore(database: Database, clock: Clock): IdentityStore {
+  const rows = new LogRows(database, "identity_updates", clock);
+  const link = database.prepare(
+    "INSERT INTO identifiers (kind, identifier, inbox_id, joined_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const unlink = database.prepare("DELETE FROM identifiers WHERE kind = ? AND identifier = ? AND inbox_id = ?");
+  const find = database.prepare(
+    "SELECT inbox_id FROM identifiers WHERE kind = ? AND identifier = ? ORDER BY joined_at DESC LIMIT 1",
+  );
+
+  return {
+    async append({ inboxId, payload, digest, expectedLastId, added, removed }) {
+      const topic = utf8(inboxId);
+      return database.transaction(() => {
+        const lastId = rows.newest(topic)?.id ?? 0n;
+        if (lastId !== expectedLastId) return "conflict";
+        if (!rows.insert({ topic, payload, digest })) return "duplicate";
+        const id = rows.newest(topic)?.id ?? 0n;
+        for (const { kind, identifier } of removed) unlink.run(kind, identifier, inboxId);
+        for (const { kind, identifier } of added) link.run(kind, identifier, inboxId, id);
+        return "stored";
+      });
+    },
+    async read(inboxId, afterId) {
+      const everything = { limit: Number.MAX_SAFE_INTEGER - 1, maxBytes: Number.POSITIVE_INFINITY };
+      return rows.page({ topic: utf8(inboxId), direction: "ascending", cursor: afterId, ...everything }).entries;
+    },
+    async findInbox({ kind, identifier }) {
+      const row = find.get(kind, identifier);
+      return row === undefined ? undefined : text(row, "inbox_id");
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { describe, test } from "node:test";
+import { utf8 } from "@latchkey/mls";
+import { describeStore } from "../storage-suite.ts";
+import { openSqliteStore } from "./store.ts";
+
+function withDirectory(run: (dataDir: string) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "latchkey-store-"));
+    try {
+      await run(dataDir);
+    } finally {
+      rmSync(dataDir, { recursive: true });
+    }
+  };
+}
+
+function open(dataDir: string, maxBytes = 0) {
+  return openSqliteStore({ dataDir, maxBytes, clock: () => 1n });
+}
+
+describeStore("SQLite", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "latchkey-store-"));
+  let nowNs = 1n;
+  const options = { dataDir, maxBytes: 0, clock: () => nowNs };
+  let store = openSqliteStore(options);
+  return {
+    store,
+    setClock(value) {
+      nowNs = value;
+    },
+    async reopen() {
+      await store.close();
+      store = openSqliteStore(options);
+      return store;
+    },
+    async dispose() {
+      await store.close();
+      rmSync(dataDir, { recursive: true });
+    },
+  };
+});
+
+describe("SQLite: the file", () => {
+  test(
+    "STORE_VERSION: data of a newer build is refused and left alone",
+    withDirectory(async (dataDir) => {
+      await open(dataDir).close();
+      const file = new DatabaseSync(join(dataDir, "node.sqlite"));
+      file.exec("PRAGMA user_version = 9999");
+      file.close();
+      for (let attempt = 0; attempt < 2; attempt++) {
+        assert.throws(() => open(dataDir), { code: "STORE_VERSION", data: { found: 9999, supported: 1 } });
+      }
+    }),
+  );
+
+  test(
+    "STORE_LOCKED: a second node on the same directory is refused until the first has closed",
+    withDirectory(async (dataDir) => {
+      const first = open(dataDir);
+      assert.throws(() => open(dataDir), { code: "STORE_LOCKED" });
+      await first.close();
+      await first.close();
+      await open(dataDir).close();
+    }),
+  );
+
+  test(
+    "STORE_FULL: a full store refuses the whole batch, can be read, and takes writes when there is room",
+    withDirectory(async (dataDir) => {
+      const store = open(dataDir, 512 * 1024);
+      const envelope = (index: number, size: number) => ({
+        topic: utf8("t"),
+        payload: new Uint8Array(size).fill(index),
+        digest: utf8(`digest ${index}`),
+      });
+      await store.groupMessages.append([envelope(1, 1_000)]);
+      const batch = [envelope(2, 1_000), envelope(3, 600 * 1024)];
+      await assert.rejects(store.groupMessages.append(batch), { code: "STORE_FULL", retryable: true });
+      assert.equal((await store.groupMessages.newest(utf8("t")))?.id, 1n, "nothing of the batch is there");
+      await store.groupMessages.append([envelope(4, 1_000)]);
+      await store.close();
+
+      const larger = open(dataDir, 4 * 1024 * 1024);
+      assert.deepEqual(await larger.groupMessages.append(batch), [true, true]);
+      await larger.close();
+    }),
+  );
+
+  test(
+    "STORE_FAILED: an impossible directory, a file that is no database, and any use after closing",
+    withDirectory(async (dataDir) => {
+      writeFileSync(join(dataDir, "node.sqlite"), "this is no database, it only has its name".repeat(100));
+      assert.throws(() => open(dataDir), { code: "STORE_FAILED" });
+      assert.throws(() => open(join(dataDir, "node.sqlite", "below a file")), { code: "STORE_FAILED" });
+      rmSync(join(dataDir, "node.sqlite"));
+      const store = open(dataDir);
+      await store.close();
+      await assert.rejects(store.check(), { code: "STORE_FAILED" });
+      await assert.rejects(store.groupMessages.append([]), { code: "STORE_FAILED" });
+    }),
+  );
+});

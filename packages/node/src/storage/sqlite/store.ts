@@ -1,0 +1,45 @@
+import type { KeyPackageStore, Store } from "../storage.ts";
+import { bytes, Database, type DatabaseOptions } from "./database.ts";
+import { sqliteIdentityStore } from "./identity-store.ts";
+import { sqliteSlotStore } from "./slot-store.ts";
+import { sqliteTopicLog, type Clock } from "./topic-log.ts";
+
+function sqliteKeyPackageStore(database: Database): KeyPackageStore {
+  const put = database.prepare(
+    `INSERT INTO key_packages (installation_key, key_package) VALUES (?, ?)
+     ON CONFLICT DO UPDATE SET key_package = excluded.key_package`,
+  );
+  const get = database.prepare("SELECT key_package FROM key_packages WHERE installation_key = ?");
+  return {
+    async put(installationKey, keyPackage) {
+      put.run(installationKey, keyPackage);
+    },
+    async get(installationKey) {
+      const row = get.get(installationKey);
+      return row === undefined ? undefined : bytes(row, "key_package");
+    },
+  };
+}
+
+/**
+ * Opens the store of a data directory, and creates what is missing.
+ * @throws NodeError `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`
+ */
+export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clock }): Store {
+  const database = Database.open(options);
+  const check = database.prepare("SELECT 1 AS one");
+  return {
+    groupMessages: sqliteTopicLog(database, "group_messages", options.clock),
+    welcomes: sqliteTopicLog(database, "welcomes", options.clock),
+    commitLog: sqliteTopicLog(database, "commit_log", options.clock),
+    identity: sqliteIdentityStore(database, options.clock),
+    keyPackages: sqliteKeyPackageStore(database),
+    slots: sqliteSlotStore(database),
+    async check() {
+      check.get();
+    },
+    async close() {
+      database.close();
+    },
+  };
+}

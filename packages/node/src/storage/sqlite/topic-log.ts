@@ -1,0 +1,87 @@
+import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
+import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
+
+/** Wall-clock time in nanoseconds since 1970. */
+export type Clock = () => bigint;
+
+export type LogTable = "group_messages" | "welcomes" | "identity_updates" | "commit_log";
+
+const MAX_ID = 2n ** 63n - 1n;
+
+function toEnvelope(row: Row): Envelope {
+  return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), payload: bytes(row, "payload") };
+}
+
+/** The statements of one log table; its methods are synchronous, for use inside a transaction. */
+export class LogRows {
+  readonly #clock: Clock;
+  readonly #insert: Statement;
+  readonly #newest: Statement;
+  readonly #ascending: Statement;
+  readonly #descending: Statement;
+
+  constructor(database: Database, table: LogTable, clock: Clock) {
+    this.#clock = clock;
+    const columns = "id, created_ns, payload";
+    this.#insert = database.prepare(
+      `INSERT INTO ${table} (topic, created_ns, digest, payload) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+    );
+    this.#newest = database.prepare(`SELECT ${columns} FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
+    this.#ascending = database.prepare(
+      `SELECT ${columns} FROM ${table} WHERE topic = ? AND id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#descending = database.prepare(
+      `SELECT ${columns} FROM ${table} WHERE topic = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+    );
+  }
+
+  newest(topic: Uint8Array): Envelope | undefined {
+    const row = this.#newest.get(topic);
+    return row === undefined ? undefined : toEnvelope(row);
+  }
+
+  /** False when the digest is known. */
+  insert({ topic, digest, payload }: NewEnvelope): boolean {
+    const now = this.#clock();
+    const last = this.newest(topic)?.createdNs ?? 0n;
+    return this.#insert.run(topic, now > last ? now : last + 1n, digest, payload) === 1n;
+  }
+
+  page({ topic, direction, cursor, limit, maxBytes }: PageRequest): Page {
+    // Requests carry unsigned 64-bit cursors; no id is beyond SQLite's largest integer.
+    const bounded = cursor > MAX_ID ? MAX_ID : cursor;
+    const rows =
+      direction === "ascending"
+        ? this.#ascending.each(topic, bounded, limit + 1)
+        : this.#descending.each(topic, bounded === 0n ? MAX_ID : bounded, limit + 1);
+    const entries: Envelope[] = [];
+    let size = 0;
+    for (const row of rows) {
+      const envelope = toEnvelope(row);
+      size += envelope.payload.length;
+      if (entries.length > 0 && (entries.length === limit || size > maxBytes)) return { entries, more: true };
+      entries.push(envelope);
+    }
+    return { entries, more: false };
+  }
+}
+
+/** A TopicLog on one table. */
+export function sqliteTopicLog(
+  database: Database,
+  table: Exclude<LogTable, "identity_updates">,
+  clock: Clock,
+): TopicLog {
+  const rows = new LogRows(database, table, clock);
+  return {
+    async append(envelopes) {
+      return database.transaction(() => envelopes.map((envelope) => rows.insert(envelope)));
+    },
+    async read(page) {
+      return rows.page(page);
+    },
+    async newest(topic) {
+      return rows.newest(topic);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * What the node keeps, and what it may rely on. All truth is in the store: processes hold nothing that another process
+ * on the same store would need, so that an adapter for a database server can be put beside the SQLite one. Every
+ * adapter must pass `storage-suite.ts`.
+ *
+ * All methods may throw NodeError `STORE_FULL` (nothing was written) and `STORE_FAILED`.
+ */
+export interface Store {
+  readonly groupMessages: TopicLog;
+  readonly welcomes: TopicLog;
+  readonly commitLog: TopicLog;
+  readonly identity: IdentityStore;
+  readonly keyPackages: KeyPackageStore;
+  readonly slots: SlotStore;
+  /** Resolves when the store answers. */
+  check(): Promise<void>;
+  /** Makes everything durable in one place and closes; further calls fail. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** An envelope to be stored. */
+export interface NewEnvelope {
+  readonly topic: Uint8Array;
+  /** Bytes given back as they are; the store does not look into them. */
+  readonly payload: Uint8Array;
+  /** 32 bytes; an envelope with a digest the log already has is dropped. */
+  readonly digest: Uint8Array;
+}
+
+/** A stored envelope. */
+export interface Envelope {
+  /** From 1, ascending in the order of storing; gaps are allowed. */
+  readonly id: bigint;
+  /** Strictly increasing within a topic. */
+  readonly createdNs: bigint;
+  readonly payload: Uint8Array;
+}
+
+/** One page of a topic. */
+export interface PageRequest {
+  readonly topic: Uint8Array;
+  readonly direction: "ascending" | "descending";
+  /** Exclusive: greater ids follow when ascending, smaller ones when descending; descending from 0 is from the newest. */
+  readonly cursor: bigint;
+  /** Most entries, at least 1. */
+  readonly limit: number;
+  /** The page ends before the entry that would exceed this many payload bytes, but has at least one entry. */
+  readonly maxBytes: number;
+}
+
+export interface Page {
+  readonly entries: readonly Envelope[];
+  /** True when entries follow behind the last one. */
+  readonly more: boolean;
+}
+
+/** An append-only log of envelopes by topic, with one id sequence of its own. */
+export interface TopicLog {
+  /**
+   * Stores a batch in one transaction, adjacent and in order, without those whose digest is known; tells which were
+   * stored. A reader that sees an id sees all smaller ids of the topic.
+   */
+  append(envelopes: readonly NewEnvelope[]): Promise<readonly boolean[]>;
+  read(page: PageRequest): Promise<Page>;
+  newest(topic: Uint8Array): Promise<Envelope | undefined>;
+}
+
+/** An identifier as the index knows it: a wallet address in lower case, or the lower-case hex of a passkey. */
+export interface IndexedIdentifier {
+  readonly kind: "ethereum" | "passkey";
+  readonly identifier: string;
+}
+
+/** An identity update that was verified against the log as it stood at `expectedLastId`. */
+export interface NewIdentityUpdate {
+  readonly inboxId: string;
+  readonly payload: Uint8Array;
+  readonly digest: Uint8Array;
+  /** Id of the last update of this inbox that was taken into account, 0 for none. */
+  readonly expectedLastId: bigint;
+  /** Identifiers that belong to the inbox from now on. */
+  readonly added: readonly IndexedIdentifier[];
+  /** Identifiers that no longer belong to it. */
+  readonly removed: readonly IndexedIdentifier[];
+}
+
+/** The identity logs of all inboxes and the index from identifiers to inboxes. */
+export interface IdentityStore {
+  /** Compare and append, in one transaction with the index. `conflict`: the log has grown, read and verify again. */
+  append(update: NewIdentityUpdate): Promise<"stored" | "duplicate" | "conflict">;
+  /** Updates with ids greater than `afterId`, ascending. */
+  read(inboxId: string, afterId: bigint): Promise<readonly Envelope[]>;
+  /** The inbox that the identifier joined last and still belongs to. */
+  findInbox(identifier: IndexedIdentifier): Promise<string | undefined>;
+}
+
+/** One key package per installation: the latest. */
+export interface KeyPackageStore {
+  put(installationKey: Uint8Array, keyPackage: Uint8Array): Promise<void>;
+  get(installationKey: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** An uploaded blob with what the service reads of it. */
+export interface SlotBlob {
+  readonly epoch: bigint;
+  /** `group_state_hash`, 32 bytes. */
+  readonly digest: Uint8Array;
+  /** 0 is never. */
+  readonly expiresAtNs: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** Bounds of the slots, applied in the transaction of each upload. */
+export interface SlotBounds {
+  readonly blobsPerSlot: number;
+  readonly slotsTotal: number;
+  readonly bytesTotal: number;
+}
+
+/** Which blobs of a slot are asked for: all when `match` is left out. Expired ones are never given. */
+export interface SlotQuery {
+  readonly slotId: Uint8Array;
+  readonly match?: { readonly epoch: bigint; readonly digest: Uint8Array } | undefined;
+  readonly nowNs: bigint;
+}
+
+/** Invite slots (XIP-82): per slot the last blobs in order of upload. */
+export interface SlotStore {
+  /**
+   * Deletes what has expired in this slot, then stores; a byte-identical blob stays where it is (`present`).
+   * Throws NodeError `SLOTS_FULL` when the bounds would be exceeded; nothing is stored then.
+   */
+  put(slotId: Uint8Array, blob: SlotBlob, bounds: SlotBounds, nowNs: bigint): Promise<"stored" | "present">;
+  /** How many blobs there are and how many bytes they have, without reading them. */
+  measure(query: SlotQuery): Promise<{ readonly blobs: number; readonly bytes: number }>;
+  /** The blobs in order of upload, newest last. */
+  list(query: SlotQuery): Promise<readonly Uint8Array[]>;
+  /** Deletes expired blobs of all slots and tells how many there were. */
+  sweep(nowNs: bigint): Promise<number>;
+}
