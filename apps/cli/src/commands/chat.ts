@@ -1,0 +1,83 @@
+import { createInterface, type Interface } from "node:readline/promises";
+import { LatchkeyError, type Group, type Message } from "@latchkey/client";
+import type { AddCommands, CommandContext } from "../context.ts";
+import { groupName, messageJson, messageLine } from "../describe.ts";
+import type { CommandResult } from "../output.ts";
+import { withGroup } from "../own-client.ts";
+
+/** Messages shown when a chat is opened. */
+const RECENT = 10;
+
+/** Back to the start of the line, which is wiped: what somebody else says must not end in the middle of the prompt. */
+const WIPE_LINE = "\r\u001b[K";
+
+/** `latchkey chat`: what others say as it comes, and each line typed as a message. */
+export const addChatCommand: AddCommands = (program, execute) => {
+  program
+    .command("chat")
+    .description("talk in a group: each line is a message; ends with the input (Ctrl-D) or Ctrl-C")
+    .argument("<group>", "name of the group, or the beginning of its id")
+    .action((wanted: string) => execute((context) => chat(context, wanted)));
+};
+
+function chat(context: CommandContext, wanted: string): Promise<CommandResult> {
+  const { out, stdin, stdout } = context;
+  return withGroup(context, wanted, async (group, { inboxId, installationId }) => {
+    const interactive = !out.json && stdin.isTTY && stdout.isTTY;
+    const lines = createInterface({ input: stdin, terminal: interactive, ...(interactive ? { output: stdout } : {}) });
+    const over = new AbortController();
+    const signal = AbortSignal.any([context.signal, over.signal]);
+    const end = () => lines.close();
+    signal.addEventListener("abort", end, { once: true });
+    lines.on("SIGINT", end);
+    out.line(out.style.dim(`${groupName(group)}: each line is a message, Ctrl-D leaves.`));
+
+    const show = (message: Message) => {
+      out.entry({ message: messageJson(message) }, messageLine(message, inboxId, out.style));
+    };
+    for (const message of group.messages().slice(-RECENT)) show(message);
+
+    const hear = (message: Message) => {
+      if (!interactive) return show(message);
+      // The own line stands there already.
+      if (message.senderInstallationId === installationId) return;
+      stdout.write(WIPE_LINE);
+      show(message);
+      lines.prompt(true);
+    };
+    // Whichever ends first ends the other; both have to be over before the client is closed.
+    const [sending, listening] = await Promise.allSettled([
+      sendLines(lines, group, context, interactive).finally(() => over.abort()),
+      listen(group, signal, hear).finally(end),
+    ]);
+    if (listening.status === "rejected") throw listening.reason;
+    if (sending.status === "rejected") throw sending.reason;
+    const sent = sending.value;
+    return { json: { sent }, human: () => "" };
+  });
+}
+
+async function listen(group: Group, signal: AbortSignal, hear: (message: Message) => void): Promise<void> {
+  for await (const message of group.stream({ signal })) hear(message);
+}
+
+/** Sends each line and counts them; one that only has to wait ends nothing. */
+async function sendLines(lines: Interface, group: Group, { signal, out }: CommandContext, interactive: boolean) {
+  let sent = 0;
+  if (interactive) lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() !== "") {
+      try {
+        await group.send(line, { signal });
+        sent += 1;
+      } catch (error) {
+        if (!(error instanceof LatchkeyError) || !error.retryable) throw error;
+        // Without an answer the message stays queued and leaves with the next one.
+        const queued = error.code === "NODE_UNREACHABLE";
+        out.warn(queued ? `waiting for the node: ${error.message}` : `not sent: ${error.message}`);
+      }
+    }
+    if (interactive) lines.prompt();
+  }
+  return sent;
+}

@@ -1,0 +1,27 @@
+import { inspectInvite, type InviteSummary } from "@latchkey/client";
+import type { AddCommands, CommandContext } from "../context.ts";
+import { readInviteSource } from "../invite-source.ts";
+import type { CommandResult } from "../output.ts";
+
+/** `latchkey inspect`: what an invite says, offline and without its key. */
+export const addInspectCommand: AddCommands = (program, execute) => {
+  program
+    .command("inspect")
+    .description("say what an invite is, offline; never shows its key")
+    .argument("<invite>", "a link, a PNG file with its QR code, or - to read either from standard input")
+    .action((source: string) => execute((context) => inspect(context, source)));
+};
+
+async function inspect(context: CommandContext, source: string): Promise<CommandResult> {
+  const summary = inspectInvite(await readInviteSource(source, context));
+  return { json: { invite: summary }, human: () => describeInvite(summary) };
+}
+
+function describeInvite({ version, serviceUrl, externalGroupId }: InviteSummary): string {
+  return [
+    `Invite to an encrypted group (XIP-82, version ${version})`,
+    `  service  ${serviceUrl ?? "not named; the app has to know it"}`,
+    `  slot     ${externalGroupId}`,
+    "  key      present, not shown",
+  ].join("\n");
+}

@@ -1,0 +1,133 @@
+import type { Group, Invite } from "@latchkey/client";
+import { InvalidArgumentError, type Command } from "commander";
+import type { AddCommands, CommandContext } from "../context.ts";
+import { writePrivateFile } from "../data-dir.ts";
+import { groupName } from "../describe.ts";
+import { cliError } from "../errors.ts";
+import type { CommandResult } from "../output.ts";
+import { withGroup } from "../own-client.ts";
+import { terminalQr } from "../terminal-qr.ts";
+import { formatTime, parseDurationNs } from "../text.ts";
+
+interface ImageOptions {
+  readonly qrPng?: string;
+  readonly qrSvg?: string;
+}
+
+interface CreateOptions extends ImageOptions {
+  readonly expiresIn?: bigint;
+  readonly staleAfter?: bigint;
+  readonly maxUses?: number;
+}
+
+/** How long an invite lasts unless told otherwise: seven days, in nanoseconds. */
+const DEFAULT_EXPIRES_IN_NS = 7n * 86_400_000_000_000n;
+const MAX_USES = 0xffff_ffff;
+
+/** `latchkey invite …`: the link, and the QR code that shows it. */
+export const addInviteCommands: AddCommands = (program, execute) => {
+  const invite = program.command("invite").description("let people into a group by link and QR code");
+  withImages(command(invite, "create", "make an invite; an earlier one stops working"))
+    .option("--expires-in <duration>", "how long it lasts, as in 30m, 12h, 7d, 2w (default: 7d)", parseDuration)
+    .option("--stale-after <duration>", "refuse joins when the group did not change for so long", parseDuration)
+    .option("--max-uses <number>", "members that may be in the group by this invite at a time", parseUses)
+    .action((wanted: string, options: CreateOptions) => execute((context) => create(context, wanted, options)));
+  withImages(command(invite, "show", "show the invite in force")).action((wanted: string, images: ImageOptions) =>
+    execute((context) => show(context, wanted, images)),
+  );
+  withImages(command(invite, "rotate", "replace the key: links given out before stop working"))
+    .option("--slot", "replace the slot as well, which starts the count of uses anew")
+    .action((wanted: string, options: ImageOptions & { slot?: true }) =>
+      execute((context) => rotate(context, wanted, options, options.slot === true)),
+    );
+  command(invite, "revoke", "end joining by invite").action((wanted: string) =>
+    execute((context) => revoke(context, wanted)),
+  );
+};
+
+function command(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .argument("<group>", "name of the group, or the beginning of its id");
+}
+
+function withImages(to: Command): Command {
+  return to
+    .option("--qr-png <file>", "write the QR code as a PNG image")
+    .option("--qr-svg <file>", "write the QR code as an SVG image");
+}
+
+function create(context: CommandContext, wanted: string, options: CreateOptions): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    context.out.progress("committing the invite and uploading its first blob");
+    const { expiresIn = DEFAULT_EXPIRES_IN_NS, staleAfter, maxUses } = options;
+    const invite = await group.createInvite({
+      expiresAtNs: BigInt(Date.now()) * 1_000_000n + expiresIn,
+      ...(staleAfter === undefined ? {} : { staleAfterNs: staleAfter }),
+      ...(maxUses === undefined ? {} : { maxUses }),
+      signal: context.signal,
+    });
+    return present(group, invite, options);
+  });
+}
+
+function show(context: CommandContext, wanted: string, images: ImageOptions): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    const { invite } = group;
+    if (invite === undefined)
+      throw cliError("INVITE_NONE", 'the group has no invite; "latchkey invite create" makes one');
+    return present(group, invite, images);
+  });
+}
+
+function rotate(context: CommandContext, wanted: string, images: ImageOptions, slot: boolean): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    context.out.progress("replacing the invite");
+    return present(group, await group.rotateInvite({ slot, signal: context.signal }), images);
+  });
+}
+
+function revoke(context: CommandContext, wanted: string): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    await group.revokeInvite({ signal: context.signal });
+    return {
+      json: { revoked: true },
+      human: (style) => `${style.good("✓")} No link lets anybody into ${style.bold(groupName(group))} any more.`,
+    };
+  });
+}
+
+async function present(group: Group, invite: Invite, { qrPng, qrSvg }: ImageOptions): Promise<CommandResult> {
+  if (qrPng !== undefined) await writePrivateFile(qrPng, invite.toQR("png"));
+  if (qrSvg !== undefined) await writePrivateFile(qrSvg, invite.toQR("svg"));
+  const { url, externalGroupId, serviceUrl = null, expiresAtNs = null } = invite;
+  const files = [qrPng, qrSvg].filter((file) => file !== undefined);
+  return {
+    json: {
+      invite: { url, externalGroupId, serviceUrl, expiresAtNs, qrPng: qrPng ?? null, qrSvg: qrSvg ?? null },
+    },
+    human: (style) =>
+      [
+        terminalQr(invite, style),
+        `Scan this to join ${style.bold(groupName(group))}, or open the link:`,
+        url,
+        "",
+        style.dim(expiresAtNs === null ? "Lasts until it is revoked." : `Lasts until ${formatTime(expiresAtNs)}.`),
+        style.dim("Whoever has the code or the link can join: hand it on with care."),
+        ...files.map((file) => style.dim(`Written to ${file}`)),
+      ].join("\n"),
+  };
+}
+
+function parseDuration(text: string): bigint {
+  const ns = parseDurationNs(text);
+  if (ns === undefined) throw new InvalidArgumentError("Expected a duration such as 30m, 12h, 7d or 2w.");
+  return ns;
+}
+
+function parseUses(text: string): number {
+  const uses = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (uses < 1 || uses > MAX_USES) throw new InvalidArgumentError(`Expected a number between 1 and ${MAX_USES}.`);
+  return uses;
+}

@@ -1,0 +1,66 @@
+import type { JoinProgress, JoinStep } from "@latchkey/client";
+import { InvalidArgumentError } from "commander";
+import type { AddCommands, CommandContext } from "../context.ts";
+import { groupJson, groupName, plural } from "../describe.ts";
+import { readInviteSource } from "../invite-source.ts";
+import type { CommandResult } from "../output.ts";
+import { withClient } from "../own-client.ts";
+import { parseDurationNs, shortId } from "../text.ts";
+
+const STEPS: Readonly<Record<JoinStep, string>> = {
+  fetching: "asking the invite service",
+  checking: "verifying the group and everybody in it",
+  preparing: "preparing one commit with all your devices",
+  publishing: "sending it",
+  "reading-back": "looking whether it was first",
+  waiting: "the group is changing; trying again until it holds still",
+  "following-up": "telling your other devices, refreshing the invite",
+  done: "done",
+};
+
+/** `latchkey join`: into the group with all devices. */
+export const addJoinCommand: AddCommands = (program, execute) => {
+  program
+    .command("join")
+    .description("join a group by its invite, with all your devices at once")
+    .argument("<invite>", "a link, a PNG file with its QR code, or - to read either from standard input")
+    .option("--timeout <duration>", "give up after so long, as in 30s or 2m (default: 1m)", parseTimeoutMs)
+    .action((source: string, { timeout }: { timeout?: number }) =>
+      execute((context) => join(context, source, timeout)),
+    );
+};
+
+async function join(context: CommandContext, source: string, timeoutMs: number | undefined): Promise<CommandResult> {
+  const { out, signal } = context;
+  const link = await readInviteSource(source, context);
+  return withClient(context, async (client) => {
+    const { group, status } = await client.conversations.joinByInvite(link, {
+      signal,
+      onProgress: sayOnce((text) => out.progress(text)),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    const own = group.members().find(({ inboxId }) => inboxId === client.inboxId);
+    const devices = own?.installations.length ?? 0;
+    return {
+      json: { group: groupJson(group), status, devices, failedDevices: own?.failedInstallations.length ?? 0 },
+      human: (style) =>
+        `${style.good("✓")} You are in ${style.bold(groupName(group))} (${shortId(group.id)}) with ${plural(devices, "device")}.`,
+    };
+  });
+}
+
+/** Says each step once: an attempt that is repeated has nothing new to say. */
+function sayOnce(say: (text: string) => void): (progress: JoinProgress) => void {
+  const said = new Set<JoinStep>(["done"]);
+  return ({ step }) => {
+    if (said.has(step)) return;
+    said.add(step);
+    say(STEPS[step]);
+  };
+}
+
+function parseTimeoutMs(text: string): number {
+  const ns = parseDurationNs(text);
+  if (ns === undefined) throw new InvalidArgumentError("Expected a duration such as 30s or 2m.");
+  return Number(ns / 1_000_000n);
+}

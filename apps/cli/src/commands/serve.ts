@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import { createLogger, createNode, type DeliveryNode, type Logger } from "@latchkey/node";
+import { InvalidArgumentError } from "commander";
+import type { AddCommands, CommandContext } from "../context.ts";
+import { codeOfSystemError, createPrivateDir, DEFAULT_PORT } from "../data-dir.ts";
+import { cliError } from "../errors.ts";
+import type { CommandResult } from "../output.ts";
+import { printableLine } from "../text.ts";
+
+interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly jsonLogs?: true;
+}
+
+/** `latchkey serve`: a node in this process until Ctrl-C. */
+export const addServeCommand: AddCommands = (program, execute) => {
+  program
+    .command("serve")
+    .description(
+      "run a node: message delivery, identity log, key packages, invite slots; keeps them in <data-dir>/node",
+    )
+    .option("--host <address>", "address to listen on; the port is cleartext, put a TLS proxy before it", "127.0.0.1")
+    .option("--port <number>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
+    .option("--json-logs", "write one JSON log line per event to standard error")
+    .action((options: ServeOptions) => execute((context) => serve(context, options)));
+};
+
+async function serve({ out, settings, signal }: CommandContext, options: ServeOptions): Promise<CommandResult> {
+  const { nodeDir } = settings.dataDir;
+  await createPrivateDir(nodeDir);
+  const logger = options.jsonLogs === true ? createLogger("info") : warningsTo((text) => out.warn(text));
+  const node = await startNode({ dataDir: nodeDir, host: options.host, port: options.port, logger });
+  out.entry({ event: "listening", url: node.url, dataDir: nodeDir }, `Node at ${node.url}, data in ${nodeDir}`);
+  out.line(out.style.dim("Stop it with Ctrl-C."));
+  if (!signal.aborted) await once(signal, "abort");
+  await node.close();
+  return { json: { url: node.url, stopped: true }, human: () => "Stopped; everything is on disk." };
+}
+
+type StartOptions = Readonly<{ dataDir: string; host: string; port: number; logger: Logger }>;
+
+async function startNode(options: StartOptions): Promise<DeliveryNode> {
+  try {
+    return await createNode(options);
+  } catch (error) {
+    switch (codeOfSystemError(error)) {
+      case "EADDRINUSE":
+        throw cliError("LISTEN_FAILED", `port ${options.port} is taken; choose another with --port`, error);
+      case "EACCES":
+        throw cliError("LISTEN_FAILED", `port ${options.port} is not for this user; choose one above 1023`, error);
+      case "EADDRNOTAVAIL":
+      case "ENOTFOUND":
+        throw cliError(
+          "LISTEN_FAILED",
+          `this machine has no address ${options.host}; choose another with --host`,
+          error,
+        );
+      default:
+        throw error;
+    }
+  }
+}
+
+/** A logger for people: warnings and errors only, as one sentence each. */
+function warningsTo(warn: (text: string) => void): Logger {
+  return createLogger("warn", {
+    write(line: string) {
+      const entry: unknown = JSON.parse(line);
+      const text = typeof entry === "object" && entry !== null && "msg" in entry ? String(entry.msg) : line;
+      warn(printableLine(text));
+    },
+  });
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError("Expected a number between 0 and 65535.");
+  return port;
+}

@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import type { CommandResult, Output } from "./output.ts";
+import type { Settings } from "./settings.ts";
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly out: Output;
+  readonly settings: Settings;
+  /** Aborted by Ctrl-C and by SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+/** Runs a command's work with the global options in force and prints its result. */
+export type Execute = (work: (context: CommandContext) => Promise<CommandResult>) => Promise<void>;
+
+/** Adds one or several commands to the program. */
+export type AddCommands = (program: Command, execute: Execute) => void;

@@ -1,0 +1,67 @@
+import type { Group, Member, Message } from "@latchkey/client";
+import type { JsonObject } from "./output.ts";
+import type { Style } from "./style.ts";
+import { formatTime, printable, printableLine, shortId } from "./text.ts";
+
+/** A group as `--json` shows it. */
+export function groupJson(group: Group): JsonObject {
+  return {
+    id: group.id,
+    name: group.name ?? null,
+    epoch: group.epoch,
+    status: group.status,
+    active: group.isActive,
+    members: group.members().length,
+    installations: group.installationCount,
+  };
+}
+
+/** A group's name as people see it. */
+export function groupName(group: Group): string {
+  return printableLine(group.name ?? "(unnamed)");
+}
+
+/** A group on one line. */
+export function groupLine(group: Group, style: Style): string {
+  const members = plural(group.members().length, "member");
+  const devices = plural(group.installationCount, "device");
+  const note = group.isActive ? (group.status === "pending" ? ", not confirmed by a member yet" : "") : ", left";
+  return `${shortId(group.id)}  ${style.bold(groupName(group))}  ${style.dim(`${members}, ${devices}${note}`)}`;
+}
+
+/** A member as `--json` shows it. */
+export function memberJson(member: Member, ownInboxId: string): JsonObject {
+  return { ...member, isYou: member.inboxId === ownInboxId };
+}
+
+/** A member on one line. */
+export function memberLine(member: Member, ownInboxId: string, style: Style): string {
+  const notes = [
+    plural(member.installations.length, "device"),
+    ...(member.permission === "member" ? [] : [member.permission.replace("_", " ")]),
+    ...(member.joinedByInvite ? ["by invite"] : []),
+    ...(member.failedInstallations.length === 0 ? [] : [`${member.failedInstallations.length} could not be added`]),
+    ...(member.inboxId === ownInboxId ? ["you"] : []),
+  ];
+  return `${member.inboxId}  ${style.dim(notes.join(", "))}`;
+}
+
+/** A message as `--json` shows it. */
+export function messageJson(message: Message): JsonObject {
+  const { id, sequenceId, senderInboxId, senderInstallationId, sentAtNs, contentType, text = null } = message;
+  return { id, sequenceId, senderInboxId, senderInstallationId, sentAtNs, contentType, text };
+}
+
+/** A message with its time and sender; its further lines are indented, so that it cannot pose as another message. */
+export function messageLine(message: Message, ownInboxId: string, style: Style): string {
+  const sender = message.senderInboxId === ownInboxId ? "you".padEnd(8) : shortId(message.senderInboxId);
+  const text =
+    message.text === undefined ? style.dim(`(${printableLine(message.contentType)})`) : printable(message.text);
+  const time = style.dim(formatTime(message.sentAtNs));
+  return `${time}  ${style.name(sender)}  ${text.replaceAll("\n", "\n    ")}`;
+}
+
+/** A count with its noun. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

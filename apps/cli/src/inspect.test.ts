@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createNodeClient, generatedSigner } from "@latchkey/client/node";
+import { createNode } from "@latchkey/node";
+import { lastJson, latchkey, tempDir } from "./testing.ts";
+
+/** Bytes of the key at the end of an ExternalInvitePayload. */
+const KEY_BYTES = 32;
+
+test("inspect says what a link, an image and standard input are, offline, and never shows a part of the key", async (t) => {
+  const directory = await tempDir(t);
+  const node = await createNode({ dataDir: join(directory, "node") });
+  const client = await createNodeClient(generatedSigner(), { dbPath: join(directory, "a.db"), nodeUrl: node.url });
+  const group = await client.conversations.createGroup([], { name: "Team" });
+  const invite = await group.createInvite();
+  client.close();
+  await node.close();
+
+  const png = join(directory, "invite.png");
+  await writeFile(png, invite.toQR("png"));
+  const env = { LATCHKEY_HOME: join(directory, "nobody") };
+  const runs = [
+    { args: ["inspect", invite.url], input: "" },
+    { args: ["inspect", png], input: "" },
+    { args: ["inspect", "-"], input: `${invite.url}\n` },
+    { args: ["inspect", "-"], input: await readFile(png) },
+  ];
+  const key = Buffer.from(invite.payload).subarray(-KEY_BYTES);
+  const forms = (["hex", "base64", "base64url"] as const).flatMap((encoding) => pieces(key.toString(encoding)));
+  for (const { args, input } of runs) {
+    const human = await latchkey(args, { input, env });
+    assert.equal(human.status, 0, human.stderr);
+    assert.match(human.stdout, new RegExp(`slot +${invite.externalGroupId}`));
+    const json = await latchkey([...args, "--json"], { input, env });
+    assert.deepEqual(lastJson(json.stdout), {
+      ok: true,
+      invite: { version: 1, serviceUrl: node.url, externalGroupId: invite.externalGroupId, hasKey: true },
+    });
+    const said = [human, json].map(({ stdout, stderr }) => stdout + stderr).join("");
+    for (const form of forms) assert.ok(!said.includes(form), "a part of the key is shown");
+  }
+});
+
+/** Every run of 8 characters of a text. */
+function pieces(text: string): string[] {
+  return Array.from({ length: text.length - 7 }, (_, start) => text.slice(start, start + 8));
+}

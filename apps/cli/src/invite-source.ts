@@ -1,0 +1,45 @@
+import { createReadStream } from "node:fs";
+import { addAbortSignal, type Readable } from "node:stream";
+import { isPng, readQrFromPng } from "@latchkey/client/node";
+import type { CommandContext } from "./context.ts";
+import { reasonOf } from "./data-dir.ts";
+import { cliError } from "./errors.ts";
+import { quoted } from "./text.ts";
+
+/** Larger than any picture that is searched for a QR code. */
+const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The link that a user names: the link as it stands, the QR code in a PNG file, or `-` for either on standard input,
+ * where a link stays out of the list of processes. Throws FILE_UNREADABLE, INVITE_NO_QR.
+ */
+export async function readInviteSource(source: string, context: CommandContext): Promise<string> {
+  if (source === "-") {
+    const bytes = await readAll(context.stdin, "standard input", context.signal);
+    return isPng(bytes) ? readQrFromPng(bytes) : new TextDecoder().decode(bytes);
+  }
+  if (isLink(source)) return source;
+  return readQrFromPng(await readAll(createReadStream(source), quoted(source), context.signal));
+}
+
+/** A link has a scheme, or, when somebody copied it without, a fragment. */
+function isLink(source: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(source) || (source.includes("#") && !source.toLowerCase().endsWith(".png"));
+}
+
+async function readAll(stream: Readable, name: string, signal: AbortSignal): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of addAbortSignal(signal, stream) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_SOURCE_BYTES) break;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw cliError("FILE_UNREADABLE", `cannot read ${name}: ${reasonOf(error)}`, error);
+  }
+  if (length > MAX_SOURCE_BYTES) throw cliError("FILE_UNREADABLE", `${name} is larger than ${MAX_SOURCE_BYTES} bytes`);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,63 @@
+import { LatchkeyError, type Client, type Group } from "@latchkey/client";
+import { createNodeClient, generatedSigner } from "@latchkey/client/node";
+import type { CommandContext } from "./context.ts";
+import { readConfig, reserveDatabase } from "./data-dir.ts";
+import { cliError } from "./errors.ts";
+import { findGroup } from "./find-group.ts";
+import { addresses } from "./settings.ts";
+import { readWalletKey } from "./wallet-key.ts";
+
+/** Opens the client of a data directory for as long as `work` takes. */
+export async function withClient<T>(context: CommandContext, work: (client: Client) => Promise<T>): Promise<T> {
+  const { settings } = context;
+  const config = await readConfig(settings.dataDir);
+  if (config === undefined) {
+    throw cliError("NOT_INITIALISED", `nothing lives in ${settings.dataDir.path} yet; run "latchkey init" first`);
+  }
+  const client = await openClient(context, await readWalletKey(config.keyFile), addresses(settings, config));
+  try {
+    return await work(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** Opens, and if need be registers, the installation whose database lies in the data directory. */
+export async function openClient(
+  { settings, signal }: CommandContext,
+  walletKey: Uint8Array,
+  { nodeUrl, inviteServiceUrl }: { readonly nodeUrl: string; readonly inviteServiceUrl: string },
+): Promise<Client> {
+  const dbPath = settings.dataDir.databaseFile;
+  await reserveDatabase(dbPath);
+  return createNodeClient(generatedSigner(walletKey), { dbPath, nodeUrl, inviteServiceUrl, signal });
+}
+
+/** Opens the client and one of its groups, as new as the node has it. */
+export async function withGroup<T>(
+  context: CommandContext,
+  wanted: string,
+  work: (group: Group, client: Client) => Promise<T>,
+): Promise<T> {
+  const { signal } = context;
+  return withClient(context, async (client) => {
+    const failure = await syncAll(client, signal);
+    const groups = client.conversations.list();
+    if (failure === undefined) return work(findGroup(groups, wanted), client);
+    // Another group than the wanted one may be what failed; one that is not here may be what could not be fetched.
+    const group = groups.length === 0 ? undefined : findGroup(groups, wanted);
+    if (group === undefined) throw failure;
+    await group.sync({ signal });
+    return work(group, client);
+  });
+}
+
+async function syncAll(client: Client, signal: AbortSignal): Promise<LatchkeyError | undefined> {
+  try {
+    await client.conversations.sync({ signal });
+    return undefined;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof LatchkeyError)) throw error;
+    return error;
+  }
+}

@@ -1,0 +1,117 @@
+import { LatchkeyError, toHex, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
+import { encodeMlsCredential, type WalletSigner } from "@latchkey/xmtp";
+import type { ClientContext, OwnIdentity } from "./context.ts";
+import { Conversations, type JoinedGroup } from "./conversations.ts";
+import type { Environment } from "./environment.ts";
+import { isAborted } from "./clock.ts";
+import { GroupRegistry } from "./group/group-core.ts";
+import { openAccount } from "./identity/account.ts";
+import { IdentityDirectory } from "./identity/directory.ts";
+import { needsRotation, rotateKeyPackage, uploadKeyPackages } from "./identity/key-packages.ts";
+import type { JoinOptions } from "./join/join.ts";
+import { resumePendingJoins } from "./join/resume.ts";
+import type { IdentityRecord } from "./store/records.ts";
+
+function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): ClientContext {
+  const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
+  const own: OwnIdentity = {
+    inboxId,
+    installationId: toHex(signaturePublicKey),
+    installationKey: signaturePublicKey,
+    hmacRoot,
+  };
+  const groupConfig: GroupConfig = {
+    crypto: environment.crypto,
+    identity: {
+      credential: encodeMlsCredential(inboxId),
+      signatureKeyPair: { privateKey: signaturePrivateKey, publicKey: signaturePublicKey },
+    },
+    externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
+  };
+  const groups = new GroupRegistry(() => context);
+  const context: ClientContext = { ...environment, own, directory, groups, groupConfig };
+  return context;
+}
+
+/**
+ * One installation of one inbox: its identity, its groups, its database.
+ *
+ * @example
+ * const client = await createNodeClient(generatedSigner(), { dbPath: "alice.db", nodeUrl: "http://127.0.0.1:5556" });
+ * const { group } = await client.conversations.joinByInvite("https://latchkey.link/i#…");
+ * await group.send("hello");
+ */
+export class Client {
+  readonly conversations: Conversations;
+  readonly #context: ClientContext;
+
+  private constructor(context: ClientContext) {
+    this.#context = context;
+    this.conversations = new Conversations(context);
+  }
+
+  /**
+   * Opens the installation of the store, or makes one: registers inbox and installation with one signature of the
+   * wallet and uploads a key package. Opening a registered installation works offline; interrupted joins are taken up
+   * when the node can be reached. The client owns store and transport from here on, also when this call fails.
+   *
+   * @throws IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, STORE_FULL, STORE_FAILED.
+   */
+  static async create(
+    signer: WalletSigner,
+    environment: Environment,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Client> {
+    const { signal } = options;
+    try {
+      const directory = new IdentityDirectory(environment.store, environment.transport);
+      const known = environment.store.identity.get("self")?.registered === 1n;
+      const record = await openAccount(signer, environment, directory, signal);
+      const context = contextOf(environment, record, directory);
+      await settleStart(context, known, signal);
+      return new Client(context);
+    } catch (error) {
+      environment.transport.close();
+      environment.store.close();
+      throw error;
+    }
+  }
+
+  /** 64 hex digits: the person. */
+  get inboxId(): string {
+    return this.#context.own.inboxId;
+  }
+
+  /** 64 hex digits: this device's public signature key. */
+  get installationId(): string {
+    return this.#context.own.installationId;
+  }
+
+  /** The low-level way in: payload and blobs that the application got by itself. */
+  joinGroupByExternalInvite(
+    payload: Uint8Array,
+    blobs: Uint8Array | readonly Uint8Array[],
+    options: JoinOptions = {},
+  ): Promise<JoinedGroup> {
+    const list = blobs instanceof Uint8Array ? [blobs] : blobs;
+    return this.conversations.joinByExternalInvite(payload, list, options);
+  }
+
+  /** Closes database and connections; streams of this client end. */
+  close(): void {
+    this.#context.transport.close();
+    this.#context.store.close();
+  }
+}
+
+/** Key package and interrupted joins. A registered installation opens without network: then both wait. */
+async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    if (needsRotation(context)) await rotateKeyPackage(context, signal);
+    else await uploadKeyPackages(context, signal);
+    await resumePendingJoins(context, signal);
+  } catch (error) {
+    if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+    if (error.code.startsWith("STORE_")) throw error;
+  }
+}

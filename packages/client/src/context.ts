@@ -1,0 +1,23 @@
+import type { GroupConfig } from "@latchkey/mls";
+import type { Environment } from "./environment.ts";
+import type { GroupRegistry } from "./group/group-core.ts";
+import type { IdentityDirectory } from "./identity/directory.ts";
+
+/** Who this installation is. */
+export interface OwnIdentity {
+  readonly inboxId: string;
+  /** Public signature key in hex. */
+  readonly installationId: string;
+  readonly installationKey: Uint8Array;
+  /** 42 bytes from which `sender_hmac` keys are derived. */
+  readonly hmacRoot: Uint8Array;
+}
+
+/** What the parts of one client share. */
+export interface ClientContext extends Environment {
+  readonly own: OwnIdentity;
+  readonly directory: IdentityDirectory;
+  readonly groups: GroupRegistry;
+  /** How every group of this client is set up: crypto, signing key, external commits as XIP-82 allows them. */
+  readonly groupConfig: GroupConfig;
+}

@@ -1,0 +1,143 @@
+import { fromHex, LatchkeyError, MlsGroup } from "@latchkey/mls";
+import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
+import { isAborted } from "./clock.ts";
+import type { ClientContext } from "./context.ts";
+import { commitChange } from "./group/commit.ts";
+import { runFollowUps } from "./group/follow-ups.ts";
+import { Group } from "./group/group.ts";
+import type { GroupCore } from "./group/group-core.ts";
+import { syncLocked } from "./group/log.ts";
+import { planFirstMembers } from "./group/membership.ts";
+import { syncWelcomes, writeJoinedGroup } from "./group/welcomes.ts";
+import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
+import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
+import type { GroupRecord, GroupStatus } from "./store/records.ts";
+
+/** Bytes of a group id: XMTP's are random UUIDs. */
+const GROUP_ID_BYTES = 16;
+
+/** What a new group is like. */
+export type GroupOptions = Pick<NewGroup, "name" | "description" | "imageUrl" | "permissions"> & {
+  readonly signal?: AbortSignal;
+};
+
+/** A group that was joined by invite. */
+export interface JoinedGroup {
+  readonly group: Group;
+  /** `confirmed` once a member has shown that it is in the same epoch. */
+  readonly status: GroupStatus;
+}
+
+/** The groups of this installation. */
+export class Conversations {
+  readonly #context: ClientContext;
+
+  constructor(context: ClientContext) {
+    this.#context = context;
+  }
+
+  /** Groups on disk, also those this installation was removed from. */
+  list(): Group[] {
+    return this.#context.groups.all().map((core) => new Group(core));
+  }
+
+  /** The group with that id in hex. */
+  get(groupId: string): Group | undefined {
+    if (!/^([0-9a-f]{2})+$/.test(groupId)) return undefined;
+    const core = this.#context.groups.get(fromHex(groupId));
+    return core === undefined ? undefined : new Group(core);
+  }
+
+  /**
+   * Opens new groups, takes up interrupted joins, and reads every group; returns the groups that are new. One group
+   * that fails does not keep the others from being read; its error is thrown at the end.
+   */
+  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<Group[]> {
+    const { signal } = options;
+    const joined = await syncWelcomes(this.#context, signal);
+    joined.push(...(await resumePendingJoins(this.#context, signal)));
+    let failure: LatchkeyError | undefined;
+    for (const core of this.#context.groups.all()) {
+      try {
+        await core.exclusive(() => syncLocked(core, signal));
+        await runFollowUps(core, signal);
+      } catch (error) {
+        if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return joined.map((core) => new Group(core));
+  }
+
+  /**
+   * Creates a group with these inboxes and all their installations; the creator's other installations come along.
+   *
+   * @throws INBOX_UNKNOWN, KEY_PACKAGE_MISSING, and errors of the network: there is no group then, unless its first
+   * commit may have been sent; that one is settled by the next sync.
+   */
+  async createGroup(inboxIds: readonly string[] = [], options: GroupOptions = {}): Promise<Group> {
+    const { signal, ...state } = options;
+    const core = await this.#create(state, signal);
+    try {
+      await commitChange(core, () => planFirstMembers(core, inboxIds, signal), signal);
+    } catch (error) {
+      // Nothing has left this installation: a group that was never shared goes as it came.
+      if (core.mls.epoch === 0n && core.pendingCommit === undefined) this.#context.groups.forget(core);
+      throw error;
+    }
+    return new Group(core);
+  }
+
+  async #create(options: Omit<GroupOptions, "signal">, signal: AbortSignal | undefined): Promise<GroupCore> {
+    const context = this.#context;
+    const { inboxId } = context.own;
+    const [latest] = await context.directory.latest([inboxId], signal);
+    const nowNs = context.clock.nowNs();
+    const nowSeconds = nowNs / 1_000_000_000n;
+    const mls = await MlsGroup.create(context.groupConfig, {
+      cipherSuite: XMTP_CIPHER_SUITE,
+      groupId: context.crypto.randomBytes(GROUP_ID_BYTES),
+      extensions: newGroupExtensions({
+        creatorInboxId: inboxId,
+        creatorSequenceId: latest?.sequenceId ?? 0n,
+        ...options,
+      }),
+      leaf: installationLeaf(inboxId),
+      lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + 84n * 86_400n },
+    });
+    const record: GroupRecord = {
+      groupId: mls.groupId,
+      cursor: 0n,
+      epochEnteredAtNs: nowNs,
+      createdAtNs: nowNs,
+      status: "confirmed",
+      active: 1n,
+    };
+    context.store.transaction((tables) => writeJoinedGroup(tables, record, mls.snapshot()));
+    return context.groups.adopt(record);
+  }
+
+  /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */
+  async joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
+    return shown(await joinByInvite(this.#context, invite, options));
+  }
+
+  /** Joins by an invite and blobs that the application got by itself. */
+  async joinByExternalInvite(
+    invite: Uint8Array,
+    blobs: readonly Uint8Array[],
+    options: JoinOptions = {},
+  ): Promise<JoinedGroup> {
+    return shown(await joinByBlobs(this.#context, invite, blobs, options));
+  }
+
+  /** Joins that are under way, or that no member has confirmed yet; they survive a restart. */
+  listPendingJoins(): PendingJoin[] {
+    return listPendingJoins(this.#context);
+  }
+}
+
+function shown(core: GroupCore): JoinedGroup {
+  return { group: new Group(core), status: core.record.status };
+}

@@ -1,0 +1,22 @@
+import type { CryptoProvider } from "@latchkey/mls";
+import type { Clock } from "./clock.ts";
+import type { QrBitmap } from "./invite/qr.ts";
+import type { SlotService } from "./invite/slots.ts";
+import type { Store } from "./store/store.ts";
+import type { Transport } from "./transport/transport.ts";
+
+/** Everything a client needs from outside; `@latchkey/client/node` has it for Node. */
+export interface Environment {
+  readonly crypto: CryptoProvider;
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly slots: SlotService;
+  readonly clock: Clock;
+  /** Numbers in [0, 1) for the jitter of delays; nothing secret rests on them. */
+  readonly random: () => number;
+  readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
+  /** The invite service of this client's own invites; without it `createInvite` needs to be told one. */
+  readonly inviteServiceUrl: string | undefined;
+  /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */
+  readonly inviteBaseUrl: string;
+}

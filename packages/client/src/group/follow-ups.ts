@@ -1,0 +1,55 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { LatchkeyError } from "@latchkey/mls";
+import { WelcomeMessageInputSchema } from "@latchkey/xmtp/proto";
+import { isAborted } from "../clock.ts";
+import { isRetryable } from "../errors.ts";
+import { uploadBlob } from "../invite/refresh.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { FollowUpRecord } from "../store/records.ts";
+import type { GroupCore } from "./group-core.ts";
+
+/**
+ * Does what merged commits left to do, oldest first. A failure never fails the commit or the join it belongs to: the
+ * work stays in the queue and is tried again with the next sync; what is refused again and again is dropped.
+ */
+export function runFollowUps(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  return core.followUpTurn.run(() => runQueue(core, signal));
+}
+
+async function runQueue(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  const queued = core.context.store.followUps.list(core.groupId);
+  // Several commits in a row need one blob only: the newest.
+  const lastRefresh = queued.findLast(({ kind }) => kind === "refresh");
+  for (const followUp of queued) {
+    if (isAborted(signal)) return;
+    try {
+      if (followUp.kind === "welcome") await sendWelcome(core, followUp, signal);
+      else if (followUp === lastRefresh || followUp.payload.length > 0) await refresh(core, followUp, signal);
+      finish(core, followUp);
+    } catch (error) {
+      if (isAborted(signal)) return;
+      if (!(error instanceof LatchkeyError)) throw error;
+      if (!isRetryable(error) && !error.code.startsWith("STORE_")) postpone(core, followUp);
+    }
+  }
+}
+
+async function sendWelcome(core: GroupCore, followUp: FollowUpRecord, signal: AbortSignal | undefined): Promise<void> {
+  const input = fromBinary(WelcomeMessageInputSchema, followUp.payload);
+  await core.context.transport.sendWelcomeMessages([input], signal);
+}
+
+async function refresh(core: GroupCore, followUp: FollowUpRecord, signal: AbortSignal | undefined): Promise<void> {
+  const scanned = followUp.payload.length === 0 ? undefined : followUp.payload;
+  await core.exclusive(() => uploadBlob(core, { scanned, signal }));
+}
+
+function finish(core: GroupCore, { groupId, followUpId }: FollowUpRecord): void {
+  core.context.store.transaction(({ followUps }) => followUps.delete(groupId, followUpId));
+}
+
+function postpone(core: GroupCore, followUp: FollowUpRecord): void {
+  const attempts = followUp.attempts + 1n;
+  if (attempts >= CLIENT_LIMITS.maxFollowUpAttempts) finish(core, followUp);
+  else core.context.store.transaction(({ followUps }) => followUps.put({ ...followUp, attempts }));
+}

@@ -1,0 +1,188 @@
+import { MlsGroup, toHex, type GroupChange, type PendingCommit, type Rows } from "@latchkey/mls";
+import { readGroupState, type GroupState } from "@latchkey/xmtp";
+import type { ClientContext } from "../context.ts";
+import { clientError } from "../errors.ts";
+import { Mutex } from "../mutex.ts";
+import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
+import type { Tables } from "../store/store.ts";
+
+/** One change of a group's state on disk and in memory. */
+export interface GroupStep {
+  readonly change?: GroupChange | undefined;
+  readonly record?: Partial<GroupRecord>;
+  /** Whatever else belongs into the same transaction. */
+  readonly write?: (tables: Tables) => void;
+}
+
+/** An own commit on its way; `live` is lost with the process, its rows are not. */
+export interface PendingOwnCommit {
+  readonly record: PendingCommitRecord;
+  readonly live: PendingCommit | undefined;
+  outcome: "waiting" | "merged" | "lost";
+}
+
+/** Writes rows of an MLS group; null deletes. */
+export function writeRows(tables: Tables, groupId: Uint8Array, rows: Rows): void {
+  for (const [rowKey, value] of rows) {
+    if (value === null) tables.groupRows.delete(groupId, rowKey);
+    else tables.groupRows.put({ groupId, rowKey, value });
+  }
+}
+
+/**
+ * One group of this installation: the MLS state, where reading stands, and the lock under which both move.
+ *
+ * Whatever changes the group runs inside of `exclusive` and goes through `step` or `reload`, so that memory is never
+ * ahead of disk.
+ */
+export class GroupCore {
+  readonly context: ClientContext;
+  readonly groupId: Uint8Array;
+  /** The turn of whoever works off the queue of follow-ups. */
+  readonly followUpTurn = new Mutex();
+  pendingCommit: PendingOwnCommit | undefined;
+  #mls: MlsGroup;
+  #record: GroupRecord;
+  readonly #mutex = new Mutex();
+
+  private constructor(context: ClientContext, record: GroupRecord, mls: MlsGroup) {
+    this.context = context;
+    this.groupId = record.groupId;
+    this.#record = record;
+    this.#mls = mls;
+    const pending = context.store.pendingCommits.get(record.groupId);
+    this.pendingCommit = pending === undefined ? undefined : { record: pending, live: undefined, outcome: "waiting" };
+  }
+
+  /** A group of the store; throws DecodeError when its rows are damaged. */
+  static load(context: ClientContext, record: GroupRecord): GroupCore {
+    return new GroupCore(context, record, loadMls(context, record.groupId));
+  }
+
+  get mls(): MlsGroup {
+    return this.#mls;
+  }
+
+  get record(): GroupRecord {
+    return this.#record;
+  }
+
+  /** Group id in hex. */
+  get id(): string {
+    return toHex(this.groupId);
+  }
+
+  get active(): boolean {
+    return this.#record.active === 1n;
+  }
+
+  /** Name, members, admins and invite policy of the current epoch. */
+  get state(): GroupState {
+    return readGroupState(this.#mls.appData);
+  }
+
+  /** Runs a task while nothing else changes the group. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(task);
+  }
+
+  /** Writes a step as one transaction and then takes it over; when the write throws, nothing has changed. */
+  step(step: GroupStep): void {
+    const record = { ...this.#record, ...step.record };
+    this.context.store.transaction((tables) => {
+      if (step.change !== undefined) writeRows(tables, this.groupId, step.change.rows);
+      if (step.record !== undefined) tables.groups.put(record);
+      step.write?.(tables);
+    });
+    if (step.change !== undefined) this.#mls.merge(step.change);
+    this.#record = record;
+  }
+
+  /** As `step` with rows that only exist in their stored form; the MLS state is read anew. */
+  stepByRows(rows: Rows, step: Omit<GroupStep, "change">): void {
+    this.step({ ...step, write: (tables) => (writeRows(tables, this.groupId, rows), step.write?.(tables)) });
+    this.#mls = loadMls(this.context, this.groupId);
+  }
+
+  /** Forgets the own commit under way, whose row is gone. */
+  settlePendingCommit(outcome: "merged" | "lost"): void {
+    if (this.pendingCommit !== undefined) this.pendingCommit.outcome = outcome;
+    this.pendingCommit = undefined;
+  }
+
+  /** Takes over a record and rows that a join has written. */
+  adopt(record: GroupRecord): void {
+    this.#record = record;
+    this.#mls = loadMls(this.context, this.groupId);
+    this.settlePendingCommit("lost");
+  }
+
+  /** Throws NOT_A_MEMBER after this installation was removed. */
+  requireActive(): void {
+    if (!this.active) throw clientError("NOT_A_MEMBER", "this installation is not a member of the group any more");
+  }
+}
+
+function loadMls(context: ClientContext, groupId: Uint8Array): MlsGroup {
+  const rows = context.store.groupRows.list(groupId);
+  return MlsGroup.load(
+    context.groupConfig,
+    rows.map(({ rowKey, value }): [string, Uint8Array] => [rowKey, value]),
+  );
+}
+
+/** The groups of this installation, each loaded when it is first asked for and then only once. */
+export class GroupRegistry {
+  readonly #lazyContext: () => ClientContext;
+  readonly #cores = new Map<string, GroupCore>();
+
+  /** The context holds the registry itself, so it can only be asked for. */
+  constructor(context: () => ClientContext) {
+    this.#lazyContext = context;
+  }
+
+  get #context(): ClientContext {
+    return this.#lazyContext();
+  }
+
+  /** Undefined when there is no such group here. */
+  get(groupId: Uint8Array): GroupCore | undefined {
+    const key = toHex(groupId);
+    const loaded = this.#cores.get(key);
+    if (loaded !== undefined) return loaded;
+    const record = this.#context.store.groups.get(groupId);
+    if (record === undefined) return undefined;
+    const core = GroupCore.load(this.#context, record);
+    this.#cores.set(key, core);
+    return core;
+  }
+
+  all(): GroupCore[] {
+    return this.#context.store.groups.list().flatMap(({ groupId }) => this.get(groupId) ?? []);
+  }
+
+  /** Deletes a group with everything of it. */
+  forget(core: GroupCore): void {
+    const { groupId } = core;
+    this.#context.store.transaction((tables) => {
+      tables.groups.delete(groupId);
+      tables.groupRows.delete(groupId);
+      tables.pendingCommits.delete(groupId);
+      tables.followUps.delete(groupId);
+      tables.outbox.delete(groupId);
+    });
+    this.#cores.delete(core.id);
+  }
+
+  /** The group whose record and rows were just written, in place of an older one of the same id. */
+  adopt(record: GroupRecord): GroupCore {
+    const loaded = this.#cores.get(toHex(record.groupId));
+    if (loaded === undefined) {
+      const core = GroupCore.load(this.#context, record);
+      this.#cores.set(core.id, core);
+      return core;
+    }
+    loaded.adopt(record);
+    return loaded;
+  }
+}

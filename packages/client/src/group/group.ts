@@ -1,0 +1,257 @@
+import { toHex } from "@latchkey/mls";
+import { adminListDelta, COMPONENT, stringUpdate, superAdminListDelta } from "@latchkey/xmtp";
+import {
+  activeInvite,
+  createExternalInvite,
+  createInvite,
+  refreshInvite,
+  revokeInvite,
+  rotateInvite,
+  type ExternalInvite,
+  type InviteOptions,
+} from "../invite/issue.ts";
+import type { Invite } from "../invite/invite.ts";
+import type { GroupStatus, MessageRecord } from "../store/records.ts";
+import { planOf } from "./changes.ts";
+import { commitChange } from "./commit.ts";
+import { runFollowUps } from "./follow-ups.ts";
+import type { GroupCore } from "./group-core.ts";
+import { syncLocked } from "./log.ts";
+import { planAddMembers, planRemoveMembers, planUpdateInstallations } from "./membership.ts";
+import { senderOf } from "./message.ts";
+import { sendText } from "./send.ts";
+import { streamMessages } from "./stream.ts";
+
+/** A message of a group as an application sees it. */
+export interface Message {
+  /** In hex; the same on every installation. */
+  readonly id: string;
+  /** Position in the group's log. */
+  readonly sequenceId: bigint;
+  readonly senderInboxId: string;
+  readonly senderInstallationId: string;
+  /** The node's clock. */
+  readonly sentAtNs: bigint;
+  /** As in `xmtp.org/text:1.0`. */
+  readonly contentType: string;
+  /** The text of a text message; what stands in for it in other messages, if their sender gave something. */
+  readonly text: string | undefined;
+  /** Serialized EncodedContent. */
+  readonly content: Uint8Array;
+}
+
+/** What an inbox may do in a group. */
+export type Permission = "member" | "admin" | "super_admin";
+
+/** A member of a group. */
+export interface Member {
+  readonly inboxId: string;
+  /** Ids of the installations that are in the group. */
+  readonly installations: readonly string[];
+  /** Ids of those that could not be added. */
+  readonly failedInstallations: readonly string[];
+  readonly permission: Permission;
+  /** True for those who came in by an invite. */
+  readonly joinedByInvite: boolean;
+}
+
+/** An entry of the log that was refused for good. */
+export interface Rejection {
+  readonly sequenceId: bigint;
+  readonly code: string;
+  readonly rule: string | undefined;
+  readonly message: string;
+}
+
+interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+function shown(record: MessageRecord): Message {
+  const { id, messageId, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content } = record;
+  return { id: messageId, sequenceId: id, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content };
+}
+
+/**
+ * A group of this installation. Getters are local and tell what was synced last; everything else that changes the
+ * group talks to the node, and throws the codes of `docs/errors.md`.
+ */
+export class Group {
+  readonly #core: GroupCore;
+
+  constructor(core: GroupCore) {
+    this.#core = core;
+  }
+
+  /** In hex. */
+  get id(): string {
+    return this.#core.id;
+  }
+
+  get name(): string | undefined {
+    return this.#core.state.name;
+  }
+
+  get description(): string | undefined {
+    return this.#core.state.description;
+  }
+
+  get epoch(): bigint {
+    return this.#core.mls.epoch;
+  }
+
+  /** In hex; equal on two installations exactly when they are in the same epoch of the same history. */
+  get epochAuthenticator(): string {
+    return toHex(this.#core.mls.epochAuthenticator);
+  }
+
+  /** Tree hash in hex. */
+  get treeHash(): string {
+    return toHex(this.#core.mls.treeHash);
+  }
+
+  /** False once this installation was removed. */
+  get isActive(): boolean {
+    return this.#core.active;
+  }
+
+  /** `pending` after a join by invite, until something of a member proves that it is in the same epoch. */
+  get status(): GroupStatus {
+    return this.#core.record.status;
+  }
+
+  /** Leaves of the group: one for each installation of each member. */
+  get installationCount(): number {
+    return this.#core.mls.memberCount;
+  }
+
+  /** Members by inbox, in ascending order of inbox id. */
+  members(): Member[] {
+    const { members, admins, superAdmins } = this.#core.state;
+    const leaves = new Map<string, string[]>();
+    for (const { leafNode } of this.#core.mls.members()) {
+      const { inboxId, installationId } = senderOf(leafNode);
+      leaves.set(inboxId, [...(leaves.get(inboxId) ?? []), installationId]);
+    }
+    return [...members].map(([inboxId, entry]) => ({
+      inboxId,
+      installations: leaves.get(inboxId) ?? [],
+      failedInstallations: entry.failedInstallations,
+      permission: superAdmins.has(inboxId) ? "super_admin" : admins.has(inboxId) ? "admin" : "member",
+      joinedByInvite: entry.admittedViaExternalGroupId.length > 0,
+    }));
+  }
+
+  /** Messages read so far, in the order of the log; with `after` only those behind that position. */
+  messages(options: { readonly after?: bigint } = {}): Message[] {
+    return this.#core.context.store.messages.listAfter(this.#core.groupId, options.after ?? 0n).map(shown);
+  }
+
+  /** The newest refusals: entries of the log that broke a rule and were passed by. */
+  rejections(): Rejection[] {
+    return this.#core.context.store.rejections
+      .list(this.#core.groupId)
+      .map(({ id, code, rule, message }) => ({ sequenceId: id, code, rule, message }));
+  }
+
+  /** Reads what is new, settles what is under way, and sends what is waiting. */
+  async sync(options: CallOptions = {}): Promise<void> {
+    await this.#core.exclusive(() => syncLocked(this.#core, options.signal));
+    await runFollowUps(this.#core, options.signal);
+  }
+
+  /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
+  async send(text: string, options: CallOptions = {}): Promise<Message> {
+    return shown(await sendText(this.#core, text, options.signal));
+  }
+
+  /** Messages from now on, as they come, until the signal is aborted. */
+  async *stream(options: CallOptions = {}): AsyncGenerator<Message, void, void> {
+    for await (const record of streamMessages(this.#core, options.signal)) yield shown(record);
+  }
+
+  /** Adds inboxes with all their installations in one commit. */
+  async addMembers(inboxIds: readonly string[], options: CallOptions = {}): Promise<void> {
+    await commitChange(this.#core, () => planAddMembers(this.#core, inboxIds, options.signal), options.signal);
+  }
+
+  /** Removes inboxes with all their installations. They keep the key of an active invite: rotate it. */
+  async removeMembers(inboxIds: readonly string[], options: CallOptions = {}): Promise<void> {
+    await commitChange(this.#core, async () => planRemoveMembers(this.#core, inboxIds), options.signal);
+  }
+
+  /** Adds installations that members registered since they were added, and removes those they revoked. */
+  async updateInstallations(options: CallOptions = {}): Promise<void> {
+    await commitChange(this.#core, () => planUpdateInstallations(this.#core, options.signal), options.signal);
+  }
+
+  async updateName(name: string, options: CallOptions = {}): Promise<void> {
+    await this.#update(COMPONENT.groupName, () => stringUpdate(name), options);
+  }
+
+  async updateDescription(description: string, options: CallOptions = {}): Promise<void> {
+    await this.#update(COMPONENT.groupDescription, () => stringUpdate(description), options);
+  }
+
+  /** Makes a member an admin, or a super admin. */
+  async promote(inboxId: string, to: "admin" | "super_admin", options: CallOptions = {}): Promise<void> {
+    await this.#updateRole("insert", inboxId, to, options);
+  }
+
+  /** Takes a role away. */
+  async demote(inboxId: string, from: "admin" | "super_admin", options: CallOptions = {}): Promise<void> {
+    await this.#updateRole("remove", inboxId, from, options);
+  }
+
+  /** Lets people in by invite: a fresh key and slot, in place of an earlier invite. Super admins only. */
+  createInvite(options: InviteOptions = {}): Promise<Invite> {
+    return createInvite(this.#core, options);
+  }
+
+  /** Replaces the invite's key, with `slot` also its slot. Super admins only. */
+  rotateInvite(options: CallOptions & { readonly slot?: boolean } = {}): Promise<Invite> {
+    return rotateInvite(this.#core, options);
+  }
+
+  /** Ends joining by invite. Super admins only. */
+  revokeInvite(options: CallOptions = {}): Promise<void> {
+    return revokeInvite(this.#core, options.signal);
+  }
+
+  /** Puts the present epoch into the invite's slots where it is missing; any member may. */
+  refreshInvite(options: CallOptions = {}): Promise<void> {
+    return refreshInvite(this.#core, options.signal);
+  }
+
+  /** The invite in force, as far as this installation knows. */
+  get invite(): Invite | undefined {
+    return activeInvite(this.#core);
+  }
+
+  /** The invite in force as payload and blob, for applications that carry the bytes themselves; uploads nothing. */
+  createExternalInvite(options: Parameters<typeof createExternalInvite>[1] = {}): Promise<ExternalInvite> {
+    return createExternalInvite(this.#core, options);
+  }
+
+  async #update(componentId: number, make: () => Uint8Array, options: CallOptions): Promise<void> {
+    await commitChange(this.#core, async () => planOf(this.#core, [{ componentId, update: make() }]), options.signal);
+  }
+
+  async #updateRole(
+    op: "insert" | "remove",
+    inboxId: string,
+    role: "admin" | "super_admin",
+    options: CallOptions,
+  ): Promise<void> {
+    const superAdmin = role === "super_admin";
+    const componentId = superAdmin ? COMPONENT.superAdminList : COMPONENT.adminList;
+    const payload = superAdmin ? superAdminListDelta : adminListDelta;
+    const plan = async () => {
+      const { admins, superAdmins } = this.#core.state;
+      const isThere = (superAdmin ? superAdmins : admins).has(inboxId);
+      if (isThere === (op === "insert")) return undefined;
+      return planOf(this.#core, [{ componentId, update: payload([{ op, inboxId }]) }]);
+    };
+    await commitChange(this.#core, plan, options.signal);
+  }
+}

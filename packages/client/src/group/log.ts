@@ -1,0 +1,98 @@
+import { senderHmac, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { Backoff } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import { clientError, codeOf } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { readTopic, type OutgoingMessage } from "../transport/transport.ts";
+import type { GroupCore } from "./group-core.ts";
+import { renewedOutbox } from "./outbox.ts";
+import { receiveEnvelope } from "./receive.ts";
+
+/** A message of this installation as it goes to the node. `shouldPush` only for what people should be woken by. */
+export function outgoing(
+  context: ClientContext,
+  groupId: Uint8Array,
+  data: Uint8Array,
+  shouldPush: boolean,
+): OutgoingMessage {
+  const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
+  const epochSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const hmac = senderHmac({ suite, root: context.own.hmacRoot, groupId, epochSeconds, data });
+  return { data, senderHmac: hmac, shouldPush };
+}
+
+/** The back-off of this client: decorrelated jitter between 40 ms and 5 s. */
+export function newBackoff(context: ClientContext): Backoff {
+  return new Backoff(context.random, CLIENT_LIMITS.backoffBaseMs, CLIENT_LIMITS.backoffCapMs);
+}
+
+/** Reads the group's log from its cursor to the end; inside of `exclusive`. */
+export async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  if (!core.active) return;
+  const { transport } = core.context;
+  const position = { topic: core.groupId, afterId: core.record.cursor };
+  const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
+  for await (const envelope of readTopic(query, position, signal)) await receiveEnvelope(core, envelope, signal);
+}
+
+/**
+ * Sends again what of our own is not in the log; the node drops what it has. What it refuses for good is forgotten, or
+ * it would stand in the way of everything that follows.
+ */
+async function resend(core: GroupCore, signal: AbortSignal | undefined): Promise<boolean> {
+  const { context, groupId, pendingCommit } = core;
+  const queued = await renewedOutbox(core);
+  if (pendingCommit !== undefined) {
+    const message = outgoing(context, groupId, pendingCommit.record.message, false);
+    await sendOrForget(core, message, () => dropPendingCommit(core), signal);
+  }
+  for (const { message, queueId } of queued) {
+    const forget = () => core.step({ write: (tables) => tables.outbox.delete(groupId, queueId) });
+    await sendOrForget(core, outgoing(context, groupId, message, true), forget, signal);
+  }
+  return pendingCommit !== undefined || queued.length > 0;
+}
+
+async function sendOrForget(core: GroupCore, message: OutgoingMessage, forget: () => void, signal?: AbortSignal) {
+  try {
+    await core.context.transport.sendGroupMessages([message], signal);
+  } catch (error) {
+    if (codeOf(error) !== "NODE_REJECTED") throw error;
+    forget();
+  }
+}
+
+/** Forgets the own commit under way, which the node has refused. */
+export function dropPendingCommit(core: GroupCore): void {
+  core.step({ write: (tables) => tables.pendingCommits.delete(core.groupId) });
+  core.settlePendingCommit("lost");
+}
+
+/**
+ * Reads to the end of the log and then sends again whatever of our own is not in it; inside of `exclusive`.
+ *
+ * After a crash or a lost answer nobody knows whether a message arrived: asking the log first and repeating the same
+ * bytes is safe either way.
+ */
+export async function syncLocked(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  await readLog(core, signal);
+  if (core.active && (await resend(core, signal))) await readLog(core, signal);
+}
+
+/**
+ * Reads until `done`, for something the node has taken; throws NODE_UNREACHABLE when it does not show up.
+ */
+export async function readBack(core: GroupCore, done: () => boolean, signal?: AbortSignal): Promise<void> {
+  const backoff = newBackoff(core.context);
+  for (let attempt = 0; attempt < CLIENT_LIMITS.maxReadBackAttempts; attempt++) {
+    await readLog(core, signal);
+    if (done()) return;
+    await core.context.clock.sleep(backoff.nextMs(), signal);
+  }
+  throw clientError("NODE_UNREACHABLE", "the node took a message but does not show it; it is looked for again later");
+}
+
+/** True for answers by which the node says that it has not stored the message. */
+export function isRefusal(error: unknown): boolean {
+  return codeOf(error) === "NODE_REJECTED" || codeOf(error) === "RATE_LIMITED";
+}

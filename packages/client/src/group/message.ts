@@ -1,0 +1,36 @@
+import { toHex, type LeafNode } from "@latchkey/mls";
+import { decodeMessageContent, decodeMlsCredential } from "@latchkey/xmtp";
+import type { MessageRecord } from "../store/records.ts";
+import type { Envelope } from "../transport/transport.ts";
+
+/** Who sent a message. */
+export interface MessageSender {
+  readonly inboxId: string;
+  readonly installationId: string;
+}
+
+/** The sender that a leaf names; throws DecodeError when its credential is none of XMTP's. */
+export function senderOf(leaf: LeafNode): MessageSender {
+  return { inboxId: decodeMlsCredential(leaf.credential), installationId: toHex(leaf.signatureKey) };
+}
+
+/** A message as it stands in the log; throws DecodeError when its plaintext is malformed. */
+export function messageRecord(
+  groupId: Uint8Array,
+  envelope: Envelope,
+  sender: MessageSender,
+  plaintext: Uint8Array,
+): MessageRecord {
+  const { messageId, contentType, text, fallback, content } = decodeMessageContent(groupId, plaintext);
+  return {
+    groupId,
+    id: envelope.id,
+    messageId: toHex(messageId),
+    senderInboxId: sender.inboxId,
+    senderInstallationId: sender.installationId,
+    sentAtNs: envelope.createdNs,
+    contentType,
+    text: text ?? fallback,
+    content,
+  };
+}

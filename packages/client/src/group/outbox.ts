@@ -1,0 +1,31 @@
+import { MLS_LIMITS } from "@latchkey/mls";
+import type { OutboxRecord } from "../store/records.ts";
+import type { GroupCore } from "./group-core.ts";
+import { messageHash } from "./own-echo.ts";
+
+/**
+ * Encrypts a plaintext for the present epoch and queues it; inside of `exclusive`. The message key is spent on disk in
+ * the same transaction, before anything leaves: no crash makes us use it twice.
+ */
+export async function enqueue(
+  core: GroupCore,
+  row: Pick<OutboxRecord, "groupId" | "queueId" | "messageId" | "plaintext">,
+): Promise<OutboxRecord> {
+  const { message, change } = await core.mls.encryptApplication(row.plaintext);
+  const queued = { ...row, epoch: core.mls.epoch, message, messageHash: messageHash(core.context, message) };
+  core.step({ change, write: (tables) => tables.outbox.put(queued) });
+  return queued;
+}
+
+/**
+ * The queued messages, those encrypted so long ago that nobody could open them encrypted anew; inside of `exclusive`.
+ * The message id stays, so a reader who got both versions shows one.
+ */
+export async function renewedOutbox(core: GroupCore): Promise<OutboxRecord[]> {
+  const oldest = core.mls.epoch - BigInt(MLS_LIMITS.maxPastEpochs);
+  const renewed: OutboxRecord[] = [];
+  for (const row of core.context.store.outbox.list(core.groupId)) {
+    renewed.push(row.epoch < oldest ? await enqueue(core, row) : row);
+  }
+  return renewed;
+}

@@ -1,0 +1,165 @@
+import {
+  LatchkeyError,
+  peekMlsMessage,
+  ValidationError,
+  type AppDataChanges,
+  type LeafNode,
+  type Received,
+  type VerifiedCommit,
+} from "@latchkey/mls";
+import {
+  appDataUpdatesOf,
+  applyAppDataUpdates,
+  checkMessageFraming,
+  decodeMlsCredential,
+  mergeAppData,
+  requiredIdentities,
+  validateExternalCommit,
+  validateMemberCommit,
+} from "@latchkey/xmtp";
+import { codeOf, isRetryable } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { GroupRecord, MessageRecord } from "../store/records.ts";
+import type { Tables } from "../store/store.ts";
+import type { Envelope } from "../transport/transport.ts";
+import type { GroupCore } from "./group-core.ts";
+import { messageRecord, senderOf } from "./message.ts";
+import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
+
+/** Moves behind the envelope; a later epoch never begins earlier, whatever the node's clock says. */
+function advance(core: GroupCore, envelope: Envelope): Pick<GroupRecord, "cursor"> {
+  return { cursor: envelope.id > core.record.cursor ? envelope.id : core.record.cursor };
+}
+
+/**
+ * Deals with one envelope of the group's log, inside of `exclusive`.
+ *
+ * What is refused for good is recorded and passed by, so that no sender can stop a group; what may go well later
+ * (network, identity log) and failures of the store are thrown, and the envelope is read again next time.
+ */
+export async function receiveEnvelope(core: GroupCore, envelope: Envelope, signal?: AbortSignal): Promise<void> {
+  if (envelope.id <= core.record.cursor || !core.active) return;
+  const hash = messageHash(core.context, envelope.data);
+  try {
+    if (await receiveOwnCommit(core, envelope, hash)) return;
+    if (receiveOwnMessage(core, envelope, hash)) return;
+    await receiveForeign(core, envelope, signal);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || isRetryable(error)) throw error;
+    if (codeOf(error)?.startsWith("STORE_") === true || codeOf(error) === "MLS_STATE") throw error;
+    core.step({ record: advance(core, envelope), write: (tables) => recordRejection(core, tables, envelope, error) });
+  }
+}
+
+function recordRejection(core: GroupCore, tables: Tables, envelope: Envelope, error: LatchkeyError): void {
+  const { groupId } = core;
+  const { code, rule, message } = error;
+  tables.rejections.put({ groupId, id: envelope.id, code, rule, message });
+  const kept = tables.rejections.list(groupId);
+  for (const old of kept.slice(0, Math.max(0, kept.length - CLIENT_LIMITS.maxRejections))) {
+    tables.rejections.delete(groupId, old.id);
+  }
+}
+
+async function receiveForeign(core: GroupCore, envelope: Envelope, signal: AbortSignal | undefined): Promise<void> {
+  checkMessageFraming(peekMlsMessage(envelope.data));
+  const received = await core.mls.verify(envelope.data);
+  switch (received.kind) {
+    case "application":
+      receiveApplication(core, envelope, received);
+      break;
+    case "proposal":
+      core.step({ change: received.change, record: advance(core, envelope) });
+      break;
+    case "commit":
+      await receiveCommit(core, envelope, received.commit, signal);
+      break;
+    case "future":
+      throw new ValidationError("future-epoch", "a message is of an epoch that this member has not reached");
+    case "stale":
+    case "own":
+    case "duplicate":
+      core.step({ record: advance(core, envelope) });
+      break;
+  }
+}
+
+/** A message of another inbox in the epoch we joined at, or later, proves that the join was accepted. */
+function confirmation(core: GroupCore, sender: LeafNode) {
+  const proves =
+    core.record.status === "pending" && decodeMlsCredential(sender.credential) !== core.context.own.inboxId;
+  return {
+    record: proves ? ({ status: "confirmed" } as const) : {},
+    write: (tables: Tables) => {
+      if (proves) tables.joins.delete(core.groupId);
+    },
+  };
+}
+
+function receiveApplication(core: GroupCore, envelope: Envelope, received: Received & { kind: "application" }): void {
+  const { change, senderLeaf, data } = received;
+  const confirmed = confirmation(core, senderLeaf);
+  const record = { ...advance(core, envelope), ...confirmed.record };
+  let message: MessageRecord | undefined;
+  let refused: LatchkeyError | undefined;
+  try {
+    message = messageRecord(core.groupId, envelope, senderOf(senderLeaf), data);
+  } catch (error) {
+    // The message key is used up whatever the content is worth: the change has to be kept.
+    if (!(error instanceof LatchkeyError)) throw error;
+    refused = error;
+  }
+  core.step({
+    change,
+    record,
+    write: (tables) => {
+      confirmed.write(tables);
+      if (message !== undefined) tables.messages.put(message);
+      if (refused !== undefined) recordRejection(core, tables, envelope, refused);
+    },
+  });
+}
+
+async function receiveCommit(
+  core: GroupCore,
+  envelope: Envelope,
+  commit: VerifiedCommit,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { mls, context } = core;
+  const { directory } = context;
+  const external = commit.sender.kind === "new_member_commit";
+  const identity = (inboxId: string, sequenceId: bigint) => directory.at(inboxId, sequenceId, envelope.createdNs);
+  const appData = mls.appData;
+  const common = { commit, appData, members: [...mls.members()], identity, envelopeTimeNs: envelope.createdNs };
+  await directory.prefetch(requiredIdentities(commit, appData), signal);
+  let changes: AppDataChanges;
+  if (external) {
+    validateExternalCommit({ ...common, epochStartNs: core.record.epochEnteredAtNs });
+    changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
+  } else {
+    changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
+    validateMemberCommit({ ...common, newAppData: mergeAppData(appData, changes) });
+  }
+  const staged = await mls.stage(commit, { appData: changes });
+  const sender = commit.sender.kind === "member" ? mls.leaf(commit.sender.leafIndex) : undefined;
+  const confirmed = sender === undefined ? undefined : confirmation(core, sender);
+  core.step({
+    change: staged,
+    record: {
+      ...advance(core, envelope),
+      ...epochStart(core, envelope),
+      ...confirmed?.record,
+      ...(staged.selfRemoved ? { active: 0n } : {}),
+    },
+    write: (tables) => {
+      confirmed?.write(tables);
+      // Somebody else's commit ended the epoch that our own one rested on.
+      tables.pendingCommits.delete(core.groupId);
+      if (!staged.selfRemoved) return;
+      tables.outbox.delete(core.groupId);
+      tables.joins.delete(core.groupId);
+    },
+  });
+  core.settlePendingCommit("lost");
+}

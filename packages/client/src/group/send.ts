@@ -1,0 +1,49 @@
+import { toHex } from "@latchkey/mls";
+import { encodeTextMessage, XMTP_LIMITS } from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
+import type { MessageRecord, OutboxRecord } from "../store/records.ts";
+import type { GroupCore } from "./group-core.ts";
+import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
+import { enqueue } from "./outbox.ts";
+
+/**
+ * Sends a text and returns it as it stands in the log.
+ *
+ * When the network fails underway the message stays in the outbox and leaves with the next sync, as the same bytes.
+ *
+ * @throws NOT_A_MEMBER; NODE_UNREACHABLE (the message is queued); NODE_REJECTED and RATE_LIMITED (it is not).
+ */
+export async function sendText(core: GroupCore, text: string, signal?: AbortSignal): Promise<MessageRecord> {
+  const { plaintext, messageId } = encodeTextMessage(core.groupId, text);
+  if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
+    throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
+  }
+  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId) }, signal));
+}
+
+async function sendLocked(
+  core: GroupCore,
+  text: Pick<OutboxRecord, "plaintext" | "messageId">,
+  signal: AbortSignal | undefined,
+): Promise<MessageRecord> {
+  const { context, groupId } = core;
+  await syncLocked(core, signal);
+  core.requireActive();
+  const queueId = (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n;
+  const before = core.record.cursor;
+  const queued = await enqueue(core, { groupId, queueId, ...text });
+  try {
+    await context.transport.sendGroupMessages([outgoing(context, groupId, queued.message, true)], signal);
+  } catch (error) {
+    if (isRefusal(error)) core.step({ write: (tables) => tables.outbox.delete(groupId, queueId) });
+    throw error;
+  }
+  await readBack(core, () => context.store.outbox.get(groupId, queueId) === undefined, signal);
+  const sent = context.store.messages
+    .listAfter(groupId, before)
+    .find(({ messageId }) => messageId === queued.messageId);
+  if (sent === undefined) {
+    throw clientError("NOT_A_MEMBER", "this installation was removed from the group before its message arrived");
+  }
+  return sent;
+}

@@ -1,0 +1,47 @@
+import { asError, isAborted } from "../clock.ts";
+import { isRetryable } from "../errors.ts";
+import type { MessageRecord } from "../store/records.ts";
+import { runFollowUps } from "./follow-ups.ts";
+import type { GroupCore } from "./group-core.ts";
+import { newBackoff } from "./log.ts";
+import { receiveEnvelope } from "./receive.ts";
+
+/**
+ * The group's messages from now on, as they come; what was sent while nobody listened and was not synced counts as
+ * new. Ends when the signal is aborted or this installation is removed; reconnects by itself.
+ *
+ * @throws what the store throws, and refusals of the node.
+ */
+export async function* streamMessages(
+  core: GroupCore,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<MessageRecord, void, void> {
+  const { context, groupId } = core;
+  const closing = new AbortController();
+  const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+  const backoff = newBackoff(context);
+  const isOver = () => isAborted(stop) || !core.active;
+  let shown = core.record.cursor;
+  try {
+    while (!isOver()) {
+      try {
+        const position = { topic: groupId, afterId: core.record.cursor };
+        for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
+          await core.exclusive(() => receiveEnvelope(core, envelope, stop));
+          for (const message of context.store.messages.listAfter(groupId, shown)) {
+            shown = message.id;
+            yield message;
+          }
+          if (isOver()) return;
+          await runFollowUps(core, stop);
+        }
+      } catch (error) {
+        if (isAborted(stop)) return;
+        if (!isRetryable(error)) throw error;
+      }
+      if (!isOver()) await context.clock.sleep(backoff.nextMs(), stop).catch(() => undefined);
+    }
+  } finally {
+    closing.abort(asError("the stream was closed"));
+  }
+}

@@ -1,0 +1,118 @@
+import { toHex } from "@latchkey/mls";
+import {
+  addInstallationUpdate,
+  createInboxUpdate,
+  deriveInboxId,
+  InstallationKey,
+  type AssociationState,
+  type WalletSigner,
+} from "@latchkey/xmtp";
+import type { Environment } from "../environment.ts";
+import { clientError, codeOf, isRetryable } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { IdentityRecord } from "../store/records.ts";
+import type { IdentityDirectory } from "./directory.ts";
+
+/** Nonce of a wallet's first inbox; 0 belongs to legacy keys. */
+const FIRST_INBOX_NONCE = 1n;
+
+/** Bytes of the root of `sender_hmac` keys, as XMTP has it. */
+const HMAC_ROOT_BYTES = 42;
+
+/**
+ * The identity of this installation: read from the store, or made and registered with one signature of the wallet.
+ *
+ * The installation key is stored before it is registered, so that a crash in between leaves no key that the identity
+ * log knows and we do not; the next call goes on where this one stopped. Without network only a first call fails.
+ *
+ * @throws IDENTITY_MISMATCH when the store belongs to another wallet; IDENTITY_REVOKED; errors of the network.
+ */
+export async function openAccount(
+  signer: WalletSigner,
+  environment: Environment,
+  directory: IdentityDirectory,
+  signal?: AbortSignal,
+): Promise<IdentityRecord> {
+  const address = signer.identifier.toLowerCase();
+  const stored = environment.store.identity.get("self");
+  if (stored !== undefined && stored.address !== address) {
+    throw clientError("IDENTITY_MISMATCH", "the database belongs to another wallet; use the wallet it was made with");
+  }
+  const record = stored ?? (await newIdentity(address, environment, signal));
+  if (record.registered === 1n) return record;
+  await register(signer, record, environment, directory, signal);
+  const registered: IdentityRecord = { ...record, registered: 1n };
+  environment.store.transaction(({ identity }) => identity.put(registered));
+  return registered;
+}
+
+async function newIdentity(
+  address: string,
+  environment: Environment,
+  signal: AbortSignal | undefined,
+): Promise<IdentityRecord> {
+  const known = await environment.transport.getInboxId(address, signal);
+  const installation = InstallationKey.generate();
+  const record: IdentityRecord = {
+    name: "self",
+    inboxId: known ?? deriveInboxId(address, FIRST_INBOX_NONCE),
+    address,
+    signaturePrivateKey: installation.privateKey,
+    signaturePublicKey: installation.publicKey,
+    hmacRoot: environment.crypto.randomBytes(HMAC_ROOT_BYTES),
+    welcomeCursor: 0n,
+    registered: 0n,
+  };
+  environment.store.transaction(({ identity }) => identity.put(record));
+  return record;
+}
+
+async function currentState(
+  inboxId: string,
+  directory: IdentityDirectory,
+  signal: AbortSignal | undefined,
+): Promise<AssociationState | undefined> {
+  try {
+    const [latest] = await directory.latest([inboxId], signal);
+    return latest?.state;
+  } catch (error) {
+    if (codeOf(error) === "INBOX_UNKNOWN") return undefined;
+    throw error;
+  }
+}
+
+async function register(
+  wallet: WalletSigner,
+  record: IdentityRecord,
+  environment: Environment,
+  directory: IdentityDirectory,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { inboxId } = record;
+  const installation = new InstallationKey(record.signaturePrivateKey);
+  // Two devices of one wallet may register at once: whoever finds the inbox made meanwhile adds itself to it.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const state = await currentState(inboxId, directory, signal);
+    if (state?.hasInstallation(toHex(record.signaturePublicKey)) === true) return;
+    if ((state?.installations().length ?? 0) >= CLIENT_LIMITS.maxInstallations) {
+      throw clientError(
+        "NOT_PERMITTED",
+        `an inbox has at most ${CLIENT_LIMITS.maxInstallations} installations; revoke one first`,
+      );
+    }
+    const timestampNs = environment.clock.nowNs();
+    const update =
+      state === undefined
+        ? await createInboxUpdate({ wallet, nonce: FIRST_INBOX_NONCE, installation, timestampNs })
+        : await addInstallationUpdate({ wallet, inboxId, installation, timestampNs });
+    try {
+      await environment.transport.publishIdentityUpdate(update, signal);
+    } catch (error) {
+      const mayHavePassed = codeOf(error) === "NODE_REJECTED" || isRetryable(error);
+      if (!mayHavePassed || attempt === 2) throw error;
+    }
+  }
+  const state = await currentState(inboxId, directory, signal);
+  if (state?.hasInstallation(toHex(record.signaturePublicKey)) === true) return;
+  throw clientError("IDENTITY_REVOKED", "the identity log does not list this installation after its registration");
+}

@@ -1,0 +1,109 @@
+import {
+  decodeKeyPackageBundle,
+  encodeKeyPackageBundle,
+  equalBytes,
+  fromHex,
+  LatchkeyError,
+  type KeyPackage,
+  type KeyPackageBundle,
+} from "@latchkey/mls";
+import { createInstallationKeyPackage, verifyInstallationKeyPackage } from "@latchkey/xmtp";
+import type { ClientContext } from "../context.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+
+/**
+ * Makes a new key package, keeps it and uploads it; the ones before stay readable for a day, because Welcomes for
+ * them may be under way. What retired longer ago is deleted: its keys must not outlive their use.
+ */
+export async function rotateKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  const nowNs = context.clock.nowNs();
+  const bundle = await createInstallationKeyPackage({
+    crypto: context.crypto,
+    identity: context.groupConfig.identity,
+    inboxId: context.own.inboxId,
+    nowSeconds: nowNs / 1_000_000_000n,
+  });
+  const { reference, keyPackage } = bundle;
+  context.store.transaction(({ keyPackages }) => {
+    for (const row of keyPackages.list()) {
+      if (row.retiredAtNs === undefined) continue;
+      if (row.retiredAtNs + CLIENT_LIMITS.keyPackageRetentionNs < nowNs) keyPackages.delete(row.reference);
+    }
+    const encoded = encodeKeyPackageBundle(bundle);
+    keyPackages.put({ reference, initKey: keyPackage.initKey, bundle: encoded, uploaded: 0n, retiredAtNs: undefined });
+  });
+  await uploadKeyPackages(context, signal);
+}
+
+/** True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds`. */
+export function needsRotation(context: ClientContext): boolean {
+  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
+  return current.every(({ bundle }) => {
+    const { source } = decodeKeyPackageBundle(bundle).keyPackage.leafNode;
+    const since = source.kind === "key_package" ? source.lifetime.notBefore : 0n;
+    return since + CLIENT_LIMITS.keyPackageRotationSeconds < nowSeconds;
+  });
+}
+
+/** Uploads the newest key package if that is not done yet, and retires the ones before. */
+export async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  const waiting = context.store.keyPackages.list().filter(({ uploaded }) => uploaded === 0n);
+  for (const row of waiting) {
+    await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);
+    context.store.transaction(({ keyPackages }) => {
+      const retiredAtNs = context.clock.nowNs();
+      for (const other of keyPackages.list()) {
+        if (other.uploaded === 1n && other.retiredAtNs === undefined) keyPackages.put({ ...other, retiredAtNs });
+      }
+      keyPackages.put({ ...row, uploaded: 1n });
+    });
+  }
+}
+
+/** The bundle whose init key a Welcome was wrapped for. */
+export function bundleFor(context: ClientContext, initKey: Uint8Array): KeyPackageBundle | undefined {
+  const row = context.store.keyPackages.list().find((candidate) => equalBytes(candidate.initKey, initKey));
+  return row === undefined ? undefined : decodeKeyPackageBundle(row.bundle);
+}
+
+/** Installations with their key packages, and those that have none that is usable. */
+export interface FetchedKeyPackages {
+  readonly keyPackages: readonly KeyPackage[];
+  /** Installation ids in hex. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Fetches and verifies the key packages of installations of one inbox. A missing, expired or forged one is reported as
+ * missing: one broken device must not keep the others out (REV-08).
+ */
+export async function fetchKeyPackages(
+  context: ClientContext,
+  inboxId: string,
+  installationIds: readonly string[],
+  signal?: AbortSignal,
+): Promise<FetchedKeyPackages> {
+  if (installationIds.length === 0) return { keyPackages: [], missing: [] };
+  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const answers = await context.transport.fetchKeyPackages(installationIds.map(fromHex), signal);
+  const keyPackages: KeyPackage[] = [];
+  const missing: string[] = [];
+  for (const [index, installationId] of installationIds.entries()) {
+    const verified = await verifiedOrNothing(context, answers[index], nowSeconds);
+    if (verified?.inboxId === inboxId && verified.installationId === installationId)
+      keyPackages.push(verified.keyPackage);
+    else missing.push(installationId);
+  }
+  return { keyPackages, missing };
+}
+
+async function verifiedOrNothing(context: ClientContext, bytes: Uint8Array | undefined, nowSeconds: bigint) {
+  if (bytes === undefined) return undefined;
+  try {
+    return await verifyInstallationKeyPackage(context.crypto, bytes, { nowSeconds });
+  } catch (error) {
+    if (error instanceof LatchkeyError) return undefined;
+    throw error;
+  }
+}

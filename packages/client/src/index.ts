@@ -1,0 +1,33 @@
+export { LatchkeyError } from "@latchkey/mls";
+export { Client } from "./client.ts";
+export { Conversations } from "./conversations.ts";
+export type { GroupOptions, JoinedGroup } from "./conversations.ts";
+export { Group } from "./group/group.ts";
+export type { Member, Message, Permission, Rejection } from "./group/group.ts";
+export type { GroupStatus, JoinState } from "./store/records.ts";
+export type { ExternalInvite, InviteOptions } from "./invite/issue.ts";
+export { inspectInvite } from "./invite/invite.ts";
+export type { Invite, InviteSummary } from "./invite/invite.ts";
+export type { QrBitmap, QrFormat } from "./invite/qr.ts";
+export { httpSlots } from "./invite/slots.ts";
+export type { Slot, SlotService } from "./invite/slots.ts";
+export type { JoinOptions } from "./join/join.ts";
+export type { JoinProgress, JoinStep, ProgressListener } from "./join/progress.ts";
+export type { PendingJoin } from "./join/resume.ts";
+export type { Environment } from "./environment.ts";
+export { systemClock } from "./clock.ts";
+export type { Clock } from "./clock.ts";
+export { ERRORS, codeOf, isRetryable } from "./errors.ts";
+export type { ErrorCode, ErrorFacts } from "./errors.ts";
+export { CLIENT_LIMITS } from "./limits.ts";
+export type { ReadTable, ReadTables, Store, Table, TableName, Tables } from "./store/store.ts";
+export { connectTransport } from "./transport/connect-transport.ts";
+export type {
+  Envelope,
+  IdentityLogEntry,
+  OutgoingMessage,
+  Page,
+  Position,
+  Transport,
+  WelcomeEnvelope,
+} from "./transport/transport.ts";

@@ -1,0 +1,95 @@
+import { toHex } from "@latchkey/mls";
+import {
+  decodeInvitePayload,
+  effectiveExpiryNs,
+  encodeInvitePayload,
+  inviteUrl,
+  parseInviteUrl,
+  type ExternalCommitPolicyV1,
+  type InvitePayload,
+} from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
+import { qrBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
+import { serviceUrlOf } from "./service.ts";
+
+/** An invite to hand out. Whoever holds it can join: treat `url`, `payload` and the image as secrets. */
+export interface Invite {
+  /** The link; the secret stands behind `#`, which browsers send to no server. */
+  readonly url: string;
+  /** Serialized ExternalInvitePayload (XIP-82). */
+  readonly payload: Uint8Array;
+  /** Slot id in hex. */
+  readonly externalGroupId: string;
+  readonly serviceUrl: string | undefined;
+  /** End by the policy and the epoch it was made in; undefined for none. */
+  readonly expiresAtNs: bigint | undefined;
+  /** The link as a QR code: a PNG file, an SVG document, or text for a terminal. */
+  toQR(format: "png"): Uint8Array;
+  toQR(format: "svg" | "terminal"): string;
+}
+
+/** What `newInvite` needs of its surroundings. */
+export interface InviteContext {
+  readonly inviteBaseUrl: string;
+  readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
+}
+
+/** The invite of an active policy. */
+export function newInvite(
+  context: InviteContext,
+  payload: InvitePayload,
+  policy: ExternalCommitPolicyV1,
+  epochStartNs: bigint,
+): Invite {
+  const url = inviteUrl(payload, context.inviteBaseUrl);
+  const expiresAtNs = effectiveExpiryNs(policy, epochStartNs);
+  function toQR(format: "png"): Uint8Array;
+  function toQR(format: "svg" | "terminal"): string;
+  function toQR(format: QrFormat): Uint8Array | string {
+    const bitmap = qrBitmap(url);
+    if (format === "png") return context.encodePng(bitmap);
+    return format === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
+  }
+  return {
+    url,
+    payload: encodeInvitePayload(payload),
+    externalGroupId: toHex(payload.externalGroupId),
+    serviceUrl: serviceUrlOf(payload.servicePointer),
+    expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
+    toQR,
+  };
+}
+
+/** Reads an invite given as link or as payload bytes; throws INVITE_MALFORMED. */
+export function readInvite(invite: string | Uint8Array): InvitePayload {
+  return typeof invite === "string" ? parseInviteUrl(invite) : decodeInvitePayload(invite);
+}
+
+/** What can be said of an invite without its key and without network. */
+export interface InviteSummary {
+  readonly version: 1;
+  /** Address of the invite service; undefined when the invite names none that this client understands. */
+  readonly serviceUrl: string | undefined;
+  /** Slot id in hex: not secret, the service knows it. */
+  readonly externalGroupId: string;
+  /** True when a key of the right size is there; the key itself is never shown. */
+  readonly hasKey: true;
+}
+
+/** Describes an invite offline, without showing its key; throws INVITE_MALFORMED. */
+export function inspectInvite(invite: string | Uint8Array): InviteSummary {
+  const { servicePointer, externalGroupId } = readInvite(invite);
+  return {
+    version: 1,
+    serviceUrl: serviceUrlOf(servicePointer),
+    externalGroupId: toHex(externalGroupId),
+    hasKey: true,
+  };
+}
+
+/** The service that an invite leads to, or the client's own; throws INVITE_MALFORMED when there is none. */
+export function requireService(payload: InvitePayload, fallback: string | undefined): string {
+  const url = serviceUrlOf(payload.servicePointer) ?? (payload.servicePointer === undefined ? fallback : undefined);
+  if (url !== undefined) return url;
+  throw clientError("INVITE_MALFORMED", "the invite names no service that this client can reach; ask for a new link");
+}

@@ -1,0 +1,182 @@
+import {
+  COMPONENT,
+  enablePolicy,
+  encodeInvitePayload,
+  policyUpdate,
+  registerExternalCommitPolicy,
+  revokePolicy,
+  rotatePolicyKey,
+  readServicePointer,
+  type ExternalCommitPolicyV1,
+  type InvitePayload,
+  type ServicePointer,
+} from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
+import { planOf } from "../group/changes.ts";
+import { commitChange } from "../group/commit.ts";
+import { runFollowUps } from "../group/follow-ups.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { syncLocked } from "../group/log.ts";
+import { newInvite, type Invite } from "./invite.ts";
+import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
+import { servicePointer } from "./service.ts";
+
+/** What an invite allows. */
+export interface InviteOptions {
+  /** The invite ends at this time; default: never. */
+  readonly expiresAtNs?: bigint;
+  /** A blob is good for this long after its epoch began; default: for ever. */
+  readonly staleAfterNs?: bigint;
+  /** Members that may be in the group through this invite at a time; default: any number. */
+  readonly maxUses?: number;
+  /** Addresses of the services that every committer refreshes; default: the invite's own. */
+  readonly refreshPointers?: readonly string[];
+  /** Address of the invite service; default: the client's. */
+  readonly serviceUrl?: string;
+  readonly signal?: AbortSignal;
+}
+
+function inviteService(core: GroupCore, chosen: string | undefined): string {
+  const url = chosen ?? core.context.inviteServiceUrl;
+  if (url !== undefined) return url;
+  throw clientError("INVITE_MALFORMED", "an invite needs the address of a service; set `inviteServiceUrl`");
+}
+
+function requireSuperAdmin(core: GroupCore): void {
+  if (core.state.superAdmins.has(core.context.own.inboxId)) return;
+  throw clientError("NOT_PERMITTED", "only a super admin of the group can change its invite");
+}
+
+/** Commits a policy made from the one in force, registering the component first where a migration left it out. */
+async function commitPolicy(
+  core: GroupCore,
+  make: (current: ExternalCommitPolicyV1 | undefined) => ExternalCommitPolicyV1,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const register = async () => {
+    requireSuperAdmin(core);
+    if (core.state.registry.has(COMPONENT.externalCommitPolicy)) return undefined;
+    return planOf(core, [{ componentId: COMPONENT.componentRegistry, update: registerExternalCommitPolicy() }]);
+  };
+  const change = async () => {
+    requireSuperAdmin(core);
+    const update = policyUpdate(make(core.state.policy));
+    return planOf(core, [{ componentId: COMPONENT.externalCommitPolicy, update }]);
+  };
+  await commitChange(core, register, signal);
+  await commitChange(core, change, signal);
+}
+
+function payloadOf(policy: ExternalCommitPolicyV1, pointer: ServicePointer | undefined): InvitePayload {
+  return {
+    servicePointer: pointer,
+    externalGroupId: policy.externalGroupId,
+    symmetricKey: policy.symmetricKey?.material ?? new Uint8Array(0),
+  };
+}
+
+/** The active invite with the given service, or with the first the policy names; undefined while there is none. */
+export function activeInvite(core: GroupCore, serviceUrl?: string): Invite | undefined {
+  const policy = activePolicy(core);
+  if (policy === undefined) return undefined;
+  const [first] = policy.refreshPointers;
+  const url = serviceUrl ?? core.context.inviteServiceUrl;
+  const pointer = url === undefined ? first && readServicePointer(first) : servicePointer(url);
+  return newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
+}
+
+/** The invite after its policy was committed, with its blob in the slot. */
+async function issued(core: GroupCore, serviceUrl: string | undefined, signal: AbortSignal | undefined) {
+  const invite = activeInvite(core, serviceUrl);
+  if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
+  // The commit has queued the upload; here the caller also learns when it fails, because a link without blob is dead.
+  await core.exclusive(() => uploadBlob(core, { scanned: invite.payload, onlyIfAbsent: true, signal }));
+  return invite;
+}
+
+/**
+ * Lets people in by invite: turns external commits on with a fresh key and a fresh slot, replacing an earlier invite,
+ * and puts the first blob into the slot.
+ *
+ * @throws NOT_PERMITTED unless this inbox is a super admin; NODE_UNREACHABLE when the blob could not be uploaded, with
+ * the invite in force all the same (`refreshInvite` tries again).
+ */
+export async function createInvite(core: GroupCore, options: InviteOptions = {}): Promise<Invite> {
+  const { expiresAtNs, staleAfterNs, maxUses, signal } = options;
+  const serviceUrl = inviteService(core, options.serviceUrl);
+  const settings = {
+    ...(expiresAtNs === undefined ? {} : { expiresAtNs }),
+    ...(staleAfterNs === undefined ? {} : { expireInNs: staleAfterNs }),
+    ...(maxUses === undefined ? {} : { maxUses }),
+    refreshPointers: (options.refreshPointers ?? [serviceUrl]).map(servicePointer),
+  };
+  await commitPolicy(core, () => enablePolicy(core.context.crypto, settings), signal);
+  return issued(core, serviceUrl, signal);
+}
+
+/**
+ * Replaces the invite's key, so that links given out before open nothing any more; with `slot` also its slot, which
+ * starts the count of uses anew.
+ *
+ * @throws NOT_PERMITTED, INVITE_DISABLED when there is no invite.
+ */
+export async function rotateInvite(
+  core: GroupCore,
+  options: { readonly slot?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<Invite> {
+  const { crypto } = core.context;
+  const rotate = (current: ExternalCommitPolicyV1 | undefined) => {
+    if (current?.allowExternalCommit !== true)
+      throw clientError("INVITE_DISABLED", "the group has no invite to rotate");
+    if (options.slot !== true) return rotatePolicyKey(crypto, current);
+    const { expiresAtNs, expireInNs, maxUses } = current;
+    const refreshPointers = current.refreshPointers.map(readServicePointer);
+    return enablePolicy(crypto, { expiresAtNs, expireInNs, maxUses, refreshPointers });
+  };
+  await commitPolicy(core, rotate, options.signal);
+  return issued(core, undefined, options.signal);
+}
+
+/** Turns joining by invite off; no link works from then on. Throws NOT_PERMITTED. */
+export async function revokeInvite(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  await commitPolicy(core, revokePolicy, signal);
+}
+
+/**
+ * Makes sure that every slot of the active invite holds the present epoch's blob; uploads only where it is missing.
+ * Throws INVITE_DISABLED when there is no invite; errors of the network.
+ */
+export async function refreshInvite(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  await core.exclusive(async () => {
+    await syncLocked(core, signal);
+    core.requireActive();
+    if (activePolicy(core) === undefined) throw clientError("INVITE_DISABLED", "the group has no invite to refresh");
+    await uploadBlob(core, { onlyIfAbsent: true, signal });
+  });
+  await runFollowUps(core, signal);
+}
+
+/** An invite and its first blob as bytes, for applications that carry both themselves. */
+export interface ExternalInvite {
+  /** Serialized ExternalInvitePayload; secret. */
+  readonly payload: Uint8Array;
+  /** Serialized EncryptedGroupInfoBlob. */
+  readonly blob: Uint8Array;
+}
+
+/**
+ * The active invite as payload and blob; uploads nothing and changes nothing. `blobExpiresAtNs` can only bring the
+ * blob's end forward. Throws INVITE_DISABLED when there is no invite.
+ */
+export async function createExternalInvite(
+  core: GroupCore,
+  options: { readonly servicePointer?: ServicePointer; readonly blobExpiresAtNs?: bigint } = {},
+): Promise<ExternalInvite> {
+  return core.exclusive(async () => {
+    core.requireActive();
+    const policy = activePolicy(core);
+    if (policy === undefined) throw clientError("INVITE_DISABLED", "the group has no invite; create one first");
+    const { blob } = await currentBlob(core, policy, options.blobExpiresAtNs);
+    return { payload: encodeInvitePayload(payloadOf(policy, options.servicePointer)), blob };
+  });
+}

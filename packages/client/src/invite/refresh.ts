@@ -1,0 +1,112 @@
+import { equalBytes } from "@latchkey/mls";
+import {
+  decodeInvitePayload,
+  effectiveExpiryNs,
+  groupStateHash,
+  readServicePointer,
+  wrapGroupInfo,
+  type ExternalCommitPolicyV1,
+} from "@latchkey/xmtp";
+import { isAborted } from "../clock.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { serviceUrlOf } from "./service.ts";
+import { checkedServiceUrl } from "./slots.ts";
+
+/** A blob of the present epoch with the key's slot. */
+export interface CurrentBlob {
+  readonly blob: Uint8Array;
+  readonly externalGroupId: Uint8Array;
+  readonly groupStateHash: Uint8Array;
+  readonly expiresAtNs: bigint;
+}
+
+/** The policy while it lets people in; undefined when it is off. */
+export function activePolicy(core: GroupCore): ExternalCommitPolicyV1 | undefined {
+  const { policy } = core.state;
+  return policy?.allowExternalCommit === true ? policy : undefined;
+}
+
+/**
+ * Wraps the present epoch's GroupInfo for the active invite; `expiresAtNs` can only bring its end forward. The epoch
+ * counts from the envelope time of the commit that began it (REV-03), not from any local clock.
+ */
+export async function currentBlob(
+  core: GroupCore,
+  policy: ExternalCommitPolicyV1,
+  expiresAtNs = 0n,
+): Promise<CurrentBlob> {
+  const { mls } = core;
+  const suite = core.context.crypto.suite(mls.cipherSuite);
+  const digest = groupStateHash(suite, mls.contextBytes);
+  const byPolicy = effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
+  const end = byPolicy === 0n || (expiresAtNs !== 0n && expiresAtNs < byPolicy) ? expiresAtNs : byPolicy;
+  const blob = wrapGroupInfo({
+    suite,
+    key: policy.symmetricKey?.material ?? new Uint8Array(0),
+    groupInfo: await mls.exportGroupInfo(),
+    epoch: mls.epoch,
+    groupStateHash: digest,
+    expiresAtNs: end,
+  });
+  return { blob, externalGroupId: policy.externalGroupId, groupStateHash: digest, expiresAtNs: end };
+}
+
+/** The services that hold the active invite: those of the policy, the client's own, and the one that was scanned. */
+function services(core: GroupCore, policy: ExternalCommitPolicyV1, scannedUrl: string | undefined): string[] {
+  const pointers = policy.refreshPointers.map((pointer) => serviceUrlOf(readServicePointer(pointer)));
+  const own = core.context.inviteServiceUrl;
+  const all = [scannedUrl, ...pointers, own === undefined ? undefined : checkedServiceUrl(own)];
+  return [...new Set(all.filter((url) => url !== undefined))];
+}
+
+/**
+ * Uploads a fresh blob to every slot of the active invite, inside of `exclusive`; nothing when there is none, or when
+ * its end has come. With `scanned`, the invite that was joined by, also nothing unless slot id and key are still those
+ * of the policy (REV-06): a joiner must not serve an invite that the admin has replaced.
+ *
+ * @throws the first failure, after every slot was tried.
+ */
+export async function uploadBlob(
+  core: GroupCore,
+  options: {
+    readonly scanned?: Uint8Array | undefined;
+    /** Ask first whether the slot has the blob of this very state already. */
+    readonly onlyIfAbsent?: boolean;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const { signal } = options;
+  const policy = core.active ? activePolicy(core) : undefined;
+  if (policy === undefined) return;
+  const scanned = options.scanned === undefined ? undefined : decodeInvitePayload(options.scanned);
+  if (scanned !== undefined) {
+    const sameKey = equalBytes(scanned.symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0));
+    if (!sameKey || !equalBytes(scanned.externalGroupId, policy.externalGroupId)) return;
+  }
+  const end = effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
+  if (end !== 0n && end <= core.context.clock.nowNs()) return;
+  const current = await currentBlob(core, policy);
+  const failures: unknown[] = [];
+  for (const serviceUrl of services(core, policy, serviceUrlOf(scanned?.servicePointer))) {
+    if (isAborted(signal)) break;
+    try {
+      await uploadTo(core, serviceUrl, current, options);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function uploadTo(
+  core: GroupCore,
+  serviceUrl: string,
+  current: CurrentBlob,
+  options: { readonly onlyIfAbsent?: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  const { slots } = core.context;
+  const slot = { serviceUrl, externalGroupId: current.externalGroupId };
+  const { onlyIfAbsent, signal } = options;
+  if (onlyIfAbsent === true && (await slots.exists(slot, core.mls.epoch, current.groupStateHash, signal))) return;
+  await slots.upload(slot, current.blob, signal);
+}

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import { test, type TestContext } from "node:test";
+import { encode } from "@latchkey/mls";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { servicePointer, serviceUrlOf } from "./service.ts";
+import { checkedServiceUrl, httpSlots, splitFrames, type Slot } from "./slots.ts";
+
+/** A service on this machine that answers as told. */
+async function serve(t: TestContext, listener: RequestListener): Promise<Slot> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { serviceUrl: `http://127.0.0.1:${address.port}`, externalGroupId: Uint8Array.of(0xab, 0xcd, 1, 2) };
+}
+
+function frames(...blobs: Uint8Array[]): Uint8Array {
+  return encode(blobs, (writer) => {
+    for (const blob of blobs) {
+      writer.u32(blob.length);
+      writer.bytes(blob);
+    }
+  });
+}
+
+test("an invite service is https, or http on this machine; credentials, query and fragment are dropped", () => {
+  const good: [string, string][] = [
+    ["https://Invites.Example/base/", "https://invites.example/base"],
+    ["https://user:secret@invites.example/?key=1#fragment", "https://invites.example"],
+    ["http://127.0.0.1:8080", "http://127.0.0.1:8080"],
+    ["http://[::1]:1/x", "http://[::1]:1/x"],
+    ["http://localhost", "http://localhost"],
+  ];
+  for (const [text, expected] of good) assert.equal(checkedServiceUrl(text), expected);
+  for (const text of ["http://invites.example", "ftp://x", "file:///etc/passwd", "https://", "nonsense", ""]) {
+    assert.equal(checkedServiceUrl(text), undefined);
+  }
+});
+
+test("a service on this machine is named by an opaque pointer, any other by its https address", () => {
+  for (const url of ["https://invites.example/base", "http://127.0.0.1:8080"]) {
+    assert.equal(serviceUrlOf(servicePointer(url)), url);
+  }
+  assert.equal(servicePointer("https://invites.example").kind, "https_url");
+  assert.equal(servicePointer("http://127.0.0.1:8080").kind, "opaque");
+  assert.equal(serviceUrlOf({ kind: "opaque", bytes: Uint8Array.of(0xff, 0xfe) }), undefined);
+  assert.equal(serviceUrlOf(undefined), undefined);
+  assert.throws(() => servicePointer("http://invites.example"), { code: "INVITE_MALFORMED" });
+});
+
+test("SEC-11 of a slot's answer the newest blobs are kept; one that is cut off ends the list", () => {
+  const blobs = Array.from({ length: 20 }, (_, index) => Uint8Array.of(index));
+  const kept = splitFrames(frames(...blobs));
+  assert.deepEqual(kept, blobs.slice(-CLIENT_LIMITS.maxCandidates));
+  assert.deepEqual(splitFrames(frames(Uint8Array.of(1, 2), Uint8Array.of(3, 4)).slice(0, -1)), [Uint8Array.of(1, 2)]);
+  assert.deepEqual(splitFrames(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1)), []);
+  assert.deepEqual(splitFrames(new Uint8Array(0)), []);
+});
+
+test("blobs go to and come from the slot's address; existence is asked by epoch and digest", async (t) => {
+  const asked: string[] = [];
+  const slot = await serve(t, (request, response) => {
+    asked.push(`${request.method ?? ""} ${request.url ?? ""}`);
+    if (request.method === "GET") response.end(frames(Uint8Array.of(7)));
+    else response.writeHead(request.method === "HEAD" ? 404 : 201).end();
+    request.resume();
+  });
+  await httpSlots.upload(slot, Uint8Array.of(1));
+  assert.deepEqual(await httpSlots.fetch(slot), [Uint8Array.of(7)]);
+  assert.equal(await httpSlots.exists(slot, 5n, Uint8Array.of(0xee)), false);
+  assert.deepEqual(asked, [
+    "PUT /v1/slots/abcd0102",
+    "GET /v1/slots/abcd0102",
+    "HEAD /v1/slots/abcd0102?epoch=5&digest=ee",
+  ]);
+});
+
+test("REV-07 answers of the service have their codes", async (t) => {
+  let status = 200;
+  const slot = await serve(t, (request, response) => {
+    request.resume();
+    response.writeHead(status, { "retry-after": "3" }).end();
+  });
+  const codes: [number, string, number | undefined][] = [
+    [404, "INVITE_UNKNOWN_SLOT", undefined],
+    [429, "RATE_LIMITED", 3_000],
+    [503, "NODE_UNREACHABLE", 3_000],
+    [400, "NODE_REJECTED", undefined],
+  ];
+  for (const [answer, code, retryAfterMs] of codes) {
+    status = answer;
+    await assert.rejects(httpSlots.fetch(slot), { code, retryAfterMs });
+  }
+  status = 413;
+  await assert.rejects(httpSlots.upload(slot, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  await assert.rejects(httpSlots.exists(slot, 1n, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  const nowhere = { ...slot, serviceUrl: "http://invites.example" };
+  await assert.rejects(httpSlots.fetch(nowhere), { code: "INVITE_MALFORMED" });
+});
+
+test("SEC-11 a body without end is cut off at the limit", async (t) => {
+  const slot = await serve(t, (_request, response) => {
+    const chunk = Buffer.alloc(1024 * 1024);
+    const send = () => {
+      while (response.write(chunk)) continue;
+      response.once("drain", send);
+    };
+    response.on("error", () => undefined);
+    send();
+  });
+  await assert.rejects(httpSlots.fetch(slot), { code: "NODE_REJECTED" });
+});
+
+test("a caller who stops gets the reason, not a network error", async (t) => {
+  const stopping = new AbortController();
+  const slot = await serve(t, (_request, response) => {
+    response.writeHead(200);
+    response.write(Uint8Array.of(0));
+    stopping.abort(new Error("stopped"));
+  });
+  await assert.rejects(httpSlots.fetch(slot, stopping.signal), { message: "stopped" });
+});

@@ -1,0 +1,148 @@
+import { Reader, toHex } from "@latchkey/mls";
+import { XMTP_LIMITS } from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { networkError, retryAfterMs, unreachable } from "../transport/network-errors.ts";
+
+/** Where an invite's blobs lie: a service and the slot within it. */
+export interface Slot {
+  /** Address of the service, without the slot's path. */
+  readonly serviceUrl: string;
+  readonly externalGroupId: Uint8Array;
+}
+
+/** The invite service: it keeps encrypted blobs by slot and can read none of them. */
+export interface SlotService {
+  /** Stores a blob; the same bytes again change nothing. */
+  upload(slot: Slot, blob: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** The newest blobs of the slot, newest last, at most `maxCandidates`; throws INVITE_UNKNOWN_SLOT. */
+  fetch(slot: Slot, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** Whether a blob of that epoch and state is there already. */
+  exists(slot: Slot, epoch: bigint, groupStateHash: Uint8Array, signal?: AbortSignal): Promise<boolean>;
+}
+
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/**
+ * Checks the address of an invite service and drops credentials, query and fragment from it: `https:`, or `http:` on
+ * this very machine. Returns undefined for anything else.
+ */
+export function checkedServiceUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && LOOPBACK.has(url.hostname))) return undefined;
+  return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+function slotUrl(slot: Slot): string {
+  const base = checkedServiceUrl(slot.serviceUrl);
+  if (base === undefined) {
+    throw clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
+  }
+  return `${base}/v1/slots/${toHex(slot.externalGroupId)}`;
+}
+
+async function request(what: string, url: string, init: RequestInit, signal: AbortSignal | undefined) {
+  const timeout = AbortSignal.timeout(CLIENT_LIMITS.callTimeoutMs);
+  const both = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+  try {
+    // A redirect could lead to another origin or into the local network.
+    return await fetch(url, { ...init, redirect: "error", credentials: "omit", signal: both });
+  } catch (error) {
+    if (signal?.aborted === true) throw networkError(error, what, signal);
+    throw unreachable(what, error);
+  }
+}
+
+function refuse(what: string, response: Response): never {
+  const data = { call: what, status: response.status };
+  if (response.status === 429) {
+    const waitMs = retryAfterMs(response.headers.get("retry-after"));
+    throw clientError("RATE_LIMITED", `the invite service limits requests; wait ${waitMs} ms`, {
+      data,
+      retryAfterMs: waitMs,
+    });
+  }
+  if (response.status >= 500) throw unreachable(what, undefined, data, response.headers.get("retry-after"));
+  throw clientError("NODE_REJECTED", `the invite service refused ${what} with status ${response.status}`, { data });
+}
+
+/** Reads a body up to a limit, whatever its length header says; the limit bounds memory, the timeout time. */
+async function readBody(what: string, response: Response, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      length += chunk.length;
+      if (length > CLIENT_LIMITS.maxSlotBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (signal?.aborted === true) throw networkError(error, what, signal);
+    throw unreachable(what, error);
+  }
+  if (length > CLIENT_LIMITS.maxSlotBytes) {
+    throw clientError("NODE_REJECTED", `the invite service sends more than ${CLIENT_LIMITS.maxSlotBytes} bytes`);
+  }
+  const body = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return body;
+}
+
+/**
+ * Splits a slot's answer, frames of a 32-bit big-endian length and that many bytes, newest last. Frames that are too
+ * long are dropped and a frame that is cut off ends the list: one bad blob must not hide the good ones.
+ */
+export function splitFrames(body: Uint8Array): Uint8Array[] {
+  const reader = new Reader(body);
+  const newest: Uint8Array[] = [];
+  while (reader.remaining >= 4) {
+    const length = reader.u32();
+    if (length > reader.remaining) break;
+    const blob = reader.bytes(length);
+    if (length > XMTP_LIMITS.maxBlobBytes) continue;
+    newest.push(blob);
+    if (newest.length > CLIENT_LIMITS.maxCandidates) newest.shift();
+  }
+  return newest;
+}
+
+/** The slots of Latchkey's node, over the `fetch` of the platform. */
+export const httpSlots: SlotService = {
+  async upload(slot, blob, signal) {
+    const init = { method: "PUT", body: blob.slice(), headers: { "content-type": "application/octet-stream" } };
+    const response = await request("the upload of a blob", slotUrl(slot), init, signal);
+    await response.body?.cancel();
+    if (!response.ok) refuse("the upload of a blob", response);
+  },
+
+  async fetch(slot, signal) {
+    const what = "the look-up of an invite";
+    const response = await request(what, slotUrl(slot), { method: "GET" }, signal);
+    if (response.status === 404) {
+      await response.body?.cancel();
+      throw clientError(
+        "INVITE_UNKNOWN_SLOT",
+        "the invite service knows nothing under this invite; ask for a new link",
+      );
+    }
+    if (!response.ok) {
+      await response.body?.cancel();
+      refuse(what, response);
+    }
+    return splitFrames(await readBody(what, response, signal));
+  },
+
+  async exists(slot, epoch, groupStateHash, signal) {
+    const what = "the look-up of a blob";
+    const url = `${slotUrl(slot)}?epoch=${epoch}&digest=${toHex(groupStateHash)}`;
+    const response = await request(what, url, { method: "HEAD" }, signal);
+    if (response.status === 404) return false;
+    if (!response.ok) refuse(what, response);
+    return true;
+  },
+};

@@ -1,0 +1,64 @@
+import { decodeRows } from "@latchkey/mls";
+import type { ClientContext } from "../context.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { queueFollowUps, welcomeFollowUps } from "../group/own-echo.ts";
+import { writeJoinedGroup } from "../group/welcomes.ts";
+import type { GroupRecord, JoinRecord } from "../store/records.ts";
+import type { SeenCommit } from "./log-scan.ts";
+
+/**
+ * The journal of a join: each function is one arrow of the picture in `docs/join.md` and one transaction. Before
+ * JOINED no other table knows of the group.
+ */
+
+/** → PREPARED: from here on a crash is settled by asking the log. */
+export function recordPrepared(context: ClientContext, join: JoinRecord): JoinRecord {
+  context.store.transaction(({ joins }) => joins.put(join));
+  return join;
+}
+
+/** PREPARED → PUBLISHED. */
+export function recordPublished(context: ClientContext, join: JoinRecord): JoinRecord {
+  return recordPrepared(context, { ...join, state: "PUBLISHED" });
+}
+
+/** PUBLISHED → SEQUENCED: the own commit is the first of its epoch. */
+export function recordSequenced(context: ClientContext, join: JoinRecord, commit: SeenCommit): JoinRecord {
+  return recordPrepared(context, {
+    ...join,
+    state: "SEQUENCED",
+    commitId: commit.id,
+    commitCreatedNs: commit.createdNs,
+  });
+}
+
+/** → LOST, or never published: nothing is left. */
+export function recordLost(context: ClientContext, join: JoinRecord): void {
+  context.store.transaction(({ joins }) => joins.delete(join.groupId));
+}
+
+/**
+ * SEQUENCED → JOINED: group, tree, secrets, cursor and the work that is left, all at once (REV-01). The epoch counts
+ * from the commit's envelope time (REV-03), and the Welcomes tell the commit's id (REV-02).
+ */
+export async function recordJoined(context: ClientContext, join: JoinRecord): Promise<GroupCore> {
+  const { groupId } = join;
+  const commitId = join.commitId ?? 0n;
+  const welcomes = await welcomeFollowUps(context, join, commitId);
+  const record: GroupRecord = {
+    groupId,
+    cursor: commitId,
+    epochEnteredAtNs: join.commitCreatedNs ?? 0n,
+    createdAtNs: context.clock.nowNs(),
+    status: "pending",
+    active: 1n,
+  };
+  context.store.transaction((tables) => {
+    writeJoinedGroup(tables, record, decodeRows(join.rows));
+    queueFollowUps(tables, groupId, [...welcomes, { kind: "refresh", payload: join.invite }]);
+    // The rows are the group's from here on; what is left of the journal waits for a member's proof.
+    const empty = new Uint8Array(0);
+    tables.joins.put({ ...join, state: "JOINED", rows: empty, welcome: undefined, recipients: empty });
+  });
+  return context.groups.adopt(record);
+}

@@ -1,0 +1,207 @@
+import {
+  bytesKey,
+  createExternalCommit,
+  encodeRows,
+  LatchkeyError,
+  verifyGroupInfo,
+  type VerifiedGroupInfo,
+  type VerifiedLeafCache,
+} from "@latchkey/mls";
+import {
+  applyAppDataUpdates,
+  appDataUpdate,
+  checkJoinable,
+  COMPONENT,
+  encodeInvitePayload,
+  installationLeaf,
+  membershipInsert,
+  selectCandidates,
+  XMTP_CIPHER_SUITE,
+  type ExternalCommitPolicyV1,
+  type InvitePayload,
+  type UnwrappedGroupInfo,
+} from "@latchkey/xmtp";
+import type { ClientContext } from "../context.ts";
+import { clientError, shortId } from "../errors.ts";
+import { checkMembership } from "../group/check-membership.ts";
+import { encodeRecipients, messageHash } from "../group/own-echo.ts";
+import { fetchKeyPackages } from "../identity/key-packages.ts";
+import type { JoinRecord } from "../store/records.ts";
+import { LogScan } from "./log-scan.ts";
+
+/** An invite under way, with what its attempts share. */
+export interface JoinRequest {
+  readonly context: ClientContext;
+  readonly payload: InvitePayload;
+  /** Fail when a device of ours cannot come along, instead of joining without it. */
+  readonly allOrNothing: boolean;
+  /** Leaves verified in earlier attempts, so that a retry costs only what is new. */
+  readonly verifiedLeaves: VerifiedLeafCache;
+  /** How far the logs of groups were read, by group id, so that a retry reads only what is new. */
+  readonly scans: Map<string, LogScan>;
+}
+
+/** A candidate that passed every check that can be made before anything is sent. */
+export interface JoinableCandidate {
+  readonly info: VerifiedGroupInfo;
+  readonly policy: ExternalCommitPolicyV1;
+  /** The log read to its end after the candidate was fetched, with no commit that ends its epoch in it. */
+  readonly scan: LogScan;
+}
+
+/**
+ * The best usable candidate among the blobs of a slot: opened, verified, checked against the policy inside of it and
+ * against the group's log, the highest epoch first (XIP-82). Nothing is sent.
+ *
+ * @throws the reason why the best one cannot be used: the INVITE_… codes, ALREADY_MEMBER, GROUP_UNSUPPORTED; errors of
+ * the network.
+ */
+export async function chooseCandidate(
+  request: JoinRequest,
+  blobs: readonly Uint8Array[],
+  signal: AbortSignal | undefined,
+): Promise<JoinableCandidate> {
+  const { context, payload } = request;
+  const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
+  const nowNs = context.clock.nowNs();
+  const { candidates, rejected } = selectCandidates({ suite, blobs, key: payload.symmetricKey, nowNs });
+  let reason: LatchkeyError | undefined;
+  for (const candidate of candidates) {
+    try {
+      return await checkCandidate(request, candidate, signal);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || isNetworkError(error)) throw error;
+      reason ??= error;
+    }
+  }
+  if (reason !== undefined) throw reason;
+  const onlyExpired = rejected.length > 0 && rejected.every(({ code }) => code === "INVITE_EXPIRED");
+  if (onlyExpired) throw clientError("INVITE_EXPIRED", "what the service holds has expired; ask for a new link");
+  throw clientError("INVITE_NO_CANDIDATE", "the service holds nothing that this invite opens; ask for a new link", {
+    data: { reasons: rejected },
+  });
+}
+
+const NETWORK_CODES: ReadonlySet<string> = new Set(["NODE_UNREACHABLE", "NODE_REJECTED", "RATE_LIMITED"]);
+
+function isNetworkError(error: LatchkeyError): boolean {
+  return NETWORK_CODES.has(error.code) || error.code.startsWith("STORE_");
+}
+
+async function checkCandidate(
+  request: JoinRequest,
+  candidate: UnwrappedGroupInfo,
+  signal: AbortSignal | undefined,
+): Promise<JoinableCandidate> {
+  const { context, payload, verifiedLeaves } = request;
+  const info = await verifyCandidate(context, candidate, verifiedLeaves);
+  const nowNs = context.clock.nowNs();
+  const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
+  const { groupId, epoch } = info.context;
+  if (context.groups.get(groupId)?.active === true) {
+    throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
+  }
+  const scan = scanOf(request, groupId, epoch);
+  await requireOpen(scan, epoch, signal);
+  await checkMembership(context, { appData: info.appData, members: () => info.members() }, signal);
+  return { info, policy, scan };
+}
+
+/** The reading of a group's log that knows about this epoch. */
+function scanOf({ context, scans }: JoinRequest, groupId: Uint8Array, epoch: bigint): LogScan {
+  const known = scans.get(bytesKey(groupId));
+  if (known !== undefined && known.fromEpoch <= epoch) return known;
+  const scan = new LogScan(context, groupId, epoch, 0n);
+  scans.set(bytesKey(groupId), scan);
+  return scan;
+}
+
+/** Reads the log to its end; throws INVITE_STALE when it holds a commit that ends the epoch. */
+async function requireOpen(scan: LogScan, epoch: bigint, signal: AbortSignal | undefined): Promise<void> {
+  await scan.advance(signal);
+  if (scan.first(epoch) === undefined) return;
+  throw clientError("INVITE_STALE", "the group has moved on since the invite's blob was made; try again shortly", {
+    data: { epoch, commitsSeen: scan.commits },
+  });
+}
+
+/** A GroupInfo that does not verify is a bad candidate like one that does not open. */
+async function verifyCandidate(
+  context: ClientContext,
+  candidate: UnwrappedGroupInfo,
+  verifiedLeaves: VerifiedLeafCache,
+) {
+  try {
+    return await verifyGroupInfo({ crypto: context.crypto, verifiedLeaves }, candidate.groupInfo);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    throw clientError("INVITE_NO_CANDIDATE", "the service holds a group state that does not verify", {
+      data: { reasons: [{ code: error.code, rule: error.rule }] },
+      cause: error,
+    });
+  }
+}
+
+/** Own devices that come along in the same commit. */
+async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined) {
+  const { context, allOrNothing } = request;
+  const { inboxId, installationId } = context.own;
+  const [latest] = await context.directory.latest([inboxId], signal);
+  const installations = latest?.state.installations() ?? [];
+  if (latest === undefined || !installations.includes(installationId)) {
+    throw clientError("IDENTITY_REVOKED", "this installation was revoked; register a new one");
+  }
+  const siblings = installations.filter((id) => id !== installationId);
+  const { keyPackages, missing } = await fetchKeyPackages(context, inboxId, siblings, signal);
+  if (allOrNothing && missing.length > 0) {
+    throw clientError("KEY_PACKAGE_MISSING", "a device of yours has no usable key package; open Latchkey on it once", {
+      data: { installations: missing.map(shortId) },
+    });
+  }
+  return { sequenceId: latest.sequenceId, keyPackages, missing };
+}
+
+/**
+ * Builds the one commit by which this inbox joins with all its devices, in memory (XIP-82): ExternalInit, an Add per
+ * sibling, and the own membership entry with the slot id of the policy that is inside the group.
+ */
+export async function prepareJoin(
+  request: JoinRequest,
+  candidate: JoinableCandidate,
+  signal: AbortSignal | undefined,
+): Promise<JoinRecord> {
+  const { context, payload, verifiedLeaves } = request;
+  const { info, policy, scan } = candidate;
+  const { inboxId } = context.own;
+  const { sequenceId, keyPackages, missing } = await ownDevices(request, signal);
+  const update = membershipInsert({
+    inboxId,
+    sequenceId,
+    failedInstallations: missing,
+    externalGroupId: policy.externalGroupId,
+  });
+  const componentId = COMPONENT.groupMembership;
+  const { message, welcome, group } = await createExternalCommit({ ...context.groupConfig, verifiedLeaves }, info, {
+    leaf: installationLeaf(inboxId),
+    adds: keyPackages,
+    appDataUpdates: [{ componentId, update }],
+    appData: applyAppDataUpdates(info.appData, [appDataUpdate(componentId, update)]),
+  });
+  // A last look, right before the commit leaves: under contention it saves a commit that would be lost.
+  await requireOpen(scan, info.context.epoch, signal);
+  return {
+    groupId: info.context.groupId,
+    state: "PREPARED",
+    invite: encodeInvitePayload(payload),
+    epoch: info.context.epoch,
+    logCursor: scan.cursor,
+    message,
+    messageHash: messageHash(context, message),
+    rows: encodeRows(group.snapshot()),
+    welcome,
+    recipients: encodeRecipients(keyPackages),
+    commitId: undefined,
+    commitCreatedNs: undefined,
+    startedAtNs: context.clock.nowNs(),
+  };
+}

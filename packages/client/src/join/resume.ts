@@ -1,0 +1,39 @@
+import { LatchkeyError, toHex } from "@latchkey/mls";
+import { isAborted } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import type { JoinState } from "../store/records.ts";
+import { settleJoin } from "./settle.ts";
+
+/** A join that is not over: under way, or not yet confirmed by a member. */
+export interface PendingJoin {
+  /** In hex. */
+  readonly groupId: string;
+  readonly state: JoinState;
+  readonly startedAtNs: bigint;
+}
+
+/** The joins in the journal. */
+export function listPendingJoins(context: ClientContext): PendingJoin[] {
+  return context.store.joins
+    .list()
+    .map(({ groupId, state, startedAtNs }) => ({ groupId: toHex(groupId), state, startedAtNs }));
+}
+
+/**
+ * Takes up every join that a crash or the network interrupted. Returns the groups that were reached; what cannot be
+ * settled now stays in the journal.
+ */
+export async function resumePendingJoins(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
+  const reached: GroupCore[] = [];
+  for (const join of context.store.joins.list()) {
+    if (join.state === "JOINED") continue;
+    try {
+      const core = await settleJoin(context, join, { signal });
+      if (core !== undefined) reached.push(core);
+    } catch (error) {
+      if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+    }
+  }
+  return reached;
+}

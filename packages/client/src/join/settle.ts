@@ -1,0 +1,78 @@
+import { equalBytes } from "@latchkey/mls";
+import type { ClientContext } from "../context.ts";
+import { clientError, codeOf } from "../errors.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { newBackoff, outgoing } from "../group/log.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { JoinRecord } from "../store/records.ts";
+import { recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";
+import { LogScan } from "./log-scan.ts";
+import type { JoinStep } from "./progress.ts";
+
+/** How a join under way is brought to its end. */
+export interface SettleOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The commit was just made and has not left yet: nobody needs to be asked where it is. */
+  readonly unsent?: boolean;
+  readonly onStep?: ((step: JoinStep) => void) | undefined;
+}
+
+/**
+ * Brings a join from where its journal stands to JOINED, or to LOST, which leaves nothing and returns undefined.
+ *
+ * Throws when the outcome is still open (network, abort): the journal keeps the join and the next call goes on; and
+ * when the node refused the commit: then nothing is left.
+ */
+export async function settleJoin(
+  context: ClientContext,
+  join: JoinRecord,
+  options: SettleOptions = {},
+): Promise<GroupCore | undefined> {
+  if (join.state === "JOINED") return context.groups.get(join.groupId);
+  const sequenced = join.state === "SEQUENCED" ? join : await sequence(context, join, options);
+  if (sequenced === undefined) return undefined;
+  const earlier = context.groups.get(join.groupId);
+  return earlier === undefined
+    ? recordJoined(context, sequenced)
+    : earlier.exclusive(() => recordJoined(context, sequenced));
+}
+
+/** PREPARED or PUBLISHED → SEQUENCED or LOST. A commit that may have been sent is looked for before it is sent again. */
+async function sequence(
+  context: ClientContext,
+  join: JoinRecord,
+  options: SettleOptions,
+): Promise<JoinRecord | undefined> {
+  const { signal, onStep } = options;
+  const scan = new LogScan(context, join.groupId, join.epoch, join.logCursor);
+  if (options.unsent !== true) await scan.advance(signal);
+  let current = join;
+  if (scan.first(join.epoch) === undefined) {
+    onStep?.("publishing");
+    await publish(context, join, signal);
+    current = recordPublished(context, join);
+  }
+  onStep?.("reading-back");
+  const backoff = newBackoff(context);
+  for (let attempt = 0; attempt < CLIENT_LIMITS.maxReadBackAttempts; attempt++) {
+    await scan.advance(signal);
+    const first = scan.first(join.epoch);
+    if (first !== undefined) {
+      if (equalBytes(first.hash, join.messageHash)) return recordSequenced(context, current, first);
+      recordLost(context, join);
+      return undefined;
+    }
+    await context.clock.sleep(backoff.nextMs(), signal);
+  }
+  throw clientError("NODE_UNREACHABLE", "the node took the join but does not show it; it is taken up again later");
+}
+
+/** Sends the commit. Once it has left nobody knows where it ends up: only a refusal, or a stop before, undoes it. */
+async function publish(context: ClientContext, join: JoinRecord, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await context.transport.sendGroupMessages([outgoing(context, join.groupId, join.message, false)], signal);
+  } catch (error) {
+    if (codeOf(error) === "NODE_REJECTED") recordLost(context, join);
+    throw error;
+  }
+}

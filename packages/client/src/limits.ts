@@ -1,0 +1,43 @@
+/** Every bound of the client, with its reason. */
+export const CLIENT_LIMITS = {
+  /** Blobs of one slot that are looked at: the service keeps 8, so more is somebody wasting our time. */
+  maxCandidates: 8,
+  /** Largest slot answer that is read: eight blobs of groups of 10 000 members. */
+  maxSlotBytes: 32 * 1024 * 1024,
+  /** Image files that are searched for a QR code. */
+  maxImageBytes: 32 * 1024 * 1024,
+  /** Pixels of such an image once unpacked: 24 megapixels, what phones take; 96 MB as RGBA. */
+  maxImagePixels: 24_000_000,
+  /** Envelopes asked for at once: the page size of XMTP clients. */
+  pageSize: 100,
+  /** Envelopes of one group's log that are looked through to learn who was first. */
+  maxLogScan: 1_000_000,
+  /** Times a member's commit is rebuilt after others came first: XMTP gives up after 3, contention wants a few more. */
+  maxCommitAttempts: 8,
+  /** Times a sent message is looked for in the log before the node counts as unreachable. */
+  maxReadBackAttempts: 8,
+  /** One call over the network, in milliseconds. */
+  callTimeoutMs: 15_000,
+  /** Whole join, in milliseconds, unless the caller says otherwise. */
+  joinTimeoutMs: 60_000,
+  /** How long a join waits for a fresh blob while the group's log stands still, in milliseconds. */
+  staleGraceMs: 5_000,
+  /** Times a call is repeated within a join when the network fails. */
+  maxNetworkAttempts: 3,
+  /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */
+  backoffBaseMs: 40,
+  backoffCapMs: 5_000,
+  /** Members of a group and installations of an inbox, as XMTP clients hold them. */
+  maxGroupMembers: 250,
+  maxInstallations: 10,
+  /** Refusals remembered per group, oldest dropped first. */
+  maxRejections: 64,
+  /** Identity updates of one inbox that are replayed: nodes hold at most as many. */
+  maxIdentityUpdates: 256,
+  /** Age at which a key package is replaced: 30 of its 84 days, as XMTP does. */
+  keyPackageRotationSeconds: 2_592_000n,
+  /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */
+  keyPackageRetentionNs: 86_400_000_000_000n,
+  /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
+  maxFollowUpAttempts: 20,
+} as const;

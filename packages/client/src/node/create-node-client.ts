@@ -1,0 +1,47 @@
+import { nodeCrypto } from "@latchkey/mls/node";
+import type { WalletSigner } from "@latchkey/xmtp";
+import { Client } from "../client.ts";
+import { systemClock } from "../clock.ts";
+import type { Environment } from "../environment.ts";
+import { httpSlots } from "../invite/slots.ts";
+import { grpcTransport } from "./grpc-transport.ts";
+import { encodePng } from "./png.ts";
+import { openSqliteStore } from "./sqlite-store.ts";
+
+/** What invite links begin with unless told otherwise. */
+const DEFAULT_INVITE_BASE_URL = "https://latchkey.link/i";
+
+/** Where a client keeps its data and whom it talks to. */
+export interface NodeClientOptions {
+  /** Database file of this installation; made when it is not there. Its directory must exist. */
+  readonly dbPath: string;
+  /** Address of the delivery node. */
+  readonly nodeUrl: string;
+  /** Address of the invite service; default: the node. */
+  readonly inviteServiceUrl?: string;
+  readonly inviteBaseUrl?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws STORE_VERSION, STORE_FULL, STORE_FAILED. */
+export function nodeEnvironment(options: NodeClientOptions): Environment {
+  // The transport connects when it is first used, so a database that cannot be opened leaves nothing behind.
+  const transport = grpcTransport(options.nodeUrl);
+  return {
+    crypto: nodeCrypto,
+    store: openSqliteStore(options.dbPath),
+    transport,
+    slots: httpSlots,
+    clock: systemClock,
+    random: Math.random,
+    encodePng,
+    inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
+    inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
+  };
+}
+
+/** Opens a client in Node; see `Client.create`. */
+export async function createNodeClient(signer: WalletSigner, options: NodeClientOptions): Promise<Client> {
+  const { signal } = options;
+  return Client.create(signer, nodeEnvironment(options), signal === undefined ? {} : { signal });
+}

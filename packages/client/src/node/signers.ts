@@ -1,0 +1,24 @@
+import { fromHex } from "@latchkey/mls";
+import { localWallet, type WalletSigner } from "@latchkey/xmtp";
+
+/** The part of a viem `LocalAccount` that is needed. */
+export interface MessageAccount {
+  readonly address: string;
+  signMessage(options: { message: string }): Promise<`0x${string}`>;
+}
+
+/** A viem account, or anything that signs texts like one, as the owner of an inbox. */
+export function walletSigner(account: MessageAccount): WalletSigner {
+  return {
+    identifier: account.address.toLowerCase(),
+    async signMessage(text) {
+      const signature = await account.signMessage({ message: text });
+      return fromHex(signature.slice(2));
+    },
+  };
+}
+
+/** A wallet whose 32-byte key is held here, fresh unless given: for bots, tools and tests. */
+export function generatedSigner(privateKey?: Uint8Array): WalletSigner {
+  return localWallet(privateKey);
+}

@@ -1,0 +1,111 @@
+/**
+ * The steps that bring a database from version n to n + 1; the version is SQLite's `user_version`. A step that was
+ * released is never changed. Private keys stand in the clear: the file is as secret as the device's user account.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE identity (
+    name TEXT NOT NULL PRIMARY KEY,
+    inbox_id TEXT NOT NULL,
+    address TEXT NOT NULL,
+    signature_private_key BLOB NOT NULL,
+    signature_public_key BLOB NOT NULL,
+    hmac_root BLOB NOT NULL,
+    welcome_cursor INTEGER NOT NULL,
+    registered INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE key_packages (
+    reference BLOB NOT NULL PRIMARY KEY,
+    init_key BLOB NOT NULL,
+    bundle BLOB NOT NULL,
+    uploaded INTEGER NOT NULL,
+    retired_at_ns INTEGER
+  ) STRICT;
+  CREATE TABLE groups (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    epoch_entered_at_ns INTEGER NOT NULL,
+    created_at_ns INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    active INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE group_rows (
+    group_id BLOB NOT NULL,
+    row_key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (group_id, row_key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE messages (
+    group_id BLOB NOT NULL,
+    id INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    sender_inbox_id TEXT NOT NULL,
+    sender_installation_id TEXT NOT NULL,
+    sent_at_ns INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    text TEXT,
+    content BLOB NOT NULL,
+    PRIMARY KEY (group_id, id)
+  ) STRICT;
+  CREATE TABLE outbox (
+    group_id BLOB NOT NULL,
+    queue_id INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    message_hash BLOB NOT NULL,
+    plaintext BLOB NOT NULL,
+    PRIMARY KEY (group_id, queue_id)
+  ) STRICT;
+  CREATE TABLE pending_commits (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    message_hash BLOB NOT NULL,
+    rows BLOB NOT NULL,
+    welcome BLOB,
+    recipients BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE joins (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL,
+    invite BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    log_cursor INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    message_hash BLOB NOT NULL,
+    rows BLOB NOT NULL,
+    welcome BLOB,
+    recipients BLOB NOT NULL,
+    commit_id INTEGER,
+    commit_created_ns INTEGER,
+    started_at_ns INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE follow_ups (
+    group_id BLOB NOT NULL,
+    follow_up_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (group_id, follow_up_id)
+  ) STRICT;
+  CREATE TABLE identity_updates (
+    inbox_id TEXT NOT NULL,
+    sequence_id INTEGER NOT NULL,
+    server_timestamp_ns INTEGER NOT NULL,
+    "update" BLOB NOT NULL,
+    PRIMARY KEY (inbox_id, sequence_id)
+  ) STRICT;
+  CREATE TABLE rejections (
+    group_id BLOB NOT NULL,
+    id INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    rule TEXT,
+    message TEXT NOT NULL,
+    PRIMARY KEY (group_id, id)
+  ) STRICT;
+  `,
+];
+
+/** The version this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

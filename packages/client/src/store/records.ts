@@ -1,0 +1,151 @@
+/**
+ * What the client keeps on disk, one interface per table. Fields hold bytes, text or 64-bit integers; a field that may
+ * be absent is `undefined`. Times are nanoseconds.
+ */
+
+/** This installation; there is one row, `name` is always "self". */
+export interface IdentityRecord {
+  readonly name: "self";
+  readonly inboxId: string;
+  /** The wallet's address, lower case. */
+  readonly address: string;
+  readonly signaturePrivateKey: Uint8Array;
+  readonly signaturePublicKey: Uint8Array;
+  /** 42 bytes from which `sender_hmac` keys are derived. */
+  readonly hmacRoot: Uint8Array;
+  readonly welcomeCursor: bigint;
+  /** 1 once the installation stands in the identity log. */
+  readonly registered: bigint;
+}
+
+/** A key package of this installation with its private keys. */
+export interface KeyPackageRecord {
+  readonly reference: Uint8Array;
+  readonly initKey: Uint8Array;
+  readonly bundle: Uint8Array;
+  readonly uploaded: bigint;
+  /** When a newer one took its place; it still opens Welcomes for a while. */
+  readonly retiredAtNs: bigint | undefined;
+}
+
+/** `pending` until something proves that a member is in the same epoch. */
+export type GroupStatus = "pending" | "confirmed";
+
+/** A group that this installation is in or was in. */
+export interface GroupRecord {
+  readonly groupId: Uint8Array;
+  /** Id of the last envelope of the group's log that was dealt with. */
+  readonly cursor: bigint;
+  /** Envelope time of the commit or Welcome that began the current epoch here. */
+  readonly epochEnteredAtNs: bigint;
+  readonly createdAtNs: bigint;
+  readonly status: GroupStatus;
+  /** 0 after removal. */
+  readonly active: bigint;
+}
+
+/** One row of the MLS state. */
+export interface GroupRow {
+  readonly groupId: Uint8Array;
+  readonly rowKey: string;
+  readonly value: Uint8Array;
+}
+
+/** An application message that was read from the log. */
+export interface MessageRecord {
+  readonly groupId: Uint8Array;
+  /** Id of its envelope. */
+  readonly id: bigint;
+  /** In hex: SHA-256 over group, idempotency key and content; the same message sent twice has it twice. */
+  readonly messageId: string;
+  readonly senderInboxId: string;
+  readonly senderInstallationId: string;
+  readonly sentAtNs: bigint;
+  /** As in `xmtp.org/text:1.0`. */
+  readonly contentType: string;
+  /** For text messages. */
+  readonly text: string | undefined;
+  /** The EncodedContent as sent. */
+  readonly content: Uint8Array;
+}
+
+/** A message that was encrypted and has not been read back. */
+export interface OutboxRecord {
+  readonly groupId: Uint8Array;
+  /** Order of sending. */
+  readonly queueId: bigint;
+  readonly messageId: string;
+  readonly epoch: bigint;
+  /** The MLSMessage as it is published, again and again if need be. */
+  readonly message: Uint8Array;
+  /** SHA-256 of `message`. */
+  readonly messageHash: Uint8Array;
+  /** The PlaintextEnvelope, to encrypt it anew when the epoch is out of everybody's reach. */
+  readonly plaintext: Uint8Array;
+}
+
+/** A commit of this member that has not been read back; at most one per group. */
+export interface PendingCommitRecord {
+  readonly groupId: Uint8Array;
+  /** Epoch that the commit ends. */
+  readonly epoch: bigint;
+  readonly message: Uint8Array;
+  readonly messageHash: Uint8Array;
+  /** Rows of the next epoch, as `encodeRows` writes them. */
+  readonly rows: Uint8Array;
+  readonly welcome: Uint8Array | undefined;
+  /** Key packages that the Welcome is for, as `encodeRecipients` writes them. */
+  readonly recipients: Uint8Array;
+}
+
+/** Where a join stands; see `docs` of the join journal. */
+export type JoinState = "PREPARED" | "PUBLISHED" | "SEQUENCED" | "JOINED";
+
+/** A join by invite under way; the row goes when the join is confirmed or lost. */
+export interface JoinRecord {
+  readonly groupId: Uint8Array;
+  readonly state: JoinState;
+  /** The ExternalInvitePayload, with its key. */
+  readonly invite: Uint8Array;
+  /** Epoch that the commit ends. */
+  readonly epoch: bigint;
+  /** Id of the newest envelope of the group's log when the commit was built. */
+  readonly logCursor: bigint;
+  readonly message: Uint8Array;
+  readonly messageHash: Uint8Array;
+  /** Rows of the group at the epoch that the commit begins; empty once they are the group's own. */
+  readonly rows: Uint8Array;
+  readonly welcome: Uint8Array | undefined;
+  readonly recipients: Uint8Array;
+  readonly commitId: bigint | undefined;
+  readonly commitCreatedNs: bigint | undefined;
+  readonly startedAtNs: bigint;
+}
+
+/** Work that a merged commit leaves behind; repeated until it is done. */
+export interface FollowUpRecord {
+  readonly groupId: Uint8Array;
+  readonly followUpId: bigint;
+  /** `welcome`: one WelcomeMessageInput to send. `refresh`: a fresh blob for the slots of the active invite. */
+  readonly kind: "welcome" | "refresh";
+  /** `welcome`: the message. `refresh`: the invite payload that was scanned, or nothing. */
+  readonly payload: Uint8Array;
+  readonly attempts: bigint;
+}
+
+/** A verified entry of somebody's identity log. */
+export interface IdentityUpdateRecord {
+  readonly inboxId: string;
+  readonly sequenceId: bigint;
+  readonly serverTimestampNs: bigint;
+  readonly update: Uint8Array;
+}
+
+/** An envelope that was refused for good. */
+export interface RejectionRecord {
+  readonly groupId: Uint8Array;
+  readonly id: bigint;
+  readonly code: string;
+  readonly rule: string | undefined;
+  readonly message: string;
+}

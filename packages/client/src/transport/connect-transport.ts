@@ -1,0 +1,188 @@
+import { create } from "@bufbuild/protobuf";
+import { createClient, type CallOptions, type Transport as RpcTransport } from "@connectrpc/connect";
+import {
+  IdentityApi,
+  MlsApi,
+  SortDirection,
+  WelcomeMessageInputSchema,
+  WelcomeWrapperAlgorithm,
+  type GroupMessage,
+  type PagingInfo,
+  type WelcomeMessage,
+} from "@latchkey/xmtp/proto";
+import { clientError } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { networkError } from "./network-errors.ts";
+import type { Envelope, Page, Position, Transport, WelcomeEnvelope } from "./transport.ts";
+
+const INT64_MAX = (1n << 63n) - 1n;
+
+function malformed(what: string): never {
+  throw clientError("NODE_REJECTED", `the node answered ${what} with something malformed`, { data: { call: what } });
+}
+
+/** Ids and times have to fit the store's signed integers; id 0 means "nothing yet". */
+function checkEnvelope<T extends Envelope>(envelope: T, what: string): T {
+  const { id, createdNs } = envelope;
+  if (id === 0n || id > INT64_MAX || createdNs > INT64_MAX) malformed(what);
+  return envelope;
+}
+
+function groupEnvelope(message: GroupMessage): Envelope {
+  if (message.version.case !== "v1") malformed("QueryGroupMessages");
+  const { id, createdNs, data } = message.version.value;
+  return checkEnvelope({ id, createdNs, data }, "QueryGroupMessages");
+}
+
+function welcomeEnvelope(message: WelcomeMessage): WelcomeEnvelope {
+  const { version } = message;
+  if (version.case === undefined) malformed("QueryWelcomeMessages");
+  const { id, createdNs, hpkePublicKey } = version.value;
+  const common = { id, createdNs, hpkePublicKey };
+  if (version.case === "v1") {
+    const { data, welcomeMetadata, wrapperAlgorithm } = version.value;
+    return checkEnvelope(
+      { ...common, data, welcomeMetadata, wrapperAlgorithm, isPointer: false },
+      "QueryWelcomeMessages",
+    );
+  }
+  const data = version.value.welcomePointer;
+  const wrapperAlgorithm = WelcomeWrapperAlgorithm.UNSPECIFIED;
+  const welcomeMetadata = new Uint8Array(0);
+  return checkEnvelope({ ...common, data, welcomeMetadata, wrapperAlgorithm, isPointer: true }, "QueryWelcomeMessages");
+}
+
+/** A page is the last one when it names no place to go on; short ones need not be, a node may cut pages by bytes. */
+function pageOf<T>(items: readonly T[], paging: PagingInfo | undefined): Page<T> {
+  return { items, complete: items.length === 0 || (paging?.idCursor ?? 0n) === 0n };
+}
+
+function pagingFrom(position: Position) {
+  return { direction: SortDirection.ASCENDING, limit: CLIENT_LIMITS.pageSize, idCursor: position.afterId };
+}
+
+function sameLength(answer: readonly unknown[], request: readonly unknown[], what: string): void {
+  if (answer.length !== request.length) malformed(what);
+}
+
+/** XMTP's MlsApi and IdentityApi over any RPC transport of Connect; `close` frees what lies below. */
+export function connectTransport(rpc: RpcTransport, close: () => void): Transport {
+  const mls = createClient(MlsApi, rpc);
+  const identity = createClient(IdentityApi, rpc);
+  const closing = new AbortController();
+
+  async function call<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>) {
+    closing.signal.throwIfAborted();
+    try {
+      return await run({ timeoutMs: CLIENT_LIMITS.callTimeoutMs, ...(signal === undefined ? {} : { signal }) });
+    } catch (error) {
+      throw networkError(error, what, signal);
+    }
+  }
+
+  async function* stream<M, T>(
+    what: string,
+    signal: AbortSignal,
+    open: (options: CallOptions) => AsyncIterable<M>,
+    convert: (message: M) => T,
+  ): AsyncGenerator<T, void, void> {
+    const stop = AbortSignal.any([signal, closing.signal]);
+    stop.throwIfAborted();
+    try {
+      for await (const message of open({ signal: stop, timeoutMs: 0 })) yield convert(message);
+    } catch (error) {
+      throw networkError(error, what, stop);
+    }
+  }
+
+  return {
+    async sendGroupMessages(messages, signal) {
+      const inputs = messages.map((message) => ({ version: { case: "v1" as const, value: message } }));
+      await call("SendGroupMessages", signal, (options) => mls.sendGroupMessages({ messages: inputs }, options));
+    },
+
+    queryGroupMessages(position, signal) {
+      return call("QueryGroupMessages", signal, async (options) => {
+        const request = { groupId: position.topic, pagingInfo: pagingFrom(position) };
+        const answer = await mls.queryGroupMessages(request, options);
+        return pageOf(answer.messages.map(groupEnvelope), answer.pagingInfo);
+      });
+    },
+
+    subscribeGroupMessages(position, signal) {
+      const filters = [{ groupId: position.topic, idCursor: position.afterId }];
+      const open = (options: CallOptions) => mls.subscribeGroupMessages({ filters }, options);
+      return stream("SubscribeGroupMessages", signal, open, groupEnvelope);
+    },
+
+    async sendWelcomeMessages(messages, signal) {
+      await call("SendWelcomeMessages", signal, (options) =>
+        mls.sendWelcomeMessages(
+          { messages: messages.map((input) => create(WelcomeMessageInputSchema, input)) },
+          options,
+        ),
+      );
+    },
+
+    queryWelcomeMessages(position, signal) {
+      return call("QueryWelcomeMessages", signal, async (options) => {
+        const request = { installationKey: position.topic, pagingInfo: pagingFrom(position) };
+        const answer = await mls.queryWelcomeMessages(request, options);
+        return pageOf(answer.messages.map(welcomeEnvelope), answer.pagingInfo);
+      });
+    },
+
+    subscribeWelcomeMessages(position, signal) {
+      const filters = [{ installationKey: position.topic, idCursor: position.afterId }];
+      const open = (options: CallOptions) => mls.subscribeWelcomeMessages({ filters }, options);
+      return stream("SubscribeWelcomeMessages", signal, open, welcomeEnvelope);
+    },
+
+    async uploadKeyPackage(keyPackage, signal) {
+      const request = { keyPackage: { keyPackageTlsSerialized: keyPackage }, isInboxIdCredential: true };
+      await call("UploadKeyPackage", signal, (options) => mls.uploadKeyPackage(request, options));
+    },
+
+    fetchKeyPackages(installationKeys, signal) {
+      return call("FetchKeyPackages", signal, async (options) => {
+        const answer = await mls.fetchKeyPackages({ installationKeys: [...installationKeys] }, options);
+        sameLength(answer.keyPackages, installationKeys, "FetchKeyPackages");
+        return answer.keyPackages.map(({ keyPackageTlsSerialized: bytes }) => (bytes.length === 0 ? undefined : bytes));
+      });
+    },
+
+    async publishIdentityUpdate(update, signal) {
+      await call("PublishIdentityUpdate", signal, (options) =>
+        identity.publishIdentityUpdate({ identityUpdate: update }, options),
+      );
+    },
+
+    getIdentityUpdates(requests, signal) {
+      return call("GetIdentityUpdates", signal, async (options) => {
+        const wire = requests.map(({ inboxId, afterSequenceId }) => ({ inboxId, sequenceId: afterSequenceId }));
+        const { responses } = await identity.getIdentityUpdates({ requests: wire }, options);
+        sameLength(responses, requests, "GetIdentityUpdates");
+        return responses.map(({ inboxId, updates }, index) => {
+          if (inboxId !== requests[index]?.inboxId) malformed("GetIdentityUpdates");
+          return updates.map(({ sequenceId, serverTimestampNs, update }) => {
+            const fits = sequenceId <= INT64_MAX && serverTimestampNs <= INT64_MAX;
+            if (update === undefined || !fits) malformed("GetIdentityUpdates");
+            return { sequenceId, serverTimestampNs, update };
+          });
+        });
+      });
+    },
+
+    getInboxId(address, signal) {
+      return call("GetInboxIds", signal, async (options) => {
+        const { responses } = await identity.getInboxIds({ requests: [{ identifier: address }] }, options);
+        return responses[0]?.inboxId;
+      });
+    },
+
+    close() {
+      closing.abort(clientError("CLIENT_CLOSED", "the client is closed; create it again"));
+      close();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import type { WrappedWelcome } from "@latchkey/xmtp";
+import type { IdentityUpdate, WelcomeMessageInput } from "@latchkey/xmtp/proto";
+
+/** One entry of a group's log as the node serves it. */
+export interface Envelope {
+  /** Position in the log: positive, ascending, gaps are legal. */
+  readonly id: bigint;
+  /** The node's clock when it took the message; the only time that decides anything. */
+  readonly createdNs: bigint;
+  /** An MLSMessage, if the sender was honest. */
+  readonly data: Uint8Array;
+}
+
+/** One Welcome for this installation, still wrapped. */
+export interface WelcomeEnvelope extends Envelope, WrappedWelcome {
+  /** True for a pointer to a Welcome that lies elsewhere (XIP-74), which this client does not announce to support. */
+  readonly isPointer: boolean;
+}
+
+/** A message on its way to a group. */
+export interface OutgoingMessage {
+  readonly data: Uint8Array;
+  readonly senderHmac: Uint8Array;
+  readonly shouldPush: boolean;
+}
+
+/** One entry of an identity log. */
+export interface IdentityLogEntry {
+  readonly sequenceId: bigint;
+  /** The node's clock when it took the update. */
+  readonly serverTimestampNs: bigint;
+  readonly update: IdentityUpdate;
+}
+
+/** Where to begin reading a topic: behind `afterId`; 0 is the beginning. */
+export interface Position {
+  readonly topic: Uint8Array;
+  readonly afterId: bigint;
+}
+
+/** One page of a topic; `complete` when nothing was left behind it. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly complete: boolean;
+}
+
+/**
+ * The way to a delivery node.
+ *
+ * Every call may throw NODE_UNREACHABLE (the outcome is unknown), NODE_REJECTED (it was refused), RATE_LIMITED (it
+ * was refused, see `retryAfterMs`), or the reason of an aborted signal.
+ */
+export interface Transport {
+  sendGroupMessages(messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void>;
+  /** Envelopes behind `afterId`, ascending. */
+  queryGroupMessages(position: Position, signal?: AbortSignal): Promise<Page<Envelope>>;
+  /** What lies behind the position, then whatever comes, until the signal is aborted. */
+  subscribeGroupMessages(position: Position, signal: AbortSignal): AsyncIterable<Envelope>;
+  sendWelcomeMessages(messages: readonly WelcomeMessageInput[], signal?: AbortSignal): Promise<void>;
+  queryWelcomeMessages(position: Position, signal?: AbortSignal): Promise<Page<WelcomeEnvelope>>;
+  subscribeWelcomeMessages(position: Position, signal: AbortSignal): AsyncIterable<WelcomeEnvelope>;
+  uploadKeyPackage(keyPackage: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Same length and order as the request. */
+  fetchKeyPackages(
+    installationKeys: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<readonly (Uint8Array | undefined)[]>;
+  publishIdentityUpdate(update: IdentityUpdate, signal?: AbortSignal): Promise<void>;
+  /** Per request the entries with a greater sequence id, ascending; same length and order as the request. */
+  getIdentityUpdates(
+    requests: readonly { readonly inboxId: string; readonly afterSequenceId: bigint }[],
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly IdentityLogEntry[])[]>;
+  /** The inbox of an Ethereum address, if it has one. */
+  getInboxId(address: string, signal?: AbortSignal): Promise<string | undefined>;
+  close(): void;
+}
+
+/** Reads a topic from a position to its end, page by page; ids that do not ascend are dropped (a hostile node). */
+export async function* readTopic<T extends { readonly id: bigint }>(
+  query: (position: Position, signal?: AbortSignal) => Promise<Page<T>>,
+  position: Position,
+  signal?: AbortSignal,
+): AsyncGenerator<T, void, void> {
+  let { afterId } = position;
+  for (;;) {
+    const page = await query({ topic: position.topic, afterId }, signal);
+    const before = afterId;
+    for (const item of page.items) {
+      if (item.id <= afterId) continue;
+      afterId = item.id;
+      yield item;
+    }
+    // A page that moves nothing ends the reading too, or a hostile node could keep us here for ever.
+    if (page.complete || afterId === before) return;
+  }
+}

@@ -1,0 +1,304 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { Client, type Clock, type Environment, type Group, type Table, type TableName } from "@latchkey/client";
+import { generatedSigner, nodeEnvironment } from "@latchkey/client/node";
+import {
+  createExternalCommit,
+  fromHex,
+  LatchkeyError,
+  MlsGroup,
+  verifyGroupInfo,
+  XIP_82_EXTERNAL_COMMITS,
+  type ExternalCommitOptions,
+  type GroupConfig,
+} from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { createNode, type DeliveryNode } from "@latchkey/node";
+import {
+  appDataUpdate,
+  applyAppDataUpdates,
+  COMPONENT,
+  decodeInvitePayload,
+  encodeMlsCredential,
+  installationLeaf,
+  membershipInsert,
+  readGroupState,
+  selectCandidates,
+  XMTP_CIPHER_SUITE,
+  type WalletSigner,
+} from "@latchkey/xmtp";
+
+/** A clock that never waits: sleeping moves it on, and timeouts fire when it has moved far enough. */
+export class TestClock implements Clock {
+  #aheadNs = 0n;
+  readonly #timeouts: { dueNs: bigint; controller: AbortController }[] = [];
+
+  nowNs(): bigint {
+    return BigInt(Date.now()) * 1_000_000n + this.#aheadNs;
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.forward(ms);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
+  }
+
+  timeout(ms: number): AbortSignal {
+    const controller = new AbortController();
+    this.#timeouts.push({ dueNs: this.nowNs() + BigInt(ms) * 1_000_000n, controller });
+    return controller.signal;
+  }
+
+  /** Moves the clock on. */
+  forward(ms: number): void {
+    this.#aheadNs += BigInt(Math.ceil(ms)) * 1_000_000n;
+    const nowNs = this.nowNs();
+    for (const { dueNs, controller } of this.#timeouts) if (dueNs <= nowNs) controller.abort();
+  }
+}
+
+/** One installation: its client, and the parts it runs on. */
+export interface Device {
+  readonly name: string;
+  readonly signer: WalletSigner;
+  readonly dbPath: string;
+  readonly clock: TestClock;
+  client: Client;
+  environment: Environment;
+}
+
+/** Real parts on this machine: a node over its network API, databases on disk. All of it goes after the test. */
+export class World {
+  readonly directory: string;
+  readonly node: DeliveryNode;
+  readonly #devices: Device[] = [];
+
+  private constructor(node: DeliveryNode, directory: string) {
+    this.node = node;
+    this.directory = directory;
+  }
+
+  static async start(t: TestContext): Promise<World> {
+    const directory = mkdtempSync(join(tmpdir(), "latchkey-acceptance-"));
+    const world = new World(await createNode({ dataDir: join(directory, "node") }), directory);
+    t.after(() => world.stop());
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    for (const { client } of this.#devices) client.close();
+    await this.node.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** A new installation, of a new person unless `signer` says whose. */
+  async device(name: string, options: { signer?: WalletSigner; wrap?: Wrap } = {}): Promise<Device> {
+    const signer = options.signer ?? generatedSigner();
+    const dbPath = this.path(`${name}.db`);
+    const clock = new TestClock();
+    const environment = this.environment(dbPath, clock, options.wrap);
+    const device = { name, signer, dbPath, clock, environment, client: await Client.create(signer, environment) };
+    this.#devices.push(device);
+    return device;
+  }
+
+  environment(dbPath: string, clock: Clock, wrap: Wrap = (environment) => environment): Environment {
+    return wrap({ ...nodeEnvironment({ dbPath, nodeUrl: this.node.url }), clock });
+  }
+
+  /** Closes a device's client and opens it again, as after a restart of its program. */
+  async restart(device: Device, wrap?: Wrap): Promise<void> {
+    device.client.close();
+    device.environment = this.environment(device.dbPath, device.clock, wrap);
+    device.client = await Client.create(device.signer, device.environment);
+  }
+
+  /** An admin and a member in a group, synced. */
+  async group(): Promise<{ admin: Device; member: Device; adminGroup: Group; memberGroup: Group }> {
+    const admin = await this.device("admin");
+    const member = await this.device("member");
+    const adminGroup = await admin.client.conversations.createGroup([member.client.inboxId], {
+      name: "Reading circle",
+    });
+    await member.client.conversations.sync();
+    return { admin, member, adminGroup, memberGroup: groupOf(member, adminGroup.id) };
+  }
+}
+
+/** Changes parts of an environment, to let them fail. */
+export type Wrap = (environment: Environment) => Environment;
+
+/** The device's view of a group; throws when it has none. */
+export function groupOf(device: Device, groupId: string): Group {
+  const group = device.client.conversations.get(groupId);
+  if (group === undefined) throw new Error(`${device.name} does not have the group`);
+  return group;
+}
+
+/** Every envelope of a group's log, as the node serves it to anybody. */
+export async function readLog(
+  device: Device,
+  groupId: string,
+): Promise<{ id: bigint; createdNs: bigint; data: Uint8Array }[]> {
+  const page = await device.environment.transport.queryGroupMessages({ topic: fromHex(groupId), afterId: 0n });
+  return [...page.items];
+}
+
+/** The rows of a device's group, as MLS state of its own: for building what the client would never send. */
+export function mlsOf(device: Device, groupId: string): MlsGroup {
+  const rows = device.environment.store.groupRows.list(fromHex(groupId));
+  return MlsGroup.load(
+    configOf(device),
+    rows.map(({ rowKey, value }): [string, Uint8Array] => [rowKey, value]),
+  );
+}
+
+/** How a device signs; `inboxId` puts another name into its credential. */
+export function configOf(device: Device, inboxId: string = device.client.inboxId): GroupConfig {
+  const self = device.environment.store.identity.get("self");
+  if (self === undefined) throw new Error("the device has no identity");
+  return {
+    crypto: nodeCrypto,
+    identity: {
+      credential: encodeMlsCredential(inboxId),
+      signatureKeyPair: { privateKey: self.signaturePrivateKey, publicKey: self.signaturePublicKey },
+    },
+    externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
+  };
+}
+
+/** The best GroupInfo of an invite's slot, opened as any holder of the link can. */
+export async function openSlot(device: Device, payload: Uint8Array, serviceUrl: string): Promise<Uint8Array> {
+  const { externalGroupId, symmetricKey } = decodeInvitePayload(payload);
+  const blobs = await device.environment.slots.fetch({ serviceUrl, externalGroupId });
+  const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+  const nowNs = device.clock.nowNs();
+  const [best] = selectCandidates({ suite, blobs, key: symmetricKey, nowNs }).candidates;
+  if (best === undefined) throw new Error("the slot holds nothing that opens");
+  return best.groupInfo;
+}
+
+/** What an external commit without any check says. */
+export interface RawJoin {
+  readonly inboxId?: string;
+  readonly sequenceId?: bigint;
+  readonly tag?: Uint8Array;
+  readonly adds?: ExternalCommitOptions["adds"];
+}
+
+/** Builds an external commit as the engine allows it, without any of the client's checks. */
+export async function rawExternalCommit(
+  device: Device,
+  groupInfo: Uint8Array,
+  join: RawJoin = {},
+): Promise<Uint8Array> {
+  const info = await verifyGroupInfo({ crypto: nodeCrypto }, groupInfo);
+  const inboxId = join.inboxId ?? device.client.inboxId;
+  const [log] = await device.environment.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }]);
+  const update = membershipInsert({
+    inboxId,
+    sequenceId: join.sequenceId ?? log?.at(-1)?.sequenceId ?? 0n,
+    externalGroupId: join.tag ?? readGroupState(info.appData).policy?.externalGroupId ?? new Uint8Array(16),
+  });
+  const componentId = COMPONENT.groupMembership;
+  const unchanged = info.appData.get(componentId) ?? new Uint8Array(0);
+  // An insert of a member's entry has no result; any value does, because members stop before they compare it.
+  const isMember = readGroupState(info.appData).members.has(inboxId);
+  const { message } = await createExternalCommit(configOf(device, inboxId), info, {
+    leaf: installationLeaf(inboxId),
+    adds: join.adds ?? [],
+    appDataUpdates: [{ componentId, update }],
+    appData: isMember
+      ? new Map([[componentId, unchanged]])
+      : applyAppDataUpdates(info.appData, [appDataUpdate(componentId, update)]),
+  });
+  return message;
+}
+
+/** Puts bytes into a group's log, whatever they are. */
+export async function publishRaw(device: Device, data: Uint8Array): Promise<void> {
+  await device.environment.transport.sendGroupMessages([{ data, senderHmac: new Uint8Array(32), shouldPush: false }]);
+}
+
+/** What two installations have to have in common to be in the same epoch. */
+export function epochOf(group: Group): { epoch: bigint; tree: string; authenticator: string } {
+  return { epoch: group.epoch, tree: group.treeHash, authenticator: group.epochAuthenticator };
+}
+
+/** Texts a device has read in a group. */
+export function textsOf(group: Group): (string | undefined)[] {
+  return group.messages().map(({ text }) => text);
+}
+
+/** Tables of a device that may hold something of a group, as row counts. */
+export function traces(device: Device): Record<string, number> {
+  const { store } = device.environment;
+  return {
+    groups: store.groups.list().length,
+    groupRows: store.groupRows.list().length,
+    joins: store.joins.list().length,
+    messages: store.messages.list().length,
+    followUps: store.followUps.list().length,
+    pendingCommits: store.pendingCommits.list().length,
+  };
+}
+
+/** No trace of any group. */
+export const NO_TRACES = { groups: 0, groupRows: 0, joins: 0, messages: 0, followUps: 0, pendingCommits: 0 };
+
+/** Expects a LatchkeyError of that code, and rule where one is given, and returns it. */
+export async function failsWith(promise: Promise<unknown>, code: string, rule?: string): Promise<LatchkeyError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof LatchkeyError)) throw new Error(`expected ${code}`, { cause: error });
+  assert.deepEqual({ code: error.code, rule: rule ?? error.rule }, { code, rule: error.rule }, error.message);
+  return error;
+}
+
+/** Lets every transaction fail, as on a full disk, that writes to the given table while `broken()`. */
+export function failingWrites(environment: Environment, table: TableName, broken: () => boolean): Environment {
+  const { store } = environment;
+  const transaction: typeof store.transaction = (write) =>
+    store.transaction((tables) => {
+      const touched: string[] = [];
+      const put = (row: never) => {
+        touched.push(table);
+        (tables[table] as Table<never, never>).put(row);
+      };
+      const result = write({ ...tables, [table]: { ...tables[table], put } });
+      if (touched.length > 0 && broken()) throw new LatchkeyError("STORE_FULL", "the disk is full (made up by a test)");
+      return result;
+    });
+  return { ...environment, store: { ...store, transaction } };
+}
+
+/** Counts what leaves a device: messages, Welcomes and blobs. */
+export function countingWrites(environment: Environment, counts: { writes: number }): Environment {
+  const { transport, slots } = environment;
+  const sendGroupMessages: typeof transport.sendGroupMessages = (messages, signal) => {
+    counts.writes++;
+    return transport.sendGroupMessages(messages, signal);
+  };
+  const sendWelcomeMessages: typeof transport.sendWelcomeMessages = (messages, signal) => {
+    counts.writes++;
+    return transport.sendWelcomeMessages(messages, signal);
+  };
+  const upload: typeof slots.upload = (slot, blob, signal) => {
+    counts.writes++;
+    return slots.upload(slot, blob, signal);
+  };
+  return {
+    ...environment,
+    transport: { ...transport, sendGroupMessages, sendWelcomeMessages },
+    slots: { ...slots, upload },
+  };
+}
