@@ -374,3 +374,49 @@ test("SEC-03 two joiners publish for the same epoch: one is first, the other not
   assert.deepEqual(textsOf(adminGroup), ["here as well"]);
   assert.deepEqual(textsOf(fastGroup), ["here as well"]);
 });
+
+test("SEC-09 a code scanned twice at once leads to one commit and one group", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const joiner = await world.device("joiner");
+  const { conversations } = joiner.client;
+
+  const [one, two] = await Promise.all([
+    conversations.joinByInvite(invite.url),
+    conversations.joinByInvite(invite.url),
+  ]);
+
+  assert.equal(one.group.id, two.group.id);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(one.group), epochOf(adminGroup));
+  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+});
+
+test("SEC-09 a join under way is settled before another invite of the same group is used", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const old = await adminGroup.createInvite();
+  let offline = true;
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const sendGroupMessages: typeof transport.sendGroupMessages = async (messages, signal) => {
+        await transport.sendGroupMessages(messages, signal);
+        if (offline) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)");
+      };
+      return { ...environment, transport: { ...transport, sendGroupMessages } };
+    },
+  });
+  const error = await failsWith(joiner.client.conversations.joinByInvite(old.url, { timeoutMs: 1 }), "JOIN_TIMEOUT");
+  assert.equal(error.data["pending"], true);
+  assert.equal(joiner.client.conversations.listPendingJoins().length, 1);
+  offline = false;
+  await adminGroup.sync();
+  const fresh = await adminGroup.rotateInvite();
+
+  await failsWith(joiner.client.conversations.joinByInvite(fresh.url), "ALREADY_MEMBER");
+  const group = groupOf(joiner, adminGroup.id);
+  await group.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});

@@ -13,7 +13,7 @@ interface World {
   readonly directory: string;
   readonly nodeUrl: string;
   /** Somebody with a fresh inbox. */
-  user(name: string): Promise<User>;
+  readonly user: (name: string) => Promise<User>;
 }
 
 /** A node of its own for each test, and people at it. */
@@ -49,7 +49,7 @@ function texts(json: Json): unknown[] {
 /** The dark modules of a code drawn without colours: two rows to a line, light ones as blocks. */
 function drawnModules(text: string): boolean[][] {
   const lines = text.split("\n").filter((line) => /^[█▀▄ ]{40,80}$/.test(line));
-  return lines.flatMap((line) => ["█▀", "█▄"].map((light) => [...line].map((block) => !light.includes(block))));
+  return lines.flatMap((line) => ["█▀", "█▄"].map((light) => Array.from(line, (block) => !light.includes(block))));
 }
 
 describe("init and whoami", () => {
@@ -175,7 +175,7 @@ describe("groups and messages", () => {
     await ada.run("send", "Team", "after");
     assert.equal(field(await next(), "message")["text"], "after");
     following.child.kill("SIGINT");
-    assert.deepEqual(await next(), { ok: true, count: 2 });
+    assert.deepEqual(await next(), { ok: true, count: 2, active: true });
     assert.equal(await following.status, 0);
   });
 
@@ -190,7 +190,7 @@ describe("groups and messages", () => {
     await ada.run("send", "Team", "hello from Ada");
     assert.equal(field(parseJson(String((await lines.next()).value)), "message")["text"], "hello from Ada");
     chat.child.stdin.end();
-    assert.deepEqual(parseJson(String((await lines.next()).value)), { ok: true, sent: 1 });
+    assert.deepEqual(parseJson(String((await lines.next()).value)), { ok: true, sent: 1, active: true });
     assert.equal(await chat.status, 0);
     assert.deepEqual(texts(await ada.run("read", "Team")), ["hello from Ben", "hello from Ada"]);
   });
@@ -295,8 +295,8 @@ describe("invites", () => {
     const [ada, cleo] = [await user("ada"), await user("cleo")];
     const asked = Promise.withResolvers<undefined>();
     const service = createServer((request, response) => {
-      if (request.method === "GET") return asked.resolve(undefined);
-      request.resume().on("end", () => response.writeHead(request.method === "PUT" ? 201 : 404).end());
+      if (request.method === "GET") asked.resolve(undefined);
+      else request.resume().on("end", () => response.writeHead(request.method === "PUT" ? 201 : 404).end());
     });
     await once(service.listen(0, "127.0.0.1"), "listening");
     t.after(() => {

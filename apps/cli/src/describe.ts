@@ -65,3 +65,8 @@ export function messageLine(message: Message, ownInboxId: string, style: Style):
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** Why a stream of messages ended, where that was not the user's will. */
+export function endNote(group: Group): string {
+  return group.isActive ? "" : "This device is not in the group any more.";
+}

@@ -1,4 +1,4 @@
-import { LatchkeyError, type Client, type Group } from "@latchkey/client";
+import { codeOf, LatchkeyError, type Client, type Group } from "@latchkey/client";
 import { createNodeClient, generatedSigner } from "@latchkey/client/node";
 import type { CommandContext } from "./context.ts";
 import { readConfig, reserveDatabase } from "./data-dir.ts";
@@ -42,14 +42,21 @@ export async function withGroup<T>(
   const { signal } = context;
   return withClient(context, async (client) => {
     const failure = await syncAll(client, signal);
-    const groups = client.conversations.list();
-    if (failure === undefined) return work(findGroup(groups, wanted), client);
-    // Another group than the wanted one may be what failed; one that is not here may be what could not be fetched.
-    const group = groups.length === 0 ? undefined : findGroup(groups, wanted);
-    if (group === undefined) throw failure;
-    await group.sync({ signal });
+    const group = findSynced(client.conversations.list(), wanted, failure);
+    // Another group than this one may be what failed.
+    if (failure !== undefined) await group.sync({ signal });
     return work(group, client);
   });
+}
+
+/** A group that is not here although the user names it may be what could not be fetched. */
+function findSynced(groups: readonly Group[], wanted: string, failure: LatchkeyError | undefined): Group {
+  try {
+    return findGroup(groups, wanted);
+  } catch (error) {
+    if (failure !== undefined && codeOf(error) === "GROUP_UNKNOWN") throw failure;
+    throw error;
+  }
 }
 
 async function syncAll(client: Client, signal: AbortSignal): Promise<LatchkeyError | undefined> {

@@ -34,8 +34,8 @@ function exitHelp(): string {
 
 /** Where the program's own texts (help, version) go. */
 export interface ProgramText {
-  out(text: string): void;
-  err(text: string): void;
+  readonly out: (text: string) => unknown;
+  readonly err: (text: string) => unknown;
 }
 
 /** The whole command line; usage errors and `--help` end in a CommanderError instead of leaving the process. */

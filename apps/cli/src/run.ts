@@ -43,8 +43,8 @@ export async function runCli(argv: readonly string[], host: CliProcess): Promise
     out.result(await work({ out, settings, signal: host.signal, stdin: host.stdin, stdout: host.stdout }));
   };
   const text = {
-    out: (chunk: string) => void host.stdout.write(chunk),
-    err: (chunk: string) => void (json ? undefined : host.stderr.write(chunk)),
+    out: (chunk: string) => host.stdout.write(chunk),
+    err: (chunk: string) => json || host.stderr.write(chunk),
   };
   const program = createProgram(await ownVersion(), text, execute);
   try {

@@ -1,7 +1,6 @@
 import type { Invite } from "@latchkey/client";
 import type { Style } from "./style.ts";
 
-// eslint-disable-next-line no-control-regex
 const COLOUR_CODES = /\u001b\[[\d;]*m/g;
 
 const INVERTED: Readonly<Record<string, string>> = { " ": "█", "█": " ", "▀": "▄", "▄": "▀" };

@@ -24,7 +24,6 @@ export function quoted(argument: string): string {
 }
 
 // Control characters drive the terminal; the bidirectional ones reorder what stands around them.
-// eslint-disable-next-line no-control-regex
 const UNPRINTABLE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text of somebody else as a terminal can show it: line breaks stay, anything that moves the cursor goes. */

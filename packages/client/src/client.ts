@@ -10,6 +10,7 @@ import { IdentityDirectory } from "./identity/directory.ts";
 import { needsRotation, rotateKeyPackage, uploadKeyPackages } from "./identity/key-packages.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { resumePendingJoins } from "./join/resume.ts";
+import { Mutex } from "./mutex.ts";
 import type { IdentityRecord } from "./store/records.ts";
 
 function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): ClientContext {
@@ -29,7 +30,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);
-  const context: ClientContext = { ...environment, own, directory, groups, groupConfig };
+  const context: ClientContext = { ...environment, own, directory, groups, joinTurn: new Mutex(), groupConfig };
   return context;
 }
 

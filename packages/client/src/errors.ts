@@ -95,6 +95,22 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof LatchkeyError && error.retryable;
 }
 
+const OUR_TROUBLE: ReadonlySet<string> = new Set([
+  "NODE_UNREACHABLE",
+  "NODE_REJECTED",
+  "RATE_LIMITED",
+  "CLIENT_CLOSED",
+]);
+
+/**
+ * True when an error is about the network, the store or this program, and so says nothing about the message or the
+ * candidate that was being looked at: refusing that one for it would be wrong, and different from what others do.
+ */
+export function isOurTrouble(error: LatchkeyError): boolean {
+  const { code, retryable } = error;
+  return retryable || OUR_TROUBLE.has(code) || code.startsWith("STORE_") || code === "MLS_STATE";
+}
+
 /** The code of an error of the family. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof LatchkeyError ? error.code : undefined;

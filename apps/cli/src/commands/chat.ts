@@ -1,7 +1,7 @@
-import { createInterface, type Interface } from "node:readline/promises";
+import { createInterface } from "node:readline/promises";
 import { LatchkeyError, type Group, type Message } from "@latchkey/client";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { groupName, messageJson, messageLine } from "../describe.ts";
+import { endNote, groupName, messageJson, messageLine } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
 
@@ -21,40 +21,69 @@ export const addChatCommand: AddCommands = (program, execute) => {
 };
 
 function chat(context: CommandContext, wanted: string): Promise<CommandResult> {
-  const { out, stdin, stdout } = context;
+  const { out } = context;
   return withGroup(context, wanted, async (group, { inboxId, installationId }) => {
-    const interactive = !out.json && stdin.isTTY && stdout.isTTY;
-    const lines = createInterface({ input: stdin, terminal: interactive, ...(interactive ? { output: stdout } : {}) });
+    const prompt = openPrompt(context);
     const over = new AbortController();
     const signal = AbortSignal.any([context.signal, over.signal]);
-    const end = () => lines.close();
-    signal.addEventListener("abort", end, { once: true });
-    lines.on("SIGINT", end);
+    signal.addEventListener("abort", () => prompt.close(), { once: true });
     out.line(out.style.dim(`${groupName(group)}: each line is a message, Ctrl-D leaves.`));
-
     const show = (message: Message) => {
       out.entry({ message: messageJson(message) }, messageLine(message, inboxId, out.style));
     };
     for (const message of group.messages().slice(-RECENT)) show(message);
 
     const hear = (message: Message) => {
-      if (!interactive) return show(message);
-      // The own line stands there already.
-      if (message.senderInstallationId === installationId) return;
-      stdout.write(WIPE_LINE);
-      show(message);
-      lines.prompt(true);
+      // At a prompt the own line stands there already.
+      if (!prompt.interactive || message.senderInstallationId !== installationId) prompt.interrupt(() => show(message));
     };
     // Whichever ends first ends the other; both have to be over before the client is closed.
     const [sending, listening] = await Promise.allSettled([
-      sendLines(lines, group, context, interactive).finally(() => over.abort()),
-      listen(group, signal, hear).finally(end),
+      sendLines(prompt, group, context).finally(() => over.abort()),
+      listen(group, signal, hear).finally(() => prompt.close()),
     ]);
     if (listening.status === "rejected") throw listening.reason;
     if (sending.status === "rejected") throw sending.reason;
     const sent = sending.value;
-    return { json: { sent }, human: () => "" };
+    return { json: { sent, active: group.isActive }, human: () => endNote(group) };
   });
+}
+
+/** Lines from a person at a terminal, or from a pipe. */
+interface Prompt {
+  readonly interactive: boolean;
+  readonly lines: AsyncIterable<string>;
+  /** Invites the next line. */
+  ask(): void;
+  /** Prints something although a line may be half typed. */
+  interrupt(print: () => void): void;
+  close(): void;
+}
+
+function openPrompt({ out, stdin, stdout }: CommandContext): Prompt {
+  const interactive = !out.json && stdin.isTTY && stdout.isTTY;
+  const lines = createInterface({ input: stdin, terminal: interactive, ...(interactive ? { output: stdout } : {}) });
+  let open = true;
+  lines.once("close", () => {
+    open = false;
+    if (interactive) stdout.write("\n");
+  });
+  // A terminal in this mode hands Ctrl-C to us.
+  lines.once("SIGINT", () => lines.close());
+  const ask = () => {
+    if (interactive && open) lines.prompt(true);
+  };
+  return {
+    interactive,
+    lines,
+    ask,
+    interrupt(print) {
+      if (interactive && open) stdout.write(WIPE_LINE);
+      print();
+      ask();
+    },
+    close: () => lines.close(),
+  };
 }
 
 async function listen(group: Group, signal: AbortSignal, hear: (message: Message) => void): Promise<void> {
@@ -62,10 +91,10 @@ async function listen(group: Group, signal: AbortSignal, hear: (message: Message
 }
 
 /** Sends each line and counts them; one that only has to wait ends nothing. */
-async function sendLines(lines: Interface, group: Group, { signal, out }: CommandContext, interactive: boolean) {
+async function sendLines(prompt: Prompt, group: Group, { signal, out }: CommandContext): Promise<number> {
   let sent = 0;
-  if (interactive) lines.prompt();
-  for await (const line of lines) {
+  prompt.ask();
+  for await (const line of prompt.lines) {
     if (line.trim() !== "") {
       try {
         await group.send(line, { signal });
@@ -77,7 +106,7 @@ async function sendLines(lines: Interface, group: Group, { signal, out }: Comman
         out.warn(queued ? `waiting for the node: ${error.message}` : `not sent: ${error.message}`);
       }
     }
-    if (interactive) lines.prompt();
+    prompt.ask();
   }
   return sent;
 }

@@ -1,5 +1,5 @@
 import type { AddCommands, CommandContext } from "../context.ts";
-import { messageJson, messageLine } from "../describe.ts";
+import { endNote, messageJson, messageLine } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
 
@@ -35,6 +35,6 @@ function readOn(context: CommandContext, wanted: string): Promise<CommandResult>
     };
     for (const message of group.messages()) show(message);
     for await (const message of group.stream({ signal })) show(message);
-    return { json: { count }, human: () => "" };
+    return { json: { count, active: group.isActive }, human: () => endNote(group) };
   });
 }

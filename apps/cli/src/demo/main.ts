@@ -11,9 +11,10 @@ const json = process.argv.includes("--json");
 const stdout = process.stdout;
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort(new Error("stopped by the user")));
+stdout.once("error", (error) => abort.abort(error));
 
 const style = createStyle(!json && wantsColour(stdout.isTTY, process.env));
-const stage = new Stage(style, (text) => void (json ? undefined : stdout.write(text)), abort.signal);
+const stage = new Stage(style, (text) => json || stdout.write(text), abort.signal);
 stage.line(style.bold("Latchkey: scan a QR code, and all your devices are in the group"));
 try {
   const verdict = await runDemo(stage);

@@ -12,12 +12,12 @@ export interface StepTime {
 /** Tells the story while it happens, measures its steps, and keeps what did not hold. */
 export class Stage {
   readonly style: Style;
-  readonly #write: (text: string) => void;
+  readonly #write: (text: string) => unknown;
   readonly #signal: AbortSignal;
   readonly #steps: StepTime[] = [];
   readonly #failures: string[] = [];
 
-  constructor(style: Style, write: (text: string) => void, signal: AbortSignal) {
+  constructor(style: Style, write: (text: string) => unknown, signal: AbortSignal) {
     this.style = style;
     this.#write = write;
     this.#signal = signal;

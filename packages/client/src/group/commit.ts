@@ -6,7 +6,8 @@ import type { PendingCommitRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, syncLocked } from "./log.ts";
-import { encodeRecipients, messageHash } from "./own-echo.ts";
+import { messageHash } from "./own-echo.ts";
+import { encodeRecipients } from "./queue-follow-ups.ts";
 
 /** What a commit is to change; made anew for every epoch it is tried in. */
 export interface CommitPlan {

@@ -27,7 +27,7 @@ export function newBackoff(context: ClientContext): Backoff {
 }
 
 /** Reads the group's log from its cursor to the end; inside of `exclusive`. */
-export async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
+async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.active) return;
   const { transport } = core.context;
   const position = { topic: core.groupId, afterId: core.record.cursor };

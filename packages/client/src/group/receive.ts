@@ -17,7 +17,7 @@ import {
   validateExternalCommit,
   validateMemberCommit,
 } from "@latchkey/xmtp";
-import { codeOf, isRetryable } from "../errors.ts";
+import { isOurTrouble } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -45,8 +45,7 @@ export async function receiveEnvelope(core: GroupCore, envelope: Envelope, signa
     if (receiveOwnMessage(core, envelope, hash)) return;
     await receiveForeign(core, envelope, signal);
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || isRetryable(error)) throw error;
-    if (codeOf(error)?.startsWith("STORE_") === true || codeOf(error) === "MLS_STATE") throw error;
+    if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
     core.step({ record: advance(core, envelope), write: (tables) => recordRejection(core, tables, envelope, error) });
   }
 }

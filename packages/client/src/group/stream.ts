@@ -19,7 +19,7 @@ export async function* streamMessages(
   const { context, groupId } = core;
   const closing = new AbortController();
   const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-  const backoff = newBackoff(context);
+  let backoff = newBackoff(context);
   const isOver = () => isAborted(stop) || !core.active;
   let shown = core.record.cursor;
   try {
@@ -27,6 +27,7 @@ export async function* streamMessages(
       try {
         const position = { topic: groupId, afterId: core.record.cursor };
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
+          backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelope(core, envelope, stop));
           for (const message of context.store.messages.listAfter(groupId, shown)) {
             shown = message.id;

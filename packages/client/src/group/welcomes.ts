@@ -1,7 +1,7 @@
 import { LatchkeyError, MlsGroup, peekMlsMessage } from "@latchkey/mls";
 import { decodeMlsCredential, unwrapWelcome, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { clientError, codeOf, isRetryable } from "../errors.ts";
+import { clientError, isOurTrouble } from "../errors.ts";
 import { bundleFor, rotateKeyPackage } from "../identity/key-packages.ts";
 import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -29,7 +29,7 @@ export async function syncWelcomes(context: ClientContext, signal?: AbortSignal)
 }
 
 /** Deals with one Welcome; undefined when it leads to no group that is new here. */
-export async function receiveWelcome(
+async function receiveWelcome(
   context: ClientContext,
   envelope: WelcomeEnvelope,
   signal?: AbortSignal,
@@ -39,8 +39,7 @@ export async function receiveWelcome(
   try {
     opened = await openWelcome(context, envelope, signal);
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || isRetryable(error)) throw error;
-    if (codeOf(error)?.startsWith("STORE_") === true) throw error;
+    if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
   }
   const known = opened === undefined ? undefined : context.groups.get(opened.record.groupId);
   const accept = async () => {

@@ -12,6 +12,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import { recordPrepared } from "./journal.ts";
 import { chooseCandidate, prepareJoin, type JoinRequest } from "./prepare.ts";
 import type { JoinStep, ProgressListener } from "./progress.ts";
+import { resumeInTurn } from "./resume.ts";
 import { settleJoin } from "./settle.ts";
 
 /** How to join. */
@@ -97,7 +98,8 @@ async function join(
   const deadline = startDeadline(context, options);
   const attempts = new Attempts(context, payload, options, source, deadline.signal);
   try {
-    const core = await attempts.run();
+    // One join at a time: a code scanned twice must not lead to two drafts of one group.
+    const core = await context.joinTurn.run(() => attempts.run());
     await finish(core, deadline.signal, attempts.report);
     return core;
   } catch (error) {
@@ -153,6 +155,8 @@ class Attempts {
   }
 
   async run(): Promise<GroupCore> {
+    // What another call left open may be a join of this very group, by this invite or another one.
+    await resumeInTurn(this.#request.context, this.#signal);
     for (; ; this.#attempt++) {
       const core = await this.#try();
       if (core !== undefined) return core;
@@ -167,9 +171,7 @@ class Attempts {
     const { context, payload } = this.#request;
     try {
       const unfinished = journalled(context, payload);
-      const join = unfinished ?? (await this.#prepare());
-      const unsent = unfinished === undefined;
-      const core = await settleJoin(context, join, { unsent, signal: this.#signal, onStep: this.report });
+      const core = await (unfinished === undefined ? this.#commit() : this.#settle(unfinished));
       if (core === undefined) {
         this.reason = clientError("JOIN_LOST", "other changes of the group came first each time; join again");
       }
@@ -181,7 +183,12 @@ class Attempts {
     }
   }
 
-  async #prepare(): Promise<JoinRecord> {
+  #settle(join: JoinRecord, unsent = false): Promise<GroupCore | undefined> {
+    return settleJoin(this.#request.context, join, { unsent, signal: this.#signal, onStep: this.report });
+  }
+
+  async #commit(): Promise<GroupCore | undefined> {
+    const { context } = this.#request;
     this.report("fetching");
     const blobs = await this.#source(this.#signal, this.reason);
     this.report("checking");
@@ -190,7 +197,10 @@ class Attempts {
     const prepared = await prepareJoin(this.#request, candidate, this.#signal);
     // Whoever stops before this point wants nothing to happen; from here on the log decides.
     this.#signal.throwIfAborted();
-    return recordPrepared(this.#request.context, prepared);
+    const earlier = context.store.joins.get(prepared.groupId);
+    // A join of this group by another invite may have been sent: two drafts for one group must not exist.
+    if (earlier !== undefined && earlier.state !== "JOINED") return this.#settle(earlier);
+    return this.#settle(recordPrepared(context, prepared), true);
   }
 
   #isWorthRetrying(error: LatchkeyError): boolean {

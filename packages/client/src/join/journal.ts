@@ -1,14 +1,16 @@
 import { decodeRows } from "@latchkey/mls";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { queueFollowUps, welcomeFollowUps } from "../group/own-echo.ts";
+import { queueFollowUps, welcomeFollowUps } from "../group/queue-follow-ups.ts";
 import { writeJoinedGroup } from "../group/welcomes.ts";
 import type { GroupRecord, JoinRecord } from "../store/records.ts";
 import type { SeenCommit } from "./log-scan.ts";
 
 /**
- * The journal of a join: each function is one arrow of the picture in `docs/join.md` and one transaction. Before
- * JOINED no other table knows of the group.
+ * The journal of a join. Each function is one arrow and one transaction; before JOINED no other table knows of the group:
+ *
+ *     nothing → PREPARED → PUBLISHED → SEQUENCED → JOINED → nothing, once a member's message has confirmed it
+ *                   └──────────┴→ LOST: nothing
  */
 
 /** → PREPARED: from here on a crash is settled by asking the log. */

@@ -22,9 +22,10 @@ import {
   type UnwrappedGroupInfo,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { clientError, shortId } from "../errors.ts";
+import { clientError, isOurTrouble, shortId } from "../errors.ts";
 import { checkMembership } from "../group/check-membership.ts";
-import { encodeRecipients, messageHash } from "../group/own-echo.ts";
+import { messageHash } from "../group/own-echo.ts";
+import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { LogScan } from "./log-scan.ts";
@@ -70,7 +71,7 @@ export async function chooseCandidate(
     try {
       return await checkCandidate(request, candidate, signal);
     } catch (error) {
-      if (!(error instanceof LatchkeyError) || isNetworkError(error)) throw error;
+      if (!(error instanceof LatchkeyError) || (isOurTrouble(error) && !isVerdict(error))) throw error;
       reason ??= error;
     }
   }
@@ -82,10 +83,9 @@ export async function chooseCandidate(
   });
 }
 
-const NETWORK_CODES: ReadonlySet<string> = new Set(["NODE_UNREACHABLE", "NODE_REJECTED", "RATE_LIMITED"]);
-
-function isNetworkError(error: LatchkeyError): boolean {
-  return NETWORK_CODES.has(error.code) || error.code.startsWith("STORE_");
+/** Retryable, and yet about the candidate: the next one may be better. */
+function isVerdict({ code }: LatchkeyError): boolean {
+  return code.startsWith("INVITE_");
 }
 
 async function checkCandidate(

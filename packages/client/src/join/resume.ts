@@ -24,7 +24,12 @@ export function listPendingJoins(context: ClientContext): PendingJoin[] {
  * Takes up every join that a crash or the network interrupted. Returns the groups that were reached; what cannot be
  * settled now stays in the journal.
  */
-export async function resumePendingJoins(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
+export function resumePendingJoins(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
+  return context.joinTurn.run(() => resumeInTurn(context, signal));
+}
+
+/** As `resumePendingJoins`, for whoever has the turn. */
+export async function resumeInTurn(context: ClientContext, signal: AbortSignal | undefined): Promise<GroupCore[]> {
   const reached: GroupCore[] = [];
   for (const join of context.store.joins.list()) {
     if (join.state === "JOINED") continue;

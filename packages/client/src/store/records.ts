@@ -98,7 +98,7 @@ export interface PendingCommitRecord {
   readonly recipients: Uint8Array;
 }
 
-/** Where a join stands; see `docs` of the join journal. */
+/** Where a join stands; see `join/journal.ts`. */
 export type JoinState = "PREPARED" | "PUBLISHED" | "SEQUENCED" | "JOINED";
 
 /** A join by invite under way; the row goes when the join is confirmed or lost. */

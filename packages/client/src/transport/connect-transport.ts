@@ -1,11 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { createClient, type CallOptions, type Transport as RpcTransport } from "@connectrpc/connect";
+import { createClient, type CallOptions, type Client, type Transport as RpcTransport } from "@connectrpc/connect";
 import {
   IdentityApi,
   MlsApi,
   SortDirection,
   WelcomeMessageInputSchema,
   WelcomeWrapperAlgorithm,
+  type GetIdentityUpdatesResponse_IdentityUpdateLog,
   type GroupMessage,
   type PagingInfo,
   type WelcomeMessage,
@@ -13,7 +14,7 @@ import {
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { networkError } from "./network-errors.ts";
-import type { Envelope, Page, Position, Transport, WelcomeEnvelope } from "./transport.ts";
+import type { Envelope, IdentityLogEntry, Page, Position, Transport, WelcomeEnvelope } from "./transport.ts";
 
 const INT64_MAX = (1n << 63n) - 1n;
 
@@ -65,14 +66,12 @@ function sameLength(answer: readonly unknown[], request: readonly unknown[], wha
   if (answer.length !== request.length) malformed(what);
 }
 
-/** XMTP's MlsApi and IdentityApi over any RPC transport of Connect; `close` frees what lies below. */
-export function connectTransport(rpc: RpcTransport, close: () => void): Transport {
-  const mls = createClient(MlsApi, rpc);
-  const identity = createClient(IdentityApi, rpc);
-  const closing = new AbortController();
+/** Runs calls with their timeout, gives errors their code, and refuses everything once it is closed. */
+class Caller {
+  readonly #closing = new AbortController();
 
-  async function call<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>) {
-    closing.signal.throwIfAborted();
+  async call<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>): Promise<T> {
+    this.#closing.signal.throwIfAborted();
     try {
       return await run({ timeoutMs: CLIENT_LIMITS.callTimeoutMs, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
@@ -80,13 +79,13 @@ export function connectTransport(rpc: RpcTransport, close: () => void): Transpor
     }
   }
 
-  async function* stream<M, T>(
+  async *stream<M, T>(
     what: string,
     signal: AbortSignal,
     open: (options: CallOptions) => AsyncIterable<M>,
     convert: (message: M) => T,
   ): AsyncGenerator<T, void, void> {
-    const stop = AbortSignal.any([signal, closing.signal]);
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
     stop.throwIfAborted();
     try {
       for await (const message of open({ signal: stop, timeoutMs: 0 })) yield convert(message);
@@ -95,93 +94,128 @@ export function connectTransport(rpc: RpcTransport, close: () => void): Transpor
     }
   }
 
+  close(): void {
+    this.#closing.abort(clientError("CLIENT_CLOSED", "the client is closed; create it again"));
+  }
+}
+
+type GroupMethods = Pick<Transport, "sendGroupMessages" | "queryGroupMessages" | "subscribeGroupMessages">;
+
+function groupMethods(mls: Client<typeof MlsApi>, caller: Caller): GroupMethods {
   return {
     async sendGroupMessages(messages, signal) {
       const inputs = messages.map((message) => ({ version: { case: "v1" as const, value: message } }));
-      await call("SendGroupMessages", signal, (options) => mls.sendGroupMessages({ messages: inputs }, options));
+      await caller.call("SendGroupMessages", signal, (options) => mls.sendGroupMessages({ messages: inputs }, options));
     },
-
     queryGroupMessages(position, signal) {
-      return call("QueryGroupMessages", signal, async (options) => {
+      return caller.call("QueryGroupMessages", signal, async (options) => {
         const request = { groupId: position.topic, pagingInfo: pagingFrom(position) };
         const answer = await mls.queryGroupMessages(request, options);
         return pageOf(answer.messages.map(groupEnvelope), answer.pagingInfo);
       });
     },
-
     subscribeGroupMessages(position, signal) {
       const filters = [{ groupId: position.topic, idCursor: position.afterId }];
       const open = (options: CallOptions) => mls.subscribeGroupMessages({ filters }, options);
-      return stream("SubscribeGroupMessages", signal, open, groupEnvelope);
+      return caller.stream("SubscribeGroupMessages", signal, open, groupEnvelope);
     },
+  };
+}
 
+type WelcomeMethods = Pick<Transport, "sendWelcomeMessages" | "queryWelcomeMessages" | "subscribeWelcomeMessages">;
+
+function welcomeMethods(mls: Client<typeof MlsApi>, caller: Caller): WelcomeMethods {
+  return {
     async sendWelcomeMessages(messages, signal) {
-      await call("SendWelcomeMessages", signal, (options) =>
-        mls.sendWelcomeMessages(
-          { messages: messages.map((input) => create(WelcomeMessageInputSchema, input)) },
-          options,
-        ),
+      const inputs = messages.map((input) => create(WelcomeMessageInputSchema, input));
+      await caller.call("SendWelcomeMessages", signal, (options) =>
+        mls.sendWelcomeMessages({ messages: inputs }, options),
       );
     },
-
     queryWelcomeMessages(position, signal) {
-      return call("QueryWelcomeMessages", signal, async (options) => {
+      return caller.call("QueryWelcomeMessages", signal, async (options) => {
         const request = { installationKey: position.topic, pagingInfo: pagingFrom(position) };
         const answer = await mls.queryWelcomeMessages(request, options);
         return pageOf(answer.messages.map(welcomeEnvelope), answer.pagingInfo);
       });
     },
-
     subscribeWelcomeMessages(position, signal) {
       const filters = [{ installationKey: position.topic, idCursor: position.afterId }];
       const open = (options: CallOptions) => mls.subscribeWelcomeMessages({ filters }, options);
-      return stream("SubscribeWelcomeMessages", signal, open, welcomeEnvelope);
+      return caller.stream("SubscribeWelcomeMessages", signal, open, welcomeEnvelope);
     },
+  };
+}
 
+function keyPackageMethods(
+  mls: Client<typeof MlsApi>,
+  caller: Caller,
+): Pick<Transport, "uploadKeyPackage" | "fetchKeyPackages"> {
+  return {
     async uploadKeyPackage(keyPackage, signal) {
       const request = { keyPackage: { keyPackageTlsSerialized: keyPackage }, isInboxIdCredential: true };
-      await call("UploadKeyPackage", signal, (options) => mls.uploadKeyPackage(request, options));
+      await caller.call("UploadKeyPackage", signal, (options) => mls.uploadKeyPackage(request, options));
     },
-
     fetchKeyPackages(installationKeys, signal) {
-      return call("FetchKeyPackages", signal, async (options) => {
+      return caller.call("FetchKeyPackages", signal, async (options) => {
         const answer = await mls.fetchKeyPackages({ installationKeys: [...installationKeys] }, options);
         sameLength(answer.keyPackages, installationKeys, "FetchKeyPackages");
         return answer.keyPackages.map(({ keyPackageTlsSerialized: bytes }) => (bytes.length === 0 ? undefined : bytes));
       });
     },
+  };
+}
 
+function logEntry({
+  sequenceId,
+  serverTimestampNs,
+  update,
+}: GetIdentityUpdatesResponse_IdentityUpdateLog): IdentityLogEntry {
+  const fits = sequenceId <= INT64_MAX && serverTimestampNs <= INT64_MAX;
+  if (update === undefined || !fits) return malformed("GetIdentityUpdates");
+  return { sequenceId, serverTimestampNs, update };
+}
+
+type IdentityMethods = Pick<Transport, "publishIdentityUpdate" | "getIdentityUpdates" | "getInboxId">;
+
+function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): IdentityMethods {
+  return {
     async publishIdentityUpdate(update, signal) {
-      await call("PublishIdentityUpdate", signal, (options) =>
+      await caller.call("PublishIdentityUpdate", signal, (options) =>
         identity.publishIdentityUpdate({ identityUpdate: update }, options),
       );
     },
-
     getIdentityUpdates(requests, signal) {
-      return call("GetIdentityUpdates", signal, async (options) => {
+      return caller.call("GetIdentityUpdates", signal, async (options) => {
         const wire = requests.map(({ inboxId, afterSequenceId }) => ({ inboxId, sequenceId: afterSequenceId }));
         const { responses } = await identity.getIdentityUpdates({ requests: wire }, options);
         sameLength(responses, requests, "GetIdentityUpdates");
         return responses.map(({ inboxId, updates }, index) => {
           if (inboxId !== requests[index]?.inboxId) malformed("GetIdentityUpdates");
-          return updates.map(({ sequenceId, serverTimestampNs, update }) => {
-            const fits = sequenceId <= INT64_MAX && serverTimestampNs <= INT64_MAX;
-            if (update === undefined || !fits) malformed("GetIdentityUpdates");
-            return { sequenceId, serverTimestampNs, update };
-          });
+          return updates.map(logEntry);
         });
       });
     },
-
     getInboxId(address, signal) {
-      return call("GetInboxIds", signal, async (options) => {
+      return caller.call("GetInboxIds", signal, async (options) => {
         const { responses } = await identity.getInboxIds({ requests: [{ identifier: address }] }, options);
         return responses[0]?.inboxId;
       });
     },
+  };
+}
 
+/** XMTP's MlsApi and IdentityApi over any RPC transport of Connect; `close` frees what lies below. */
+export function connectTransport(rpc: RpcTransport, close: () => void): Transport {
+  const mls = createClient(MlsApi, rpc);
+  const caller = new Caller();
+  return {
+    ...groupMethods(mls, caller),
+    ...welcomeMethods(mls, caller),
+    ...keyPackageMethods(mls, caller),
+    ...identityMethods(createClient(IdentityApi, rpc), caller),
     close() {
-      closing.abort(clientError("CLIENT_CLOSED", "the client is closed; create it again"));
+      caller.close();
       close();
     },
   };
