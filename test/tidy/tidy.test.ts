@@ -129,6 +129,18 @@ describe("error codes and rules", () => {
     assert.deepEqual([...rules].filter((rule) => !documented.includes(`\`${rule}\``)).sort(), []);
   });
 
+  test("every rule that XMTP's validators name stands in docs/rules.md", () => {
+    const documented = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const named = /(?:\breject|\bCommitRejectedError|\bclaimOf\([^,()]+,)\(?\s*"([A-Z][A-Za-z]+)"/g;
+    const rules = new Set(
+      production
+        .filter(({ path }) => path.startsWith("packages/xmtp/"))
+        .flatMap(({ text }) => [...text.matchAll(named)].map((match) => match[1] ?? "")),
+    );
+    assert.ok(rules.size > 40, `${rules.size} rules found`);
+    assert.deepEqual([...rules].filter((rule) => !documented.includes(`\`${rule}\``)).sort(), []);
+  });
+
   test("every rule that docs/rules.md calls tested has a test that names it", () => {
     const rows = readFileSync(join(ROOT, "docs/rules.md"), "utf8").matchAll(/^\| `([A-Za-z-]+)` +\|.*\| tested +\|$/gm);
     const rules = [...rows].map((match) => match[1] ?? "");

@@ -73,7 +73,7 @@ export class Writer {
 
   /** The bytes written; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#buffer.slice(0, this.#length);
+    return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.slice(0, this.#length);
   }
 
   #grow(length: number): number {

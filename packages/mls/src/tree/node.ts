@@ -1,5 +1,6 @@
 import { decodeExact, type Reader } from "../codec/reader.ts";
-import { encode, type Writer } from "../codec/writer.ts";
+import { varintLength } from "../codec/varint.ts";
+import { encode, Writer } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { decodeLeafNode, encodeLeafNode, type LeafNode } from "../messages/leaf-node.ts";
@@ -73,9 +74,13 @@ export function decodeTreeNode(reader: Reader): TreeNode {
 export function encodeRatchetTree(nodes: readonly (TreeNode | undefined)[]): Uint8Array {
   let end = nodes.length;
   while (end > 0 && nodes[end - 1] === undefined) end--;
-  return encode(nodes.slice(0, end), (writer, list) =>
-    writer.vector(list, (inner, node) => inner.optional(node, encodeTreeNode)),
-  );
+  // The length comes first, so that the whole tree is written once: presence, type, and the bytes the node keeps.
+  let length = end;
+  for (let at = 0; at < end; at++) length += 1 + (nodes[at]?.bytes.length ?? -1);
+  const writer = new Writer(length + varintLength(length));
+  writer.varint(length);
+  for (let at = 0; at < end; at++) writer.optional(nodes[at], encodeTreeNode);
+  return writer.finish();
 }
 
 /**
