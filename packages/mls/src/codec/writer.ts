@@ -71,6 +71,16 @@ export class Writer {
     if (value !== undefined) item(this, value);
   }
 
+  /** Starts anew in the same buffer. */
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** The bytes written, valid until the writer is used again. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   /** The bytes written; the writer must not be used afterwards. */
   finish(): Uint8Array {
     return this.#length === this.#buffer.length ? this.#buffer : this.#buffer.slice(0, this.#length);

@@ -1,5 +1,4 @@
 import { bytesKey } from "../bytes.ts";
-import { Writer } from "../codec/writer.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
 import {
   isInSubtree,
@@ -12,7 +11,8 @@ import {
   type NodeIndex,
 } from "./math.ts";
 import { parentTreeNode, type ParentNode, type TreeNode } from "./node.ts";
-import { leafHashInput, parentHashInput, type TreeView } from "./tree-view.ts";
+import { leafHashInput, parentHashInput, parentHashOverSibling } from "./hash-inputs.ts";
+import type { TreeView } from "./tree-view.ts";
 
 /** Parent hash of a parent node over one of its children's siblings (RFC 9420 §7.9). */
 export function parentHash(
@@ -20,11 +20,7 @@ export function parentHash(
   parent: Pick<ParentNode, "encryptionKey" | "parentHash">,
   originalSiblingTreeHash: Uint8Array,
 ): Uint8Array {
-  const writer = new Writer();
-  writer.opaque(parent.encryptionKey);
-  writer.opaque(parent.parentHash);
-  writer.opaque(originalSiblingTreeHash);
-  return suite.hash(writer.finish());
+  return suite.hash(parentHashOverSibling(parent, originalSiblingTreeHash));
 }
 
 /** Tree hash of a subtree as it was before `excluded` leaves were added (RFC 9420 §7.9). */

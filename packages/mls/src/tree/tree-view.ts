@@ -1,5 +1,4 @@
 import { bytesKey } from "../bytes.ts";
-import { Writer } from "../codec/writer.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
 import { CREDENTIAL_TYPE } from "../messages/credential.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
@@ -17,6 +16,7 @@ import {
   type LeafIndex,
   type NodeIndex,
 } from "./math.ts";
+import { leafHashInput, parentHashInput } from "./hash-inputs.ts";
 import type { TreeNode } from "./node.ts";
 
 /** What a leaf states to support, and the credential type it uses, as keys of the capability counters. */
@@ -148,27 +148,4 @@ export abstract class TreeView {
     this.setCachedHash(index, hash);
     return hash;
   }
-}
-
-/** TreeHashInput of a leaf (RFC 9420 §7.8). */
-export function leafHashInput(leaf: LeafIndex, bytes: Uint8Array | undefined): Uint8Array {
-  const writer = new Writer((bytes?.length ?? 0) + 16);
-  writer.u8(1);
-  writer.u32(leaf);
-  writer.optional(bytes, (inner, value) => inner.bytes(value));
-  return writer.finish();
-}
-
-/** TreeHashInput of a parent (RFC 9420 §7.8). */
-export function parentHashInput(
-  bytes: Uint8Array | undefined,
-  leftHash: Uint8Array,
-  rightHash: Uint8Array,
-): Uint8Array {
-  const writer = new Writer((bytes?.length ?? 0) + 2 * leftHash.length + 16);
-  writer.u8(2);
-  writer.optional(bytes, (inner, value) => inner.bytes(value));
-  writer.opaque(leftHash);
-  writer.opaque(rightHash);
-  return writer.finish();
 }
