@@ -167,6 +167,34 @@ for (const lost of ["request", "answer"] as const) {
   });
 }
 
+test("SEC-09 without any network a message is queued, and leaves for those who are members then", async (t) => {
+  const world = await World.start(t);
+  const state = { down: false };
+  const unreachable: Wrap = (environment) => {
+    const { transport } = environment;
+    const queryGroupMessages: typeof transport.queryGroupMessages = (position, signal) =>
+      state.down ? Promise.reject(cut()) : transport.queryGroupMessages(position, signal);
+    return { ...environment, transport: { ...transport, queryGroupMessages } };
+  };
+  const admin = await world.device("admin");
+  const member = await world.device("member", { wrap: unreachable });
+  const guest = await world.device("guest");
+  const group = await admin.client.conversations.createGroup([member.client.inboxId, guest.client.inboxId]);
+  for (const device of [member, guest]) await device.client.conversations.sync();
+  const memberGroup = groupOf(member, group.id);
+  state.down = true;
+  await failsWith(memberGroup.send("for members only"), "NODE_UNREACHABLE");
+  await group.removeMembers([guest.client.inboxId]);
+  state.down = false;
+  await memberGroup.sync();
+  for (const view of [group, groupOf(guest, group.id)]) await view.sync();
+  assert.deepEqual(textsOf(group), ["for members only"]);
+  assert.deepEqual(textsOf(memberGroup), ["for members only"]);
+  const sent = (await readLog(admin, group.id)).at(-1);
+  assert.ok(sent !== undefined);
+  assert.equal((await mlsOf(guest, group.id).verify(sent.data)).kind, "future", "the guest has no key for it");
+});
+
 test("a message that waited for four epochs is encrypted anew and read by all", async (t) => {
   const world = await World.start(t);
   const state = { offline: false, lost: "request" as const };

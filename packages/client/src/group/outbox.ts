@@ -1,4 +1,3 @@
-import { MLS_LIMITS } from "@latchkey/mls";
 import type { OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 import { messageHash } from "./own-echo.ts";
@@ -18,14 +17,13 @@ export async function enqueue(
 }
 
 /**
- * The queued messages, those encrypted so long ago that nobody could open them encrypted anew; inside of `exclusive`.
- * The message id stays, so a reader who got both versions shows one.
+ * The queued messages, those of an epoch that has ended encrypted anew, for whom was removed meanwhile shall not read
+ * them; inside of `exclusive`. The message id stays, so a reader who got both versions shows one.
  */
 export async function renewedOutbox(core: GroupCore): Promise<OutboxRecord[]> {
-  const oldest = core.mls.epoch - BigInt(MLS_LIMITS.maxPastEpochs);
   const renewed: OutboxRecord[] = [];
   for (const row of core.context.store.outbox.list(core.groupId)) {
-    renewed.push(row.epoch < oldest ? await enqueue(core, row) : row);
+    renewed.push(row.epoch < core.mls.epoch ? await enqueue(core, row) : row);
   }
   return renewed;
 }

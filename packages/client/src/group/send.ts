@@ -1,6 +1,6 @@
 import { toHex } from "@latchkey/mls";
 import { encodeTextMessage, XMTP_LIMITS } from "@latchkey/xmtp";
-import { clientError } from "../errors.ts";
+import { clientError, codeOf } from "../errors.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
@@ -21,17 +21,32 @@ export async function sendText(core: GroupCore, text: string, signal?: AbortSign
   return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId) }, signal));
 }
 
+/**
+ * Catches up first, so that the message goes to those who are members now. Without a network that has to wait: the
+ * message is queued all the same, and encrypted anew should the group have moved on when it leaves.
+ */
+async function trySync(core: GroupCore, signal: AbortSignal | undefined): Promise<unknown> {
+  try {
+    await syncLocked(core, signal);
+    return undefined;
+  } catch (error) {
+    if (codeOf(error) !== "NODE_UNREACHABLE") throw error;
+    return error;
+  }
+}
+
 async function sendLocked(
   core: GroupCore,
   text: Pick<OutboxRecord, "plaintext" | "messageId">,
   signal: AbortSignal | undefined,
 ): Promise<MessageRecord> {
   const { context, groupId } = core;
-  await syncLocked(core, signal);
+  const failure = await trySync(core, signal);
   core.requireActive();
   const queueId = (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n;
   const before = core.record.cursor;
   const queued = await enqueue(core, { groupId, queueId, ...text });
+  if (failure !== undefined) throw failure;
   try {
     await context.transport.sendGroupMessages([outgoing(context, groupId, queued.message, true)], signal);
   } catch (error) {
