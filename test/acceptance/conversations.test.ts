@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LatchkeyError } from "@latchkey/mls";
+import { createKeyPackage, EXTENSION_TYPE, LatchkeyError } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { groupStateHash, revokeInstallationUpdate, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import {
+  groupStateHash,
+  installationCapabilities,
+  installationLeaf,
+  revokeInstallationUpdate,
+  XMTP_CIPHER_SUITE,
+} from "@latchkey/xmtp";
+import {
+  configOf,
   epochOf,
   failsWith,
   groupOf,
@@ -395,6 +402,41 @@ test("XIP-11 an invite for one: the second is told INVITE_EXHAUSTED; after the f
   const { group } = await second.client.conversations.joinByInvite(invite.url);
   await adminGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("an invite that a member's program could not follow is refused unless forced", async (t) => {
+  const world = await World.start(t);
+  const admin = await world.device("admin");
+  const old = await world.device("old");
+  // As XMTP's released clients: a key package that does not say that external commits are followed.
+  const capabilities = {
+    ...installationCapabilities,
+    extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff00, 0xff01, 0xff02],
+  };
+  const leaf = { ...installationLeaf(old.client.inboxId), capabilities };
+  const { bytes } = await createKeyPackage(configOf(old), {
+    cipherSuite: XMTP_CIPHER_SUITE,
+    leaf,
+    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+    extensions: [{ type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) }],
+  });
+  await old.environment.transport.uploadKeyPackage(bytes);
+  const group = await admin.client.conversations.createGroup([old.client.inboxId]);
+  assert.deepEqual(
+    group
+      .members()
+      .map(({ inboxId, followsInvites }) => [inboxId === old.client.inboxId, followsInvites])
+      .sort(),
+    [
+      [false, true],
+      [true, false],
+    ],
+  );
+  const epoch = group.epoch;
+  const refused = await failsWith(group.createInvite(), "INVITE_LEAVES_BEHIND");
+  assert.deepEqual(refused.data["inboxes"], [old.client.inboxId.slice(0, 8)]);
+  assert.equal(group.epoch, epoch);
+  assert.ok((await group.createInvite({ force: true })).url.length > 0);
 });
 
 test("the low-level pair: payload and blob carried by the application, without an invite service", async (t) => {

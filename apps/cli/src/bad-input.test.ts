@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, test, type TestContext } from "node:test";
 import { createNodeClient, encodePng, generatedSigner } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, tempDir, User, type Ended } from "./testing.ts";
+import { field, lastJson, tempDir, User, type Ended } from "./test-command.ts";
 
 /** Two nodes that are up, an invite at the one, and somebody registered at the other. */
 async function scene(t: TestContext) {
@@ -91,20 +91,43 @@ describe("bad input", () => {
     assert.deepEqual(errorOf(ended), { code: "FILE_UNREADABLE", retryable: false });
   });
 
+  test("a data directory that cannot be, and an image that cannot be written: exit 2, FILE_…", async (t) => {
+    const { directory, here, user } = await scene(t);
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const refused = await new User(join(file, "home")).try("init", "--node", here.url);
+    assert.equal(refused.status, 2);
+    assert.deepEqual(errorOf(refused), { code: "FILE_UNREADABLE", retryable: false });
+    await user.run("group", "create", "Mine");
+    const ended = await user.try("invite", "create", "Mine", "--qr-png", join(directory, "none", "invite.png"));
+    assert.equal(ended.status, 2);
+    assert.deepEqual(errorOf(ended), { code: "FILE_UNWRITABLE", retryable: false });
+  });
+
+  test("a wallet key that is no number of the curve: exit 2, KEY_FILE_INVALID", async (t) => {
+    const directory = await tempDir(t);
+    for (const digits of ["00".repeat(32), "ff".repeat(32)]) {
+      const key = join(directory, "key");
+      await writeFile(key, digits);
+      const ended = await new User(join(directory, "home")).try("init", "--key-file", key);
+      assert.equal(ended.status, 2);
+      assert.deepEqual(errorOf(ended), { code: "KEY_FILE_INVALID", retryable: false });
+    }
+  });
+
   test("a link for an unknown slot: exit 4, INVITE_UNKNOWN_SLOT, nothing written", async (t) => {
     const { directory, here, user } = await scene(t);
-    // An invite whose node never got a blob for it: the service of another node.
-    const elsewhere = await createNode({ dataDir: join(directory, "elsewhere") });
-    t.after(() => elsewhere.close());
-    const options = { dbPath: join(directory, "other.db"), nodeUrl: here.url, inviteServiceUrl: elsewhere.url };
+    // A service that has lost everything: another one at the same address.
+    const before = await createNode({ dataDir: join(directory, "before") });
+    const options = { dbPath: join(directory, "other.db"), nodeUrl: here.url, inviteServiceUrl: before.url };
     const other = await createNodeClient(generatedSigner(), options);
+    t.after(() => other.close());
     const group = await other.conversations.createGroup([], { name: "Lost" });
-    const { payload } = await group.createExternalInvite().catch(() => group.createInvite());
-    other.close();
-    const pointer = Buffer.from(elsewhere.url);
-    const moved = Buffer.from(payload).toString("latin1").replace(pointer.toString("latin1"), here.url);
-    const link = `https://latchkey.link/i#${Buffer.from(moved, "latin1").toString("base64url")}`;
-    const ended = await user.try("join", link, "--timeout", "5s");
+    const { url } = await group.createInvite();
+    await before.close();
+    const after = await createNode({ dataDir: join(directory, "after"), port: before.port });
+    t.after(() => after.close());
+    const ended = await user.try("join", url, "--timeout", "5s");
     assert.equal(ended.status, 4, ended.stdout);
     assert.deepEqual(errorOf(ended), { code: "INVITE_UNKNOWN_SLOT", retryable: true });
     assert.deepEqual(tracesOf(user), NOTHING);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { encodePng, readQrFromPng } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, latchkey, parseJson, tempDir, User, type Json } from "./testing.ts";
+import { field, lastJson, latchkey, parseJson, tempDir, User, type Json } from "./test-command.ts";
 
 interface World {
   readonly directory: string;

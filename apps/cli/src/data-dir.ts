@@ -41,27 +41,42 @@ export function dataDirAt(path: string | undefined, env: Readonly<Record<string,
   };
 }
 
-/** Creates the directory, and those above it, for its owner alone; one that exists keeps its permissions. */
-export async function createPrivateDir(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-}
-
-/** Writes a file for its owner alone, whole or not at all. */
-export async function writePrivateFile(path: string, text: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
+async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
   try {
-    await writeFile(temporary, text, { mode: 0o600, flush: true });
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
+    return await write();
   } catch (error) {
     throw cliError("FILE_UNWRITABLE", `cannot write ${path}: ${reasonOf(error)}`, error);
   }
 }
 
-/** Makes sure that the database is its owner's alone before SQLite opens it; its side files inherit that. */
+/**
+ * Creates the directory, and those above it, for its owner alone; one that exists keeps its permissions.
+ * Throws FILE_UNWRITABLE.
+ */
+export async function createPrivateDir(path: string): Promise<void> {
+  await writing(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
+}
+
+/** Writes a file for its owner alone, whole or not at all; throws FILE_UNWRITABLE. */
+export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.new`;
+  await writing(path, async () => {
+    await writeFile(temporary, content, { mode: 0o600, flush: true });
+    // A file that was left there before may have other permissions.
+    await chmod(temporary, 0o600);
+    await rename(temporary, path);
+  });
+}
+
+/**
+ * Makes sure that the database is its owner's alone before SQLite opens it; its side files inherit that.
+ * Throws FILE_UNWRITABLE.
+ */
 export async function reserveDatabase(path: string): Promise<void> {
-  const file = await open(path, "a", 0o600);
-  await file.close();
+  await writing(path, async () => {
+    const file = await open(path, "a", 0o600);
+    await file.close();
+  });
 }
 
 /** Whether a client has written a database there; the empty file of `reserveDatabase` is none. */
@@ -76,7 +91,7 @@ export async function readConfig(dataDir: DataDir): Promise<Config | undefined> 
   if (text === undefined) return undefined;
   const config = parseConfig(text);
   if (config === undefined) {
-    throw cliError("CONFIG_INVALID", `${dataDir.configFile} is damaged; run "latchkey init" again to write it anew`);
+    throw cliError("CONFIG_INVALID", `${dataDir.configFile} is damaged; delete it and run "latchkey init" again`);
   }
   return { ...config, keyFile: isAbsolute(config.keyFile) ? config.keyFile : join(dataDir.path, config.keyFile) };
 }

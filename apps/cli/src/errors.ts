@@ -1,7 +1,7 @@
 import { LatchkeyError, type ErrorCode } from "@latchkey/client";
 
 /** Codes of errors that the command itself raises; all of them are about what the user typed or keeps on disk. */
-export type CliErrorCode =
+type CliErrorCode =
   | "USAGE"
   | "NOT_INITIALISED"
   | "CONFIG_INVALID"
@@ -45,7 +45,7 @@ export const EXIT = {
   aborted: { status: 130, meaning: "stopped by Ctrl-C" },
 } as const;
 
-export type Exit = keyof typeof EXIT;
+type Exit = keyof typeof EXIT;
 
 /** Which exit an error leads to; `aborted` says whether the user pressed Ctrl-C. */
 export function exitOf(error: unknown, aborted: boolean): Exit {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createNodeClient, generatedSigner } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
-import { lastJson, latchkey, tempDir } from "./testing.ts";
+import { lastJson, latchkey, tempDir } from "./test-command.ts";
 
 /** Bytes of the key at the end of an ExternalInvitePayload. */
 const KEY_BYTES = 32;

@@ -18,7 +18,7 @@ export interface CommandResult {
 }
 
 /** Error codes, messages and report as `--json` prints them. */
-export interface ErrorReport {
+interface ErrorReport {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;

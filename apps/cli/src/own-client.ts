@@ -30,7 +30,15 @@ export async function openClient(
 ): Promise<Client> {
   const dbPath = settings.dataDir.databaseFile;
   await reserveDatabase(dbPath);
-  return createNodeClient(generatedSigner(walletKey), { dbPath, nodeUrl, inviteServiceUrl, signal });
+  return createNodeClient(signerOf(walletKey), { dbPath, nodeUrl, inviteServiceUrl, signal });
+}
+
+function signerOf(walletKey: Uint8Array): ReturnType<typeof generatedSigner> {
+  try {
+    return generatedSigner(walletKey);
+  } catch (error) {
+    throw cliError("KEY_FILE_INVALID", "the wallet key is not in the range of secp256k1 keys; use another one", error);
+  }
 }
 
 /** Opens the client and one of its groups, as new as the node has it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./testing.ts";
+import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./test-command.ts";
 
 async function serving(t: TestContext, ...args: string[]) {
   const home = await tempDir(t);

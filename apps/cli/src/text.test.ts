@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { formatDuration, formatTime, parseDurationNs, printable, printableLine, quoted, redact } from "./text.ts";
+import { formatTime, parseDurationNs, printable, printableLine, quoted, redact } from "./text.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 
@@ -37,7 +37,7 @@ test("printable shows text of strangers without anything that drives a terminal 
   assert.equal(printableLine("two\nlines"), "two lines");
 });
 
-test("durations are read in w, d, h, m and s, and written in the largest whole unit", () => {
+test("durations are read in w, d, h, m and s; nothing else is one", () => {
   const second = 1_000_000_000n;
   assert.equal(parseDurationNs("7d"), 604_800n * second);
   assert.equal(parseDurationNs("2w"), 1_209_600n * second);
@@ -46,9 +46,6 @@ test("durations are read in w, d, h, m and s, and written in the largest whole u
   for (const wrong of ["", "7", "d", "-1d", "1.5h", "0s", "7 d", "1y", "9999999s"]) {
     assert.equal(parseDurationNs(wrong), undefined, wrong);
   }
-  assert.equal(formatDuration(604_800n * second), "1w");
-  assert.equal(formatDuration(129_600n * second), "36h");
-  assert.equal(formatDuration(0n), "0s");
 });
 
 test("times are written in UTC to the second", () => {

@@ -55,13 +55,6 @@ export function parseDurationNs(text: string): bigint | undefined {
   return ns === 0n ? undefined : ns;
 }
 
-/** A duration in its largest whole unit, such as `36h`. */
-export function formatDuration(ns: bigint): string {
-  const seconds = ns / NS_PER_SECOND;
-  const unit = UNITS.find((candidate) => seconds >= candidate.seconds && seconds % candidate.seconds === 0n);
-  return unit === undefined ? `${seconds}s` : `${seconds / unit.seconds}${unit.suffix}`;
-}
-
 /** A time as people of any zone read it, to the second, in UTC. */
 export function formatTime(timeNs: bigint): string {
   return `${new Date(Number(timeNs / 1_000_000n)).toISOString().slice(0, 19).replace("T", " ")} UTC`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { field, lastJson, latchkey, tempDir } from "./testing.ts";
+import { field, lastJson, latchkey, tempDir } from "./test-command.ts";
 
 const LINK = "https://latchkey.link/i#ChAKDgoMaHR0cHM6Ly9leGFtcGxlLm9yZw";
 

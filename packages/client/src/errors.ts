@@ -38,6 +38,10 @@ export const ERRORS = {
   ),
   INVITE_EXHAUSTED: permanent("The invite has been used as often as it allows.", "Ask for a new link."),
   INVITE_ROTATED: permanent("The invite was replaced by a newer one.", "Ask for the new link."),
+  INVITE_LEAVES_BEHIND: permanent(
+    "A member's program cannot follow joins by invite and would be left behind (see `data`).",
+    "Have them update it, or make the invite with `force`.",
+  ),
   ALREADY_MEMBER: permanent("This inbox is a member of the group.", "Open the group instead of joining it."),
   JOIN_LOST: transient("Other changes of the group came first each time.", "Join again."),
   JOIN_TIMEOUT: transient("The join was not done in time.", "Join again; a commit already sent is taken up again."),

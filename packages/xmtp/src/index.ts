@@ -21,6 +21,7 @@ export { LEGACY_EXTENSION_TYPES, XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE, XMTP_PR
 export { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
 export {
   createInstallationKeyPackage,
+  followsExternalCommits,
   installationCapabilities,
   installationLeaf,
   verifyInstallationKeyPackage,

@@ -4,7 +4,7 @@ import { concatBytes, decodeExact, decodeKeyPackage, toHex, utf8 } from "@latchk
 import { nodeCrypto } from "@latchkey/mls/node";
 import { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
 import { InstallationKey } from "./identity/installation-key.ts";
-import { createInstallationKeyPackage, verifyInstallationKeyPackage } from "./key-package.ts";
+import { createInstallationKeyPackage, followsExternalCommits, verifyInstallationKeyPackage } from "./key-package.ts";
 import { hex, present, seed } from "./test-inboxes.ts";
 
 const INBOX = "4d".repeat(32);
@@ -39,12 +39,19 @@ describe("installation key package", () => {
     assert.deepEqual(leafNode.capabilities, {
       versions: [1],
       cipherSuites: [3],
-      extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01],
+      extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01, 0xf082],
       proposals: [7, 8],
       credentials: [1],
     });
     const lifetime = { notBefore: NOW - 3600n, notAfter: NOW + 84n * 86_400n };
     assert.deepEqual(leafNode.source, { kind: "key_package", lifetime });
+  });
+
+  test("its leaf says that we follow external commits; one of libxmtp does not", () => {
+    const { leafNode } = bundle.keyPackage;
+    assert.equal(followsExternalCommits(leafNode), true);
+    const libxmtp = [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01, 0xff03, 0xff04];
+    assert.equal(followsExternalCommits({ capabilities: { ...leafNode.capabilities, extensions: libxmtp } }), false);
   });
 
   test("it verifies, and says whose it is", async () => {

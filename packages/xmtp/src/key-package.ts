@@ -12,18 +12,19 @@ import {
   type CryptoProvider,
   type KeyPackage,
   type KeyPackageBundle,
+  type LeafNode,
   type LeafParameters,
   type SigningIdentity,
 } from "@latchkey/mls";
 import { decodeMlsCredential } from "./credential.ts";
-import { XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE } from "./protocol.ts";
+import { FOLLOWS_EXTERNAL_COMMITS, XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE } from "./protocol.ts";
 
 const CLOCK_SKEW_SECONDS = 3600n;
 const LIFETIME_SECONDS = 84n * 24n * 3600n;
 
 /**
  * What an installation can do. As libxmtp's, without the welcome wrapper extensions 0xFF03 (X-Wing) and 0xFF04 (welcome
- * pointers): a Welcome for us is wrapped for Curve25519 and sent directly.
+ * pointers): a Welcome for us is wrapped for Curve25519 and sent directly. Beside them our sign that we follow joins.
  */
 export const installationCapabilities: Capabilities = {
   versions: [PROTOCOL_VERSION_MLS10],
@@ -36,10 +37,19 @@ export const installationCapabilities: Capabilities = {
     XMTP_EXTENSION_TYPE.groupPermissions,
     XMTP_EXTENSION_TYPE.mutableMetadata,
     XMTP_EXTENSION_TYPE.groupMembership,
+    FOLLOWS_EXTERNAL_COMMITS,
   ],
   proposals: [PROPOSAL_TYPE.group_context_extensions, PROPOSAL_TYPE.app_data_update],
   credentials: [CREDENTIAL_TYPE.basic],
 };
+
+/**
+ * True when the owner of a leaf says that it follows external commits. Clients that do not say so, as XMTP's own of
+ * today, refuse them: they stay behind in the epoch before, and have to be removed and added again.
+ */
+export function followsExternalCommits({ capabilities }: Pick<LeafNode, "capabilities">): boolean {
+  return capabilities.extensions.includes(FOLLOWS_EXTERNAL_COMMITS);
+}
 
 /** The leaf of an installation: its capabilities, and the inbox id once more as application id. */
 export function installationLeaf(inboxId: string): LeafParameters {

@@ -18,6 +18,7 @@ interface CreateOptions extends ImageOptions {
   readonly expiresIn?: bigint;
   readonly staleAfter?: bigint;
   readonly maxUses?: number;
+  readonly force?: true;
 }
 
 /** How long an invite lasts unless told otherwise: seven days, in nanoseconds. */
@@ -31,6 +32,7 @@ export const addInviteCommands: AddCommands = (program, execute) => {
     .option("--expires-in <duration>", "how long it lasts, as in 30m, 12h, 7d, 2w (default: 7d)", parseDuration)
     .option("--stale-after <duration>", "refuse joins when the group did not change for so long", parseDuration)
     .option("--max-uses <number>", "members that may be in the group by this invite at a time", parseUses)
+    .option("--force", "also when a member's program cannot follow joins by invite and is left behind")
     .action((wanted: string, options: CreateOptions) => execute((context) => create(context, wanted, options)));
   withImages(command(invite, "show", "show the invite in force")).action((wanted: string, images: ImageOptions) =>
     execute((context) => show(context, wanted, images)),
@@ -66,6 +68,7 @@ function create(context: CommandContext, wanted: string, options: CreateOptions)
       expiresAtNs: BigInt(Date.now()) * 1_000_000n + expiresIn,
       ...(staleAfter === undefined ? {} : { staleAfterNs: staleAfter }),
       ...(maxUses === undefined ? {} : { maxUses }),
+      force: options.force === true,
       signal: context.signal,
     });
     return present(group, invite, options);

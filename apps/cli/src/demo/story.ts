@@ -6,12 +6,13 @@ import { createPrivateDir, writePrivateFile } from "../data-dir.ts";
 import { terminalQr } from "../terminal-qr.ts";
 import { shortId } from "../text.ts";
 import { Device, newPerson } from "./device.ts";
+import { stateOf, type DeviceState } from "./report.ts";
 import type { Stage } from "./stage.ts";
 import { Talk } from "./talk.ts";
 
 /** What is left to judge when the story is over. */
 export interface Ending {
-  readonly devices: readonly Device[];
+  readonly states: readonly DeviceState[];
   readonly qrDecodedFromImage: boolean;
   readonly delivered: number;
   readonly expected: number;
@@ -37,7 +38,7 @@ export async function playStory(stage: Stage, directory: string, closing: AsyncD
   await joinSecond(stage, cast, poster, talk);
   await comeBack(stage, cast);
   const { delivered, expected } = await talkTogether(stage, everybody, talk);
-  return { devices: everybody, qrDecodedFromImage, delivered, expected };
+  return { states: everybody.map(stateOf), qrDecodedFromImage, delivered, expected };
 }
 
 function startNode(stage: Stage, directory: string, closing: AsyncDisposableStack): Promise<string> {

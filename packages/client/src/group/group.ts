@@ -1,5 +1,5 @@
 import { toHex } from "@latchkey/mls";
-import { adminListDelta, COMPONENT, stringUpdate, superAdminListDelta } from "@latchkey/xmtp";
+import { adminListDelta, COMPONENT, followsExternalCommits, stringUpdate, superAdminListDelta } from "@latchkey/xmtp";
 import {
   activeInvite,
   createExternalInvite,
@@ -53,6 +53,8 @@ export interface Member {
   readonly permission: Permission;
   /** True for those who came in by an invite. */
   readonly joinedByInvite: boolean;
+  /** False when one of its programs cannot follow joins by invite. */
+  readonly followsInvites: boolean;
 }
 
 /** An entry of the log that was refused for good. */
@@ -129,9 +131,11 @@ export class Group {
   members(): Member[] {
     const { members, admins, superAdmins } = this.#core.state;
     const leaves = new Map<string, string[]>();
+    const behind = new Set<string>();
     for (const { leafNode } of this.#core.mls.members()) {
       const { inboxId, installationId } = senderOf(leafNode);
       leaves.set(inboxId, [...(leaves.get(inboxId) ?? []), installationId]);
+      if (!followsExternalCommits(leafNode)) behind.add(inboxId);
     }
     return [...members].map(([inboxId, entry]) => ({
       inboxId,
@@ -139,6 +143,7 @@ export class Group {
       failedInstallations: entry.failedInstallations,
       permission: superAdmins.has(inboxId) ? "super_admin" : admins.has(inboxId) ? "admin" : "member",
       joinedByInvite: entry.admittedViaExternalGroupId.length > 0,
+      followsInvites: !behind.has(inboxId),
     }));
   }
 

@@ -1,6 +1,6 @@
-import { toHex } from "@latchkey/mls";
+import { LatchkeyError, toHex } from "@latchkey/mls";
 import { encodeTextMessage, XMTP_LIMITS } from "@latchkey/xmtp";
-import { clientError, codeOf } from "../errors.ts";
+import { clientError } from "../errors.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
@@ -25,12 +25,12 @@ export async function sendText(core: GroupCore, text: string, signal?: AbortSign
  * Catches up first, so that the message goes to those who are members now. Without a network that has to wait: the
  * message is queued all the same, and encrypted anew should the group have moved on when it leaves.
  */
-async function trySync(core: GroupCore, signal: AbortSignal | undefined): Promise<unknown> {
+async function trySync(core: GroupCore, signal: AbortSignal | undefined): Promise<LatchkeyError | undefined> {
   try {
     await syncLocked(core, signal);
     return undefined;
   } catch (error) {
-    if (codeOf(error) !== "NODE_UNREACHABLE") throw error;
+    if (!(error instanceof LatchkeyError) || error.code !== "NODE_UNREACHABLE") throw error;
     return error;
   }
 }

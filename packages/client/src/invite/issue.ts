@@ -1,7 +1,9 @@
 import {
   COMPONENT,
+  decodeMlsCredential,
   enablePolicy,
   encodeInvitePayload,
+  followsExternalCommits,
   policyUpdate,
   registerExternalCommitPolicy,
   revokePolicy,
@@ -33,6 +35,8 @@ export interface InviteOptions {
   readonly refreshPointers?: readonly string[];
   /** Address of the invite service; default: the client's. */
   readonly serviceUrl?: string;
+  /** Make the invite although a member's program cannot follow joins by invite; default: refuse. */
+  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -95,10 +99,28 @@ async function issued(core: GroupCore, serviceUrl: string | undefined, signal: A
 }
 
 /**
+ * Released XMTP clients refuse every external commit: after the first join by invite such a member would stay in an epoch
+ * of its own and read nothing more.
+ */
+function requireFollowers(core: GroupCore): void {
+  const behind = new Set<string>();
+  for (const { leafNode } of core.mls.members()) {
+    if (!followsExternalCommits(leafNode)) behind.add(decodeMlsCredential(leafNode.credential).slice(0, 8));
+  }
+  if (behind.size === 0) return;
+  throw clientError(
+    "INVITE_LEAVES_BEHIND",
+    `${behind.size} of the members use a program that cannot follow joins by invite; have them update it first`,
+    { data: { inboxes: [...behind] } },
+  );
+}
+
+/**
  * Lets people in by invite: turns external commits on with a fresh key and a fresh slot, replacing an earlier invite,
  * and puts the first blob into the slot.
  *
- * @throws NOT_PERMITTED unless this inbox is a super admin; NODE_UNREACHABLE when the blob could not be uploaded, with
+ * @throws NOT_PERMITTED unless this inbox is a super admin; INVITE_LEAVES_BEHIND when a member's program cannot follow,
+ * unless forced; NODE_UNREACHABLE when the blob could not be uploaded, with
  * the invite in force all the same (`refreshInvite` tries again).
  */
 export async function createInvite(core: GroupCore, options: InviteOptions = {}): Promise<Invite> {
@@ -110,6 +132,10 @@ export async function createInvite(core: GroupCore, options: InviteOptions = {})
     ...(maxUses === undefined ? {} : { maxUses }),
     refreshPointers: (options.refreshPointers ?? [serviceUrl]).map(servicePointer),
   };
+  if (options.force !== true) {
+    await core.exclusive(() => syncLocked(core, signal));
+    requireFollowers(core);
+  }
   await commitPolicy(core, () => enablePolicy(core.context.crypto, settings), signal);
   return issued(core, serviceUrl, signal);
 }

@@ -52,6 +52,16 @@ test("a row with the same key is replaced; deleting takes everything below a pre
   assert.equal(store.groupRows.list().length, 1);
 });
 
+test("SEC-09 a database that is open cannot be opened a second time, be it new or not", (t) => {
+  const path = databasePath(t);
+  const first = openSqliteStore(path);
+  const refused = { code: "STORE_FAILED", retryable: true };
+  assert.throws(() => openSqliteStore(path), refused);
+  first.close();
+  open(t, path);
+  assert.throws(() => openSqliteStore(path), refused);
+});
+
 test("SEC-09 a transaction that throws leaves nothing; the next one goes on", (t) => {
   const store = open(t, databasePath(t));
   const failing = () =>

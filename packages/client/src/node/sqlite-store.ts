@@ -48,6 +48,8 @@ export function openSqliteStore(path: string, options: SqliteStoreOptions = {}):
       database.exec("PRAGMA secure_delete = ON");
       if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${options.maxPages}`);
       migrate(database);
+      // The lock comes with the first write: take it now, so that a second process is told before it reads any key.
+      database.exec("BEGIN EXCLUSIVE; COMMIT");
       return storeOn(database);
     } catch (error) {
       database.close();

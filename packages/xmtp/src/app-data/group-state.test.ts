@@ -60,7 +60,16 @@ describe("the app data of a new group", () => {
     assert.equal(toHex(present(appData.get(COMPONENT.conversationType))), "00000001");
     assert.equal(toHex(present(appData.get(COMPONENT.creatorInboxId))), `00${CREATOR}`);
     assert.equal(toHex(present(appData.get(COMPONENT.superAdminList))), `2100${CREATOR}`);
-    assert.equal(appData.has(COMPONENT.groupName), false);
+  });
+
+  test("texts that are not given are there and empty, as libxmtp needs them, and read as none", () => {
+    const appData = testAppData({ creatorInboxId: CREATOR, creatorSequenceId: 1n });
+    const { groupName, groupDescription, groupImageUrl } = COMPONENT;
+    for (const id of [groupName, groupDescription, groupImageUrl, COMPONENT.appData]) {
+      assert.deepEqual(appData.get(id), new Uint8Array(0));
+    }
+    const { name, description, imageUrl } = readGroupState(appData);
+    assert.deepEqual([name, description, imageUrl], [undefined, undefined, undefined]);
   });
 
   test("a legacy group is refused by name", () => {

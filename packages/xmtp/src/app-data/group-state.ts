@@ -9,7 +9,7 @@ import { decodeRegistry, type ComponentRegistry } from "./registry.ts";
 import { decodeTlsMap } from "./tls-map.ts";
 import { decodeTlsSet } from "./tls-set.ts";
 
-/** What a group's app data says, decoded. */
+/** What a group's app data says, decoded; an empty name, description or image address counts as none. */
 export interface GroupState {
   readonly name: string | undefined;
   readonly description: string | undefined;
@@ -40,6 +40,11 @@ function text(bytes: Uint8Array | undefined): string | undefined {
   }
 }
 
+function textForPeople(bytes: Uint8Array | undefined): string | undefined {
+  const value = text(bytes);
+  return value === "" ? undefined : value;
+}
+
 function conversationType(bytes: Uint8Array | undefined): ConversationType {
   if (bytes === undefined) return ConversationType.UNSPECIFIED;
   const value = decodeExact(bytes, (reader) => reader.u32());
@@ -67,9 +72,9 @@ export function readGroupState(appData: AppData): GroupState {
   }
   const creator = appData.get(COMPONENT.creatorInboxId);
   return {
-    name: text(appData.get(COMPONENT.groupName)),
-    description: text(appData.get(COMPONENT.groupDescription)),
-    imageUrl: text(appData.get(COMPONENT.groupImageUrl)),
+    name: textForPeople(appData.get(COMPONENT.groupName)),
+    description: textForPeople(appData.get(COMPONENT.groupDescription)),
+    imageUrl: textForPeople(appData.get(COMPONENT.groupImageUrl)),
     members: readMembership(appData),
     admins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.adminList)),
     superAdmins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.superAdminList)),

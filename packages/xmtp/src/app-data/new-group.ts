@@ -35,19 +35,20 @@ const NO_TAG = new Uint8Array(0);
 function newAppData(group: NewGroup): AppData {
   const { creatorInboxId, creatorSequenceId } = group;
   const entry = { sequenceId: creatorSequenceId, failedInstallations: [], admittedViaExternalGroupId: NO_TAG };
-  const appData = new Map<number, Uint8Array>([
+  return new Map<number, Uint8Array>([
     [COMPONENT.componentRegistry, encodeTlsMap(COMPONENT_ID_KEY, newRegistry(group.permissions ?? "all_members"))],
     [COMPONENT.superAdminList, encodeTlsSet(INBOX_ID_KEY, new Set([creatorInboxId]))],
     [COMPONENT.adminList, encodeTlsSet(INBOX_ID_KEY, new Set())],
     [COMPONENT.groupMembership, encodeTlsMap(INBOX_ID_KEY, new Map([[creatorInboxId, encodeMembershipEntry(entry)]]))],
+    // Empty rather than left out, as in a migrated group: libxmtp fails to read a text that is not there.
+    [COMPONENT.groupName, utf8(group.name ?? "")],
+    [COMPONENT.groupDescription, utf8(group.description ?? "")],
+    [COMPONENT.groupImageUrl, utf8(group.imageUrl ?? "")],
+    [COMPONENT.appData, utf8("")],
     [COMPONENT.minSupportedProtocolVersion, utf8(APP_DATA_PROTOCOL_VERSION)],
     [COMPONENT.creatorInboxId, encode(creatorInboxId, (writer, id) => INBOX_ID_KEY.write(writer, id))],
     [COMPONENT.conversationType, encode(ConversationType.GROUP, (writer, type) => writer.u32(type))],
   ]);
-  if (group.name !== undefined) appData.set(COMPONENT.groupName, utf8(group.name));
-  if (group.description !== undefined) appData.set(COMPONENT.groupDescription, utf8(group.description));
-  if (group.imageUrl !== undefined) appData.set(COMPONENT.groupImageUrl, utf8(group.imageUrl));
-  return appData;
 }
 
 /**

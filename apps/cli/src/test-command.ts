@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,9 +26,16 @@ export async function tempDir(t: TestContext): Promise<string> {
   return path;
 }
 
+// The processes of one test file share what Node makes of the sources, which halves the time each takes to start.
+const compileCache = mkdtempSync(join(tmpdir(), "latchkey-cli-cache-"));
+process.once("exit", () => rmSync(compileCache, { recursive: true }));
+
 function launch(file: string, args: readonly string[], env: Readonly<Record<string, string>>) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [path, ...args], { env: { ...process.env, ...env }, stdio: "pipe" });
+  const child = spawn(process.execPath, [path, ...args], {
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...env },
+    stdio: "pipe",
+  });
   return {
     child,
     stderr: text(child.stderr),
