@@ -153,3 +153,17 @@ describe("error codes and rules", () => {
     assert.deepEqual(rules.filter((rule) => !isTested(rule)).sort(), []);
   });
 });
+
+test("every test that docs/guarantees.md names exists", () => {
+  const page = readFileSync(join(ROOT, "docs/guarantees.md"), "utf8");
+  const named = [...page.matchAll(/`([^`]+\.test\.ts)` "([^"]+)"/g)].map(([, path = "", title = ""]) => ({
+    path,
+    title,
+  }));
+  assert.ok(named.length > 25);
+  const missing = named.filter(({ path, title }) => {
+    const file = sources.find((source) => source.path === path);
+    return file?.text.includes(title) !== true;
+  });
+  assert.deepEqual(missing, []);
+});
