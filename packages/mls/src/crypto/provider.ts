@@ -17,8 +17,9 @@ export interface SignatureCheck {
  * The primitives of one cipher suite (RFC 9420 §5.1).
  *
  * Hashes, HMAC, HKDF and AEAD are synchronous because awaiting them costs fifty times their work; signatures and
- * Diffie-Hellman are asynchronous so that a provider may use a thread pool or WebCrypto. Every provider verifies
- * Ed25519 with the cofactorless equation of RFC 8032, or members could disagree about a commit.
+ * Diffie-Hellman are asynchronous so that a provider may use a thread pool or WebCrypto. Every provider takes the same
+ * signatures, or members could disagree about a commit: for EdDSA those of the table of `mayBeEdDsa`, for ECDSA either
+ * S in its one DER form, with uncompressed public keys only. `provider-suite.ts` holds what all must do alike.
  */
 export interface CipherSuite {
   /** Value in the IANA registry of MLS cipher suites. */
@@ -56,7 +57,7 @@ export interface CipherSuite {
   /** As `verify`, for many at once, in the same order. */
   verifyBatch(checks: readonly SignatureCheck[]): Promise<boolean[]>;
 
-  /** Throws CryptoError when the private key has the wrong size. */
+  /** Throws CryptoError when the private key has the wrong size or, for a NIST curve, is not below the order. */
   dhPublicKey(privateKey: Uint8Array): Promise<Uint8Array>;
   /** Throws CryptoError for a malformed public key and for an all-zero result (RFC 9180 §7.1.4). */
   dh(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>;

@@ -7,57 +7,40 @@ import {
   diffieHellman,
   generateKeyPairSync,
   hash,
-  randomBytes,
   sign,
   verify,
   type KeyObject,
 } from "node:crypto";
 import { bytesKey } from "../bytes.ts";
+import { CURVES, isEdwards, type Curve, type KemCurve, type SignatureCurve } from "../crypto/curves.ts";
+import { mayBeEdDsa } from "../crypto/eddsa-rules.ts";
+import { KeyCache } from "../crypto/key-cache.ts";
 import type { CipherSuite, KeyPair, SignatureCheck } from "../crypto/provider.ts";
+import { checkedPrivateKey, checkPublicKey } from "../crypto/raw-keys.ts";
+import { SuiteBase } from "../crypto/suite-base.ts";
+import type { Aead, HashName, SuiteParameters } from "../crypto/suites.ts";
 import { CryptoError } from "../errors.ts";
-import { KeyObjectCache } from "./key-object-cache.ts";
-import {
-  CURVES,
-  HASHES,
-  type Aead,
-  type Curve,
-  type CurveFacts,
-  type HashName,
-  type KemCurve,
-  type SuiteParameters,
-} from "./parameters.ts";
+import { randomBytes, view } from "./random.ts";
 
 const TAG_LENGTH = 16;
 
 function rawPrivate(curve: Curve, key: Uint8Array): KeyObject {
-  const { privateKeyLength, keyType, namedCurve }: CurveFacts = CURVES[curve];
-  // Others store scalars as numbers, without their leading zeros.
-  const whole = keyType === "ec" && key.length < privateKeyLength ? padded(key, privateKeyLength) : key;
-  if (whole.length !== privateKeyLength) {
-    throw new CryptoError(`a ${curve} private key has ${key.length} bytes, not ${privateKeyLength}`);
-  }
+  const { keyType, namedCurve } = CURVES[curve];
+  const whole = checkedPrivateKey(curve, key);
   return imported("private", curve, () =>
     createPrivateKey({ key: whole, format: "raw-private", asymmetricKeyType: keyType, namedCurve }),
   );
 }
 
-function padded(scalar: Uint8Array, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  bytes.set(scalar, length - scalar.length);
-  return bytes;
-}
-
 function rawPublic(curve: Curve, key: Uint8Array): KeyObject {
-  const { publicKeyLength, keyType, namedCurve }: CurveFacts = CURVES[curve];
-  if (key.length !== publicKeyLength) {
-    throw new CryptoError(`a ${curve} public key has ${key.length} bytes, not ${publicKeyLength}`);
-  }
+  const { keyType, namedCurve } = CURVES[curve];
+  checkPublicKey(curve, key);
   return imported("public", curve, () =>
     createPublicKey({ key, format: "raw-public", asymmetricKeyType: keyType, namedCurve }),
   );
 }
 
-/** OpenSSL also refuses points that are not on their curve, and scalars out of range. */
+/** OpenSSL also refuses points that are not on their curve. */
 function imported(kind: string, curve: Curve, create: () => KeyObject): KeyObject {
   try {
     return create();
@@ -70,53 +53,26 @@ function exportPublic(key: KeyObject): Uint8Array {
   return view(createPublicKey(key).export({ format: "raw-public" }));
 }
 
-/** A plain Uint8Array over the same memory, so that no caller depends on Buffer's own methods. */
-function view(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
-}
-
 /** One cipher suite of RFC 9420 §17.1 on OpenSSL. */
-export class OpenSslSuite implements CipherSuite {
-  readonly id: number;
-  readonly kemId: number;
-  readonly kdfId: number;
-  readonly aeadId: number;
-  readonly hashLength: number;
-  readonly aeadKeyLength: number;
-  readonly aeadNonceLength = 12;
-  readonly hpkePublicKeyLength: number;
-  readonly hpkePrivateKeyLength: number;
-  readonly scalarRange: CipherSuite["scalarRange"];
+export class OpenSslSuite extends SuiteBase implements CipherSuite {
+  readonly randomBytes = randomBytes;
   readonly #aead: Aead["cipher"];
   readonly #hash: HashName;
   readonly #kem: KemCurve;
-  readonly #signature: Curve;
+  readonly #signature: SignatureCurve;
   /** What OpenSSL hashes a message with before it signs: the suite's hash for ECDSA, nothing for EdDSA. */
   readonly #digest: HashName | null;
   /** Importing a raw key costs a good part of a verification, and the same few members sign most messages. */
-  readonly #signatureKeys = new KeyObjectCache(1024);
-  readonly #privateKeys = new KeyObjectCache(64);
+  readonly #signatureKeys = new KeyCache<KeyObject>(1024);
+  readonly #privateKeys = new KeyCache<KeyObject>(64);
 
   constructor(id: number, parameters: SuiteParameters) {
-    const { kem, hash: hashName, aead, signature } = parameters;
-    this.id = id;
-    this.kemId = CURVES[kem].kemId;
-    this.kdfId = HASHES[hashName].kdfId;
-    this.hashLength = HASHES[hashName].length;
-    this.aeadId = aead.id;
-    this.aeadKeyLength = aead.keyLength;
-    this.hpkePublicKeyLength = CURVES[kem].publicKeyLength;
-    this.hpkePrivateKeyLength = CURVES[kem].privateKeyLength;
-    this.scalarRange = CURVES[kem].scalarRange;
-    this.#aead = aead.cipher;
-    this.#hash = hashName;
-    this.#kem = kem;
-    this.#signature = signature;
-    this.#digest = CURVES[signature].namedCurve === undefined ? null : hashName;
-  }
-
-  randomBytes(length: number): Uint8Array {
-    return view(randomBytes(length));
+    super(id, parameters);
+    this.#aead = parameters.aead.cipher;
+    this.#hash = parameters.hash;
+    this.#kem = parameters.kem;
+    this.#signature = parameters.signature;
+    this.#digest = isEdwards(parameters.signature) ? null : parameters.hash;
   }
 
   hash(data: Uint8Array): Uint8Array {
@@ -127,24 +83,8 @@ export class OpenSslSuite implements CipherSuite {
     return view(createHmac(this.#hash, key).update(data).digest());
   }
 
-  hkdfExtract(salt: Uint8Array, inputKeyMaterial: Uint8Array): Uint8Array {
-    return this.hmac(salt, inputKeyMaterial);
-  }
-
-  /** HKDF-Expand (RFC 5869 §2.3). One HMAC per hash length; `hkdfSync` would extract again. */
-  hkdfExpand(pseudoRandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-    if (length > 255 * this.hashLength) throw new CryptoError(`HKDF cannot expand to ${length} bytes`);
-    const output = new Uint8Array(length);
-    let previous: Uint8Array = new Uint8Array(0);
-    for (let offset = 0, counter = 1; offset < length; offset += this.hashLength, counter++) {
-      const mac = createHmac(this.#hash, pseudoRandomKey);
-      previous = mac.update(previous).update(info).update(Uint8Array.of(counter)).digest();
-      output.set(previous.subarray(0, Math.min(this.hashLength, length - offset)), offset);
-    }
-    return output;
-  }
-
   aeadSeal(key: Uint8Array, nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    this.checkAeadSizes(key, nonce);
     const cipher = createCipheriv(this.#aead as "chacha20-poly1305", key, nonce, { authTagLength: TAG_LENGTH });
     cipher.setAAD(additionalData, { plaintextLength: plaintext.length });
     const sealed = new Uint8Array(plaintext.length + TAG_LENGTH);
@@ -155,6 +95,7 @@ export class OpenSslSuite implements CipherSuite {
   }
 
   aeadOpen(key: Uint8Array, nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+    this.checkAeadSizes(key, nonce);
     const length = ciphertext.length - TAG_LENGTH;
     if (length < 0) throw new CryptoError("a ciphertext is shorter than its tag");
     try {
@@ -224,9 +165,9 @@ export class OpenSslSuite implements CipherSuite {
 
   /** The key to verify with; undefined for a malformed key or a signature that cannot be one. */
   #verificationKey({ publicKey, signature }: SignatureCheck, remember: boolean): KeyObject | undefined {
-    const { signatureLength }: CurveFacts = CURVES[this.#signature];
-    if (signatureLength !== undefined && signature.length !== signatureLength) return undefined;
-    const create = () => rawPublic(this.#signature, publicKey);
+    const curve = this.#signature;
+    if (isEdwards(curve) && !mayBeEdDsa(curve, publicKey, signature)) return undefined;
+    const create = () => rawPublic(curve, publicKey);
     try {
       return remember ? this.#signatureKeys.get(bytesKey(publicKey), create) : create();
     } catch {

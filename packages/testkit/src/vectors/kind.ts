@@ -1,5 +1,4 @@
-import type { CipherSuite } from "@latchkey/mls";
-import { nodeCrypto } from "@latchkey/mls/node";
+import type { CipherSuite, CryptoProvider } from "@latchkey/mls";
 import { numberField, type Fields } from "./fields.ts";
 
 /** One of the formats in `test-vectors.md` of mlswg/mls-implementations. */
@@ -9,10 +8,10 @@ export interface VectorKind {
   /** Fields that together only cases of this kind have: what a file under another name is recognised by. */
   readonly shape: readonly string[];
   /** Checks everything the format asks of a verifier; throws when one case fails, UnsupportedError when it cannot be run. */
-  verify(vector: Fields): void | Promise<void>;
+  verify(vector: Fields, crypto: CryptoProvider): void | Promise<void>;
 }
 
-/** The cipher suite of a case; throws UnsupportedError for one that this build does not carry. */
-export function suiteOf(vector: Fields): CipherSuite {
-  return nodeCrypto.suite(numberField(vector, "cipher_suite"));
+/** The cipher suite of a case; throws UnsupportedError for one that the provider does not carry. */
+export function suiteOf(vector: Fields, crypto: CryptoProvider): CipherSuite {
+  return crypto.suite(numberField(vector, "cipher_suite"));
 }

@@ -1,8 +1,17 @@
 import { parseArgs } from "node:util";
+import type { CryptoProvider } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { webCrypto } from "@latchkey/mls/web";
 import { officialVectorFiles } from "./official.ts";
 import { runVectorFiles, type VectorReport } from "./run.ts";
 
 const SHOWN_FAILURES = 3;
+
+/** What `--provider` may name. */
+const PROVIDERS = new Map<string, CryptoProvider>([
+  ["node", nodeCrypto],
+  ["web", webCrypto],
+]);
 
 function print(report: VectorReport): void {
   const width = Math.max(5, ...report.files.map(({ file }) => file.length));
@@ -30,8 +39,16 @@ function print(report: VectorReport): void {
 async function main(): Promise<number> {
   // npm passes only what follows its `--`; a second one may stand between files and flags.
   const args = process.argv.slice(2).filter((argument) => argument !== "--");
-  const options = { json: { type: "boolean", default: false } } as const;
+  const options = {
+    json: { type: "boolean", default: false },
+    provider: { type: "string", default: "node" },
+  } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const crypto = PROVIDERS.get(values.provider);
+  if (crypto === undefined) {
+    console.error(`there is no provider ${values.provider}; expected one of: ${[...PROVIDERS.keys()].join(", ")}`);
+    return 1;
+  }
   let paths = positionals;
   if (paths.length === 0) {
     const official = officialVectorFiles();
@@ -43,7 +60,7 @@ async function main(): Promise<number> {
     }
     paths = official.paths;
   }
-  const report = await runVectorFiles(paths);
+  const report = await runVectorFiles(paths, crypto);
   print(report);
   if (values.json) console.log(JSON.stringify(report));
   return report.failed === 0 && report.unsupported === 0 && report.passed > 0 ? 0 : 1;

@@ -86,6 +86,19 @@ describe("npm run vectors", () => {
     });
   });
 
+  test("runs the engine on the provider that --provider names, and exits 1 for an unknown one", async () => {
+    // Its psk_secret is all zero (RFC 9420 §8.4), so the case needs a suite and nothing else.
+    const noPsks = JSON.stringify([{ cipher_suite: 1, psks: [], psk_secret: "00".repeat(32) }]);
+    await withFiles({ "psk_secret.json": noPsks }, (directory) => {
+      for (const name of ["node", "web"]) {
+        assert.equal(runMain(["psk_secret.json", "--provider", name], directory).status, 0, name);
+      }
+      const { status, stderr } = runMain(["psk_secret.json", "--provider", "abacus"], directory);
+      assert.equal(status, 1);
+      assert.match(stderr, /no provider abacus; expected one of: node, web/);
+    });
+  });
+
   test("says loudly that the official vectors are absent and exits 1", async () => {
     await withFiles({}, (directory) => {
       const { status, stderr } = runMain([], directory, directory);

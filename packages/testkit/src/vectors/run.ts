@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { UnsupportedError } from "@latchkey/mls";
+import { UnsupportedError, type CryptoProvider } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
 import { isFields } from "./fields.ts";
 import { kindOf } from "./kinds.ts";
 
@@ -37,9 +38,13 @@ function unusable(file: string, reason: string): VectorFileReport {
 
 /**
  * Runs the cases of one file. A case fails when anything but an UnsupportedError is thrown; a file of no known kind,
- * or without a case, counts as one failure, because it proves nothing.
+ * or without a case, counts as one failure, because it proves nothing. The engine runs on `crypto`.
  */
-export async function runVectorCases(file: string, cases: unknown): Promise<VectorFileReport> {
+export async function runVectorCases(
+  file: string,
+  cases: unknown,
+  crypto: CryptoProvider = nodeCrypto,
+): Promise<VectorFileReport> {
   if (!Array.isArray(cases) || cases.length === 0) return unusable(file, "the file holds no list of cases");
   const kind = kindOf(file, cases);
   if (kind === undefined) return unusable(file, "neither name nor first case is of a known vector format");
@@ -49,7 +54,7 @@ export async function runVectorCases(file: string, cases: unknown): Promise<Vect
   for (const [index, vector] of (cases as readonly unknown[]).entries()) {
     try {
       if (!isFields(vector)) throw new TypeError("the case is not an object");
-      await kind.verify(vector);
+      await kind.verify(vector, crypto);
       passed++;
     } catch (error) {
       const reason = reasonOf(error);
@@ -62,11 +67,11 @@ export async function runVectorCases(file: string, cases: unknown): Promise<Vect
 }
 
 /** Runs one vector file; throws the error of the file system when it cannot be read. */
-export async function runVectorFile(path: string): Promise<VectorFileReport> {
+export async function runVectorFile(path: string, crypto: CryptoProvider = nodeCrypto): Promise<VectorFileReport> {
   const text = await readFile(path, "utf8");
   const file = basename(path);
   try {
-    return await runVectorCases(file, JSON.parse(text));
+    return await runVectorCases(file, JSON.parse(text), crypto);
   } catch (error) {
     if (error instanceof SyntaxError) return unusable(file, `the file is not JSON: ${error.message}`);
     throw error;
@@ -74,9 +79,12 @@ export async function runVectorFile(path: string): Promise<VectorFileReport> {
 }
 
 /** Runs files one after the other and adds up. */
-export async function runVectorFiles(paths: readonly string[]): Promise<VectorReport> {
+export async function runVectorFiles(
+  paths: readonly string[],
+  crypto: CryptoProvider = nodeCrypto,
+): Promise<VectorReport> {
   const files: VectorFileReport[] = [];
-  for (const path of paths) files.push(await runVectorFile(path));
+  for (const path of paths) files.push(await runVectorFile(path, crypto));
   const sum = (name: "passed" | "failed" | "unsupported") => files.reduce((total, file) => total + file[name], 0);
   return { passed: sum("passed"), failed: sum("failed"), unsupported: sum("unsupported"), files };
 }

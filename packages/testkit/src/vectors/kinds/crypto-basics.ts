@@ -1,4 +1,4 @@
-import type { CipherSuite } from "@latchkey/mls";
+import type { CipherSuite, CryptoProvider } from "@latchkey/mls";
 import {
   decryptWithLabel,
   deriveSecret,
@@ -61,8 +61,8 @@ async function verifyEncryption(suite: CipherSuite, vector: Fields): Promise<voi
   expectBytes("the decrypted own ciphertext", reopened, plaintext);
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const suite = suiteOf(vector, crypto);
   verifyDerivations(suite, vector);
   await verifySigning(suite, fieldsField(vector, "sign_with_label"));
   await verifyEncryption(suite, fieldsField(vector, "encrypt_with_label"));

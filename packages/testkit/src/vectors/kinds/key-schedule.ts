@@ -1,4 +1,4 @@
-import { type CipherSuite, groupContextBytes, PROTOCOL_VERSION_MLS10 } from "@latchkey/mls";
+import { type CipherSuite, type CryptoProvider, groupContextBytes, PROTOCOL_VERSION_MLS10 } from "@latchkey/mls";
 import {
   deriveEpochSecrets,
   deriveExternalKeyPair,
@@ -62,8 +62,8 @@ async function verifyEpoch(
   return secrets.init;
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const suite = suiteOf(vector, crypto);
   const groupId = bytesField(vector, "group_id");
   let initSecret = bytesField(vector, "initial_init_secret");
   const epochs = fieldsListField(vector, "epochs");

@@ -1,6 +1,7 @@
 import {
   asLeafIndex,
   type CipherSuite,
+  type CryptoProvider,
   decodeExact,
   decodeMlsMessage,
   encode,
@@ -44,8 +45,8 @@ interface Group {
   readonly membershipKey: Uint8Array;
 }
 
-function readGroup(vector: Fields): Group {
-  const suite = suiteOf(vector);
+function readGroup(vector: Fields, crypto: CryptoProvider): Group {
+  const suite = suiteOf(vector, crypto);
   const groupId = bytesField(vector, "group_id");
   const epoch = BigInt(numberField(vector, "epoch"));
   return {
@@ -144,8 +145,8 @@ async function protectPrivate(group: Group, like: AuthenticatedContent, raw: Con
   return encodeMlsMessage({ wireFormat: "private_message", message });
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const group = readGroup(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const group = readGroup(vector, crypto);
   const raws: readonly Content[] = [
     { kind: "proposal", proposal: decodeExact(bytesField(vector, "proposal"), decodeProposal) },
     { kind: "commit", commit: decodeExact(bytesField(vector, "commit"), decodeCommit) },

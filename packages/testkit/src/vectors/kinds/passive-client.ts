@@ -1,5 +1,5 @@
 import {
-  type CipherSuite,
+  type CryptoProvider,
   decodeMlsMessage,
   fromHex,
   type KeyPackageBundle,
@@ -7,13 +7,13 @@ import {
   MlsGroup,
   toHex,
 } from "@latchkey/mls";
-import { nodeCrypto } from "@latchkey/mls/node";
 import { expectBytes, expectSame, VectorMismatch } from "../expect.ts";
 import { bytesField, fieldsListField, listField, optionalBytesField, type Fields } from "../fields.ts";
 import { suiteOf, type VectorKind } from "../kind.ts";
 
 /** The key package of the case, once its three private keys were found to belong to it. */
-async function readBundle(suite: CipherSuite, vector: Fields): Promise<KeyPackageBundle> {
+async function readBundle(crypto: CryptoProvider, vector: Fields): Promise<KeyPackageBundle> {
+  const suite = suiteOf(vector, crypto);
   const decoded = decodeMlsMessage(bytesField(vector, "key_package"));
   if (decoded.wireFormat !== "key_package") throw new VectorMismatch("key_package is of another wire format");
   const keyPackage = decoded.message;
@@ -23,17 +23,17 @@ async function readBundle(suite: CipherSuite, vector: Fields): Promise<KeyPackag
   expectBytes("the signature key", signatureKey, keyPackage.leafNode.signatureKey);
   expectBytes("the init key", await suite.dhPublicKey(initKey), keyPackage.initKey);
   expectBytes("the encryption key", await suite.dhPublicKey(encryptionKey), keyPackage.leafNode.encryptionKey);
-  return keyPackageBundle(nodeCrypto, keyPackage, initKey, encryptionKey);
+  return keyPackageBundle(crypto, keyPackage, initKey, encryptionKey);
 }
 
-async function join(vector: Fields, bundle: KeyPackageBundle): Promise<MlsGroup> {
+async function join(crypto: CryptoProvider, vector: Fields, bundle: KeyPackageBundle): Promise<MlsGroup> {
   const { credential, signatureKey } = bundle.keyPackage.leafNode;
   const signatureKeyPair = { privateKey: bytesField(vector, "signature_priv"), publicKey: signatureKey };
   const psks = new Map(
     fieldsListField(vector, "external_psks").map((psk) => [toHex(bytesField(psk, "psk_id")), bytesField(psk, "psk")]),
   );
   const externalPsk = (id: Uint8Array): Uint8Array | undefined => psks.get(toHex(id));
-  const config = { crypto: nodeCrypto, identity: { credential, signatureKeyPair }, externalPsk };
+  const config = { crypto, identity: { credential, signatureKeyPair }, externalPsk };
   const ratchetTree = optionalBytesField(vector, "ratchet_tree");
   const options = ratchetTree === undefined ? {} : { ratchetTree };
   const { group } = await MlsGroup.fromWelcome(config, bytesField(vector, "welcome"), [bundle], options);
@@ -54,10 +54,9 @@ async function followEpoch(group: MlsGroup, stated: Fields): Promise<void> {
   expectBytes(name, group.epochAuthenticator, bytesField(stated, "epoch_authenticator"));
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
-  const bundle = await readBundle(suite, vector);
-  const group = await join(vector, bundle);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const bundle = await readBundle(crypto, vector);
+  const group = await join(crypto, vector, bundle);
   const initial = bytesField(vector, "initial_epoch_authenticator");
   expectBytes("the initial epoch authenticator", group.epochAuthenticator, initial);
   for (const stated of fieldsListField(vector, "epochs")) await followEpoch(group, stated);

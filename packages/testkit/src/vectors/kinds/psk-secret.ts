@@ -1,10 +1,11 @@
+import type { CryptoProvider } from "@latchkey/mls";
 import { derivePskSecret } from "@latchkey/mls/internals";
 import { expectBytes } from "../expect.ts";
 import { bytesField, fieldsListField, type Fields } from "../fields.ts";
 import { suiteOf, type VectorKind } from "../kind.ts";
 
-function verify(vector: Fields): void {
-  const suite = suiteOf(vector);
+function verify(vector: Fields, crypto: CryptoProvider): void {
+  const suite = suiteOf(vector, crypto);
   const psks = fieldsListField(vector, "psks").map((psk) => ({
     id: { kind: "external", pskId: bytesField(psk, "psk_id"), nonce: bytesField(psk, "psk_nonce") } as const,
     secret: bytesField(psk, "psk"),

@@ -1,4 +1,4 @@
-import { asLeafIndex } from "@latchkey/mls";
+import { asLeafIndex, type CryptoProvider } from "@latchkey/mls";
 import { leafCountFor, nodeWidth, SecretTree, senderDataKey } from "@latchkey/mls/internals";
 import { expectBytes, expectTrue, VectorMismatch } from "../expect.ts";
 import { bytesField, fieldsField, isFields, listField, numberField, type Fields } from "../fields.ts";
@@ -20,8 +20,8 @@ function verifyGeneration(tree: SecretTree, index: number, stated: Fields): void
   }
 }
 
-function verify(vector: Fields): void {
-  const suite = suiteOf(vector);
+function verify(vector: Fields, crypto: CryptoProvider): void {
+  const suite = suiteOf(vector, crypto);
   const senderData = fieldsField(vector, "sender_data");
   const secret = bytesField(senderData, "sender_data_secret");
   const { key, nonce } = senderDataKey(suite, secret, bytesField(senderData, "ciphertext"));

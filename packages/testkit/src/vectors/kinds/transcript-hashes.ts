@@ -1,4 +1,4 @@
-import { decodeExact, encode, type Reader } from "@latchkey/mls";
+import { type CryptoProvider, decodeExact, encode, type Reader } from "@latchkey/mls";
 import {
   type AuthenticatedContent,
   computeConfirmationTag,
@@ -22,8 +22,8 @@ function decodeAuthenticatedContent(reader: Reader): AuthenticatedContent {
   return { wireFormat, content, auth: decodeAuthData(reader, content.content.kind) };
 }
 
-function verify(vector: Fields): void {
-  const suite = suiteOf(vector);
+function verify(vector: Fields, crypto: CryptoProvider): void {
+  const suite = suiteOf(vector, crypto);
   const bytes = bytesField(vector, "authenticated_content");
   const message = decodeExact(bytes, decodeAuthenticatedContent);
   expectBytes("the AuthenticatedContent written again", encode(message, encodeAuthenticatedContent), bytes);

@@ -1,4 +1,4 @@
-import { asLeafIndex, decodeExact, type LeafIndex, type Proposal } from "@latchkey/mls";
+import { asLeafIndex, type CryptoProvider, decodeExact, type LeafIndex, type Proposal } from "@latchkey/mls";
 import { decodeProposal, decodeRatchetTree, encodeRatchetTree, RatchetTree, TreeDraft } from "@latchkey/mls/internals";
 import { expectBytes, VectorMismatch } from "../expect.ts";
 import { bytesField, numberField, type Fields } from "../fields.ts";
@@ -21,8 +21,8 @@ function apply(draft: TreeDraft, proposal: Proposal, sender: LeafIndex): void {
   }
 }
 
-function verify(vector: Fields): void {
-  const suite = suiteOf(vector);
+function verify(vector: Fields, crypto: CryptoProvider): void {
+  const suite = suiteOf(vector, crypto);
   const tree = new RatchetTree(suite, decodeRatchetTree(bytesField(vector, "tree_before")));
   const hashBefore = bytesField(vector, "tree_hash_before");
   expectBytes("the tree hash before", tree.treeHash(), hashBefore);

@@ -1,4 +1,4 @@
-import { fromHex, PROTOCOL_VERSION_MLS10 } from "@latchkey/mls";
+import { type CryptoProvider, fromHex, PROTOCOL_VERSION_MLS10 } from "@latchkey/mls";
 import {
   checkTreeStructure,
   decodeRatchetTree,
@@ -27,8 +27,8 @@ function verifyNodes(tree: RatchetTree, vector: Fields): void {
   }
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const suite = suiteOf(vector, crypto);
   const groupId = bytesField(vector, "group_id");
   const tree = new RatchetTree(suite, decodeRatchetTree(bytesField(vector, "tree")));
   verifyNodes(tree, vector);

@@ -1,6 +1,7 @@
 import {
   asLeafIndex,
   type CipherSuite,
+  type CryptoProvider,
   decodeExact,
   encode,
   fromHex,
@@ -161,8 +162,8 @@ async function verifyOwnPath(scenario: Scenario, sender: LeafIndex): Promise<voi
   }
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const suite = suiteOf(vector, crypto);
   const tree = new RatchetTree(suite, decodeRatchetTree(bytesField(vector, "ratchet_tree")));
   const members = new Map<LeafIndex, Member>();
   for (const stated of fieldsListField(vector, "leaves_private")) {

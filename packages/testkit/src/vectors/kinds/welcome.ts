@@ -1,5 +1,6 @@
 import {
   type CipherSuite,
+  type CryptoProvider,
   decodeExact,
   decodeMlsMessage,
   encode,
@@ -40,8 +41,8 @@ async function openGroupSecrets(suite: CipherSuite, vector: Fields) {
   return { secrets: decodeGroupSecrets(opened), encryptedGroupInfo };
 }
 
-async function verify(vector: Fields): Promise<void> {
-  const suite = suiteOf(vector);
+async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
+  const suite = suiteOf(vector, crypto);
   const { secrets, encryptedGroupInfo } = await openGroupSecrets(suite, vector);
   const pskSecret = zeroSecret(suite);
   const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, secrets.joinerSecret, pskSecret));

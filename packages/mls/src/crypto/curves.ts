@@ -1,10 +1,24 @@
-import type { CipherSuite } from "../crypto/provider.ts";
+import type { CipherSuite } from "./provider.ts";
 
 /** The curves of the cipher suites. */
-export type Curve = "x25519" | "x448" | "p256" | "p384" | "p521" | "ed25519" | "ed448";
+export type Curve = KemCurve | SignatureCurve;
+
+/** Those of EdDSA (RFC 8032). */
+export type EdwardsCurve = "ed25519" | "ed448";
+
+/** Those of NIST (SP 800-186), which both sign and agree on keys. */
+export type NistCurve = "p256" | "p384" | "p521";
+
+/** Those that sign. */
+export type SignatureCurve = EdwardsCurve | NistCurve;
 
 /** Those that a KEM runs on. */
-export type KemCurve = Exclude<Curve, "ed25519" | "ed448">;
+export type KemCurve = "x25519" | "x448" | NistCurve;
+
+/** True for a curve of EdDSA. */
+export function isEdwards(curve: Curve): curve is EdwardsCurve {
+  return curve === "ed25519" || curve === "ed448";
+}
 
 /** What there is to know of a curve; lengths in bytes. */
 export interface CurveFacts {
@@ -13,8 +27,6 @@ export interface CurveFacts {
   readonly namedCurve: string | undefined;
   readonly publicKeyLength: number;
   readonly privateKeyLength: number;
-  /** Undefined for ECDSA, whose DER encoding varies. */
-  readonly signatureLength?: number;
   readonly scalarRange: CipherSuite["scalarRange"];
 }
 
@@ -74,7 +86,6 @@ export const CURVES = {
     namedCurve: undefined,
     publicKeyLength: 32,
     privateKeyLength: 32,
-    signatureLength: 64,
     scalarRange: undefined,
   },
   ed448: {
@@ -82,46 +93,6 @@ export const CURVES = {
     namedCurve: undefined,
     publicKeyLength: 57,
     privateKeyLength: 57,
-    signatureLength: 114,
     scalarRange: undefined,
   },
 } as const satisfies Record<KemCurve, CurveFacts & { kemId: number }> & Record<Curve, CurveFacts>;
-
-export type HashName = "sha256" | "sha384" | "sha512";
-
-/** Lengths in bytes, and KDF ids of RFC 9180 §7.2. */
-export const HASHES = {
-  sha256: { kdfId: 0x0001, length: 32 },
-  sha384: { kdfId: 0x0002, length: 48 },
-  sha512: { kdfId: 0x0003, length: 64 },
-} as const;
-
-/** An AEAD: OpenSSL's name, id of RFC 9180 §7.3, key length in bytes. */
-export interface Aead {
-  readonly cipher: "aes-128-gcm" | "aes-256-gcm" | "chacha20-poly1305";
-  readonly id: number;
-  readonly keyLength: number;
-}
-
-const AES_128_GCM: Aead = { cipher: "aes-128-gcm", id: 0x0001, keyLength: 16 };
-const AES_256_GCM: Aead = { cipher: "aes-256-gcm", id: 0x0002, keyLength: 32 };
-const CHACHA20_POLY1305: Aead = { cipher: "chacha20-poly1305", id: 0x0003, keyLength: 32 };
-
-/** What a cipher suite is made of. */
-export interface SuiteParameters {
-  readonly kem: KemCurve;
-  readonly hash: HashName;
-  readonly aead: Aead;
-  readonly signature: Curve;
-}
-
-/** The suites of RFC 9420 §17.1, by their number. */
-export const SUITES: Readonly<Record<number, SuiteParameters>> = {
-  0x0001: { kem: "x25519", hash: "sha256", aead: AES_128_GCM, signature: "ed25519" },
-  0x0002: { kem: "p256", hash: "sha256", aead: AES_128_GCM, signature: "p256" },
-  0x0003: { kem: "x25519", hash: "sha256", aead: CHACHA20_POLY1305, signature: "ed25519" },
-  0x0004: { kem: "x448", hash: "sha512", aead: AES_256_GCM, signature: "ed448" },
-  0x0005: { kem: "p521", hash: "sha512", aead: AES_256_GCM, signature: "p521" },
-  0x0006: { kem: "x448", hash: "sha512", aead: CHACHA20_POLY1305, signature: "ed448" },
-  0x0007: { kem: "p384", hash: "sha384", aead: AES_256_GCM, signature: "p384" },
-};
