@@ -45,7 +45,7 @@ export { PROTOCOL_VERSION_MLS10, decodeKeyPackage, encodeKeyPackage } from "./me
 export type { Capabilities, LeafNode, LeafNodeSource, Lifetime } from "./messages/leaf-node.ts";
 export type { MessageHeader, MlsMessage, WireFormat } from "./messages/mls-message.ts";
 export { decodeMlsMessage, encodeMlsMessage, peekMlsMessage } from "./messages/mls-message.ts";
-export type { AppDataOperation, PreSharedKeyId, Proposal, ProposalKind } from "./messages/proposal.ts";
+export type { AppDataOperation, PreSharedKeyId, Proposal, ProposalKind, ReInit } from "./messages/proposal.ts";
 export { PROPOSAL_TYPE } from "./messages/proposal.ts";
 export type { Welcome } from "./messages/welcome.ts";
 
@@ -76,5 +76,6 @@ export { MlsGroup, createExternalCommit } from "./group/mls-group.ts";
 export type { PendingProposal, ResolvedProposal } from "./group/proposals.ts";
 export type { Received } from "./group/receive.ts";
 export type { Committer, StagedCommit, VerifiedCommit } from "./group/receive-commit.ts";
+export { checkBranch, checkReInit } from "./group/successor.ts";
 export type { VerifiedGroupInfo } from "./group/verify-group-info.ts";
 export { verifyGroupInfo } from "./group/verify-group-info.ts";

@@ -39,6 +39,8 @@ export interface GroupConfig {
   readonly maxPastEpochs?: number;
   /** External PSKs by their id (RFC 9420 §8.4); undefined for one that is not known. */
   readonly externalPsk?: (pskId: Uint8Array) => Uint8Array | undefined;
+  /** Resumption PSKs of other groups, for reinitialized groups and branches (RFC 9420 §8.6, §11); see `resumptionPsk`. */
+  readonly resumptionPsk?: (groupId: Uint8Array, epoch: bigint) => Uint8Array | undefined;
   /** Shared by attempts to join the same group, so that each leaf is verified once. */
   readonly verifiedLeaves?: VerifiedLeafCache;
 }

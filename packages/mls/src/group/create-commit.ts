@@ -10,8 +10,15 @@ import { buildCommit, type LeafParameters } from "./build-commit.ts";
 import type { GroupChange } from "./change.ts";
 import { addPathKeys, epochChange, keptPrivateKeys, messageChange, ownNode } from "./epoch-change.ts";
 import { makeWelcome } from "./make-welcome.ts";
+import type { Head } from "./head.ts";
 import { headOf } from "./next-epoch.ts";
-import { checkMemberProposals, isPathRequired, type PendingProposal, type ResolvedProposal } from "./proposals.ts";
+import {
+  checkMemberProposals,
+  isPathRequired,
+  reinitOf,
+  type PendingProposal,
+  type ResolvedProposal,
+} from "./proposals.ts";
 import { pskIdsOf, resolvePskSecret } from "./psks.ts";
 import { protect, verifySignatures } from "./protect.ts";
 import { currentEpoch, type GroupState } from "./state.ts";
@@ -86,7 +93,7 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
   const withPath = options.path ?? true;
   if (!withPath && isPathRequired(resolved)) throw new StateError("these proposals need a commit with a path");
   const psks = pskIdsOf(resolved);
-  const pskSecret = resolvePskSecret({ suite, config, state }, psks);
+  const pskSecret = resolvePskSecret({ suite, config, initial: head.context.epoch === 0n, state }, psks);
   const draft = new TreeDraft(state.tree);
   const applied = applyProposals(draft, head.context, resolved);
   await verifySignatures(state, applied.checks);
@@ -121,7 +128,8 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
     privateKeys.set(ownNode(head), built.path.leafPrivateKey);
     addPathKeys(privateKeys, built.path.secrets);
   }
-  const nextHead = headOf(suite, built.next, head.ownLeafIndex, draft.leafCount);
+  const reinit = reinitOf(resolved, head.context.version);
+  const nextHead: Head = { ...headOf(suite, built.next, head.ownLeafIndex, draft.leafCount), reinit };
   const change = epochChange(state, { draft, head: nextHead, privateKeys, secretTree: undefined, revision: undefined });
   const { message, secretTree } = protect(state, built.message);
   return Object.assign(change, {

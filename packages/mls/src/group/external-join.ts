@@ -94,7 +94,7 @@ export async function externalJoin(
     committer: draft.reserveLeaf(),
     proposals: proposals.map((proposal) => ({ kind: "proposal", proposal })),
     leaf: options.leaf,
-    pskSecret: resolvePskSecret({ suite, config }, psks),
+    pskSecret: resolvePskSecret({ suite, config, initial: false }, psks),
     initSecret: hpke.export(utf8(EXTERNAL_INIT_LABEL), suite.hashLength),
     wireFormat: "public_message",
     authenticatedData: options.authenticatedData ?? new Uint8Array(0),

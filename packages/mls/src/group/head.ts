@@ -2,6 +2,7 @@ import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
 import { decodeGroupContext, groupContextBytes, type GroupContext } from "../messages/group-context.ts";
+import { decodeReInit, encodeReInit, type ReInit } from "../messages/proposal.ts";
 import { EPOCH_SECRET_LABELS, type EpochSecrets } from "../schedule/key-schedule.ts";
 import { asLeafIndex, type LeafIndex } from "../tree/math.ts";
 
@@ -16,6 +17,8 @@ export interface Head {
   readonly leafCount: number;
   /** False once this member was removed. */
   readonly active: boolean;
+  /** The group that takes the place of this one, which ends with this epoch (RFC 9420 §11.2). */
+  readonly reinit: ReInit | undefined;
 }
 
 const SECRET_NAMES = Object.keys(EPOCH_SECRET_LABELS) as (keyof EpochSecrets)[];
@@ -32,6 +35,7 @@ export function encodeHead(head: Head): Uint8Array {
     writer.u32(value.ownLeafIndex);
     writer.u32(value.leafCount);
     writer.u8(Number(value.active));
+    writer.optional(value.reinit, encodeReInit);
   });
 }
 
@@ -58,6 +62,7 @@ export function decodeHead(bytes: Uint8Array): Head {
       throw new DecodeError("a stored leaf count is not a power of two");
     }
     const active = reader.u8() === 1;
+    const reinit = reader.optional(decodeReInit);
     return {
       context,
       contextBytes,
@@ -67,6 +72,7 @@ export function decodeHead(bytes: Uint8Array): Head {
       ownLeafIndex,
       leafCount,
       active,
+      reinit,
     };
   });
 }

@@ -239,13 +239,6 @@ describe("an illegal commit of a member is refused", () => {
     }
   });
 
-  test("MLS_UNSUPPORTED: ReInit, until this build carries it", async () => {
-    const [ann, bob] = await pair();
-    const reinit: Proposal = { kind: "reinit", groupId: GROUP_ID, version: 1, cipherSuite: SUITE, extensions: [] };
-    const message = await forgeMemberCommit(ann, (legal) => ({ ...legal, proposals: [byValue(reinit)] }));
-    await assertRefused(bob, message, "", "MLS_UNSUPPORTED");
-  });
-
   const psk = (id: Partial<PreSharedKeyId & { kind: "resumption" }>): Proposal => ({
     kind: "psk",
     psk: { kind: "resumption", usage: 1, groupId: GROUP_ID, epoch: 0n, nonce: new Uint8Array(32), ...id },

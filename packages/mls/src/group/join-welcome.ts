@@ -18,7 +18,7 @@ import type { GroupConfig } from "./config.ts";
 import { addPathKeys } from "./epoch-change.ts";
 import type { KeyPackageBundle } from "./key-packages.ts";
 import { freshEpoch, headOf } from "./next-epoch.ts";
-import { resolvePskSecret } from "./psks.ts";
+import { isLineage, resolvePskSecret } from "./psks.ts";
 import { freshState, type GroupState } from "./state.ts";
 import { verifyGroupInfoContent, type VerifiedGroupInfo } from "./verify-group-info.ts";
 
@@ -102,12 +102,15 @@ export async function joinByWelcome(
   if (bundle.keyPackage.cipherSuite !== suite.id) {
     throw new ValidationError("welcome-suite", "the Welcome is of another cipher suite than the key package");
   }
-  const psk = resolvePskSecret({ suite, config }, secrets.psks);
+  const psk = resolvePskSecret({ suite, config, initial: true }, secrets.psks);
   const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, secrets.joinerSecret, psk));
   const plaintext = suite.aeadOpen(key, nonce, new Uint8Array(0), welcome.encryptedGroupInfo);
   const groupInfo = decodeExact(plaintext, decodeGroupInfo);
   if (groupInfo.context.cipherSuite !== suite.id) {
     throw new ValidationError("welcome-suite", "the GroupInfo is of another cipher suite than its Welcome");
+  }
+  if (secrets.psks.some(isLineage) && groupInfo.context.epoch !== 1n) {
+    throw new ValidationError("psk-usage", "a Welcome ties a group to its origin that is not at its first epoch");
   }
   const info = await verifyGroupInfoContent(config.crypto, groupInfo, config.verifiedLeaves, ratchetTree);
   const own = findOwnLeaf(info.tree, bundle);

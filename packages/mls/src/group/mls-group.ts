@@ -7,7 +7,7 @@ import type { GroupContext } from "../messages/group-context.ts";
 import { signGroupInfo } from "../messages/group-info.ts";
 import { signLeafNode, type LeafNode } from "../messages/leaf-node.ts";
 import { encodeMlsMessage } from "../messages/mls-message.ts";
-import type { Proposal } from "../messages/proposal.ts";
+import type { PreSharedKeyId, Proposal, ReInit } from "../messages/proposal.ts";
 import { deriveExternalKeyPair, exportSecret } from "../schedule/key-schedule.ts";
 import type { LeafIndex } from "../tree/math.ts";
 import { encodeRatchetTree } from "../tree/node.ts";
@@ -21,6 +21,7 @@ import { externalJoin, type ExternalCommitOptions } from "./external-join.ts";
 import { joinByWelcome } from "./join-welcome.ts";
 import type { KeyPackageBundle } from "./key-packages.ts";
 import type { PendingProposal } from "./proposals.ts";
+import { PSK_USAGE } from "./psks.ts";
 import { protect, signContent } from "./protect.ts";
 import { keepProposal, receive, type Received } from "./receive.ts";
 import { stageCommit, type StagedCommit, type VerifiedCommit } from "./receive-commit.ts";
@@ -131,6 +132,11 @@ export class MlsGroup {
     return this.#state.head.active;
   }
 
+  /** What takes the place of this group, once a ReInit was committed: nothing more is sent here (RFC 9420 §11.2). */
+  get reinit(): ReInit | undefined {
+    return this.#state.head.reinit;
+  }
+
   get memberCount(): number {
     return this.#state.tree.memberCount;
   }
@@ -170,6 +176,20 @@ export class MlsGroup {
   /** MLS-Exporter (RFC 9420 §8.5): `length` bytes bound to label and context. */
   exportSecret(label: string, context: Uint8Array, length: number): Uint8Array {
     return exportSecret(this.#state.suite, this.#state.head.secrets.exporter, label, context, length);
+  }
+
+  /**
+   * The PSK that ties a new group to this epoch (RFC 9420 §8.6): its id, with a fresh nonce, for the first commit of a
+   * group that reinitializes this one or branches off it, and its secret for `GroupConfig.resumptionPsk`.
+   */
+  resumptionPsk(usage: "reinit" | "branch"): { id: PreSharedKeyId; secret: Uint8Array } {
+    const { suite, head } = this.#state;
+    const { groupId, epoch } = head.context;
+    const nonce = suite.randomBytes(suite.hashLength);
+    return {
+      id: { kind: "resumption", usage: PSK_USAGE[usage], groupId, epoch, nonce },
+      secret: head.secrets.resumption,
+    };
   }
 
   /** A GroupInfo with `ratchet_tree` and `external_pub`, for joining by external commit; an MLSMessage. O(members). */
@@ -251,7 +271,9 @@ export class MlsGroup {
   }
 
   #activeState(): GroupState {
-    if (!this.#state.head.active) throw new StateError("this member was removed from the group");
+    const { active, reinit } = this.#state.head;
+    if (!active) throw new StateError("this member was removed from the group");
+    if (reinit !== undefined) throw new StateError("the group was closed by a ReInit; use the group it announced");
     return this.#state;
   }
 

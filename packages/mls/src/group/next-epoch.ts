@@ -79,6 +79,7 @@ export function headOf(
     ownLeafIndex,
     leafCount,
     active: true,
+    reinit: undefined,
   };
 }
 

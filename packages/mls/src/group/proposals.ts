@@ -1,11 +1,11 @@
 import { bytesKey, equalBytes, toHex } from "../bytes.ts";
-import { UnsupportedError, ValidationError } from "../errors.ts";
+import { ValidationError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import type { Commit } from "../messages/commit.ts";
 import { EXTENSION_TYPE, findExtension, type Extension } from "../messages/extension.ts";
 import type { Sender } from "../messages/framing.ts";
 import type { LeafIndex } from "../tree/math.ts";
-import type { Proposal, ProposalKind } from "../messages/proposal.ts";
+import type { Proposal, ProposalKind, ReInit } from "../messages/proposal.ts";
 import type { ExternalCommitPolicy } from "./config.ts";
 
 /** A proposal of a commit with the one who proposed it. */
@@ -43,6 +43,19 @@ export function isPathRequired(proposals: readonly ResolvedProposal[]): boolean 
   return proposals.length === 0 || proposals.some(({ proposal }) => PATH_REQUIRED.has(proposal.kind));
 }
 
+/** The group that a commit of these proposals announces in place of this one; undefined for any other commit. */
+export function reinitOf(
+  proposals: readonly Pick<ResolvedProposal, "proposal">[],
+  version: number,
+): ReInit | undefined {
+  const [proposal] = proposals.flatMap((item) => (item.proposal.kind === "reinit" ? [item.proposal] : []));
+  if (proposal === undefined) return undefined;
+  if (proposal.version < version)
+    throw new ValidationError("reinit", "a ReInit goes back to an earlier protocol version");
+  const { groupId, cipherSuite, extensions } = proposal;
+  return { groupId, version: proposal.version, cipherSuite, extensions };
+}
+
 /** Replaces references by the proposals they stand for; throws ValidationError for an unknown or repeated one. */
 export function resolveProposals(
   commit: Commit,
@@ -64,15 +77,6 @@ export function resolveProposals(
 
 function invalid(message: string): never {
   throw new ValidationError("proposal-list", message);
-}
-
-function refuseUnsupported(proposals: readonly ResolvedProposal[]): void {
-  const found = proposals.find(({ proposal }) => proposal.kind === "reinit");
-  if (found !== undefined) {
-    throw new UnsupportedError(`commits with a ${found.proposal.kind} proposal are not carried by this build`, {
-      data: { proposal: found.proposal.kind },
-    });
-  }
 }
 
 function ofKind<K extends ProposalKind>(proposals: readonly ResolvedProposal[], kind: K) {
@@ -137,7 +141,6 @@ export function checkMemberProposals(
   }
   checkPskIds(proposals);
   checkAppDataUpdates(proposals, extensions);
-  refuseUnsupported(proposals);
 }
 
 /** The rules for the proposal list of an external commit (RFC 9420 §12.2, §12.4.3.2), widened by the policy only. */

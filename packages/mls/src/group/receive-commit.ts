@@ -30,6 +30,7 @@ import {
   checkExternalProposals,
   checkMemberProposals,
   isPathRequired,
+  reinitOf,
   resolveProposals,
   type ResolvedProposal,
 } from "./proposals.ts";
@@ -228,12 +229,13 @@ export async function stageCommit(
     signature: message.auth.signature,
     initSecret: external ? await externalInitSecret(state, verified.proposals) : head.secrets.init,
     commitSecret,
-    pskSecret: resolvePskSecret({ suite, config: state.config, state }, pskIdsOf(verified.proposals)),
+    pskSecret: resolvePskSecret({ suite, config: state.config, initial: false, state }, pskIdsOf(verified.proposals)),
   });
   if (!constantTimeEqual(next.confirmationTag, message.auth.confirmationTag ?? new Uint8Array(0))) {
     throw new ValidationError("confirmation-tag", "the confirmation tag of the commit is wrong");
   }
-  const nextHead = headOf(suite, next, head.ownLeafIndex, draft.leafCount);
+  const reinit = reinitOf(verified.proposals, head.context.version);
+  const nextHead: Head = { ...headOf(suite, next, head.ownLeafIndex, draft.leafCount), reinit };
   const { revision, secretTree } = work;
   return staged(epochChange(state, { draft, head: nextHead, privateKeys, secretTree, revision }), nextHead, false);
 }

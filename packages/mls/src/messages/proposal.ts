@@ -18,6 +18,32 @@ export type PreSharedKeyId =
       readonly nonce: Uint8Array;
     };
 
+/** ReInit (RFC 9420 §12.1.5): the group that is to take the place of this one. */
+export interface ReInit {
+  readonly groupId: Uint8Array;
+  readonly version: number;
+  readonly cipherSuite: number;
+  readonly extensions: readonly Extension[];
+}
+
+/** Writes a ReInit without its proposal type. */
+export function encodeReInit(writer: Writer, reinit: ReInit): void {
+  writer.opaque(reinit.groupId);
+  writer.u16(reinit.version);
+  writer.u16(reinit.cipherSuite);
+  encodeExtensions(writer, reinit.extensions);
+}
+
+/** Reads a ReInit without its proposal type; throws DecodeError. */
+export function decodeReInit(reader: Reader): ReInit {
+  return {
+    groupId: reader.opaque(),
+    version: reader.u16(),
+    cipherSuite: reader.u16(),
+    extensions: decodeExtensions(reader),
+  };
+}
+
 /** What an AppDataUpdate does to its component. */
 export type AppDataOperation = { readonly kind: "update"; readonly update: Uint8Array } | { readonly kind: "remove" };
 
@@ -27,13 +53,7 @@ export type Proposal =
   | { readonly kind: "update"; readonly leafNode: LeafNode }
   | { readonly kind: "remove"; readonly removed: LeafIndex }
   | { readonly kind: "psk"; readonly psk: PreSharedKeyId }
-  | {
-      readonly kind: "reinit";
-      readonly groupId: Uint8Array;
-      readonly version: number;
-      readonly cipherSuite: number;
-      readonly extensions: readonly Extension[];
-    }
+  | ({ readonly kind: "reinit" } & ReInit)
   | { readonly kind: "external_init"; readonly kemOutput: Uint8Array }
   | { readonly kind: "group_context_extensions"; readonly extensions: readonly Extension[] }
   | { readonly kind: "app_data_update"; readonly componentId: number; readonly operation: AppDataOperation }
@@ -96,10 +116,7 @@ export function encodeProposal(writer: Writer, proposal: Proposal): void {
       encodePreSharedKeyId(writer, proposal.psk);
       break;
     case "reinit":
-      writer.opaque(proposal.groupId);
-      writer.u16(proposal.version);
-      writer.u16(proposal.cipherSuite);
-      encodeExtensions(writer, proposal.extensions);
+      encodeReInit(writer, proposal);
       break;
     case "external_init":
       writer.opaque(proposal.kemOutput);
@@ -134,13 +151,7 @@ const decoders: Record<number, (reader: Reader) => Proposal> = {
   // Any index is well-formed here; that the leaf exists is checked against the tree before the index is used.
   [PROPOSAL_TYPE.remove]: (reader) => ({ kind: "remove", removed: reader.u32() as LeafIndex }),
   [PROPOSAL_TYPE.psk]: (reader) => ({ kind: "psk", psk: decodePreSharedKeyId(reader) }),
-  [PROPOSAL_TYPE.reinit]: (reader) => ({
-    kind: "reinit",
-    groupId: reader.opaque(),
-    version: reader.u16(),
-    cipherSuite: reader.u16(),
-    extensions: decodeExtensions(reader),
-  }),
+  [PROPOSAL_TYPE.reinit]: (reader) => ({ kind: "reinit", ...decodeReInit(reader) }),
   [PROPOSAL_TYPE.external_init]: (reader) => ({ kind: "external_init", kemOutput: reader.opaque() }),
   [PROPOSAL_TYPE.group_context_extensions]: (reader) => ({
     kind: "group_context_extensions",
