@@ -1,5 +1,6 @@
 import type { KeyPackageStore, Store } from "../storage.ts";
 import { bytes, Database, type DatabaseOptions } from "./database.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { sqliteIdentityStore } from "./identity-store.ts";
 import { sqliteSlotStore } from "./slot-store.ts";
 import { sqliteTopicLog, type Clock } from "./topic-log.ts";
@@ -27,11 +28,12 @@ function sqliteKeyPackageStore(database: Database): KeyPackageStore {
  */
 export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clock }): Store {
   const database = Database.open(options);
+  const writes = new GroupCommit(database);
   const check = database.prepare("SELECT 1 AS one");
   return {
-    groupMessages: sqliteTopicLog(database, "group_messages", options.clock),
-    welcomes: sqliteTopicLog(database, "welcomes", options.clock),
-    commitLog: sqliteTopicLog(database, "commit_log", options.clock),
+    groupMessages: sqliteTopicLog(database, writes, "group_messages", options.clock),
+    welcomes: sqliteTopicLog(database, writes, "welcomes", options.clock),
+    commitLog: sqliteTopicLog(database, writes, "commit_log", options.clock),
     identity: sqliteIdentityStore(database, options.clock),
     keyPackages: sqliteKeyPackageStore(database),
     slots: sqliteSlotStore(database),
@@ -39,6 +41,7 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
       check.get();
     },
     async close() {
+      writes.flush();
       database.close();
     },
   };

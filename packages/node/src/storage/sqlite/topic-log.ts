@@ -1,4 +1,5 @@
 import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
+import type { GroupCommit } from "./group-commit.ts";
 import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
 
 /** Wall-clock time in nanoseconds since 1970. */
@@ -66,16 +67,17 @@ export class LogRows {
   }
 }
 
-/** A TopicLog on one table. */
+/** A TopicLog on one table; what is appended at the same time shares a transaction. */
 export function sqliteTopicLog(
   database: Database,
+  writes: GroupCommit,
   table: Exclude<LogTable, "identity_updates">,
   clock: Clock,
 ): TopicLog {
   const rows = new LogRows(database, table, clock);
   return {
-    async append(envelopes) {
-      return database.transaction(() => envelopes.map((envelope) => rows.insert(envelope)));
+    append(envelopes) {
+      return writes.run(() => envelopes.map((envelope) => rows.insert(envelope)));
     },
     async read(page) {
       return rows.page(page);
