@@ -6,26 +6,17 @@ import type { TestContext } from "node:test";
 import { Client, type Clock, type Environment, type Group, type Table, type TableName } from "@latchkey/client";
 import { generatedSigner, nodeEnvironment } from "@latchkey/client/node";
 import {
-  createExternalCommit,
   fromHex,
   LatchkeyError,
   MlsGroup,
-  verifyGroupInfo,
   XIP_82_EXTERNAL_COMMITS,
-  type ExternalCommitOptions,
   type GroupConfig,
 } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { createNode, type DeliveryNode } from "@latchkey/node";
 import {
-  appDataUpdate,
-  applyAppDataUpdates,
-  COMPONENT,
   decodeInvitePayload,
   encodeMlsCredential,
-  installationLeaf,
-  membershipInsert,
-  readGroupState,
   selectCandidates,
   XMTP_CIPHER_SUITE,
   type WalletSigner,
@@ -183,43 +174,6 @@ export async function openSlot(device: Device, payload: Uint8Array, serviceUrl: 
   const [best] = selectCandidates({ suite, blobs, key: symmetricKey, nowNs }).candidates;
   if (best === undefined) throw new Error("the slot holds nothing that opens");
   return best.groupInfo;
-}
-
-/** What an external commit without any check says. */
-export interface RawJoin {
-  readonly inboxId?: string;
-  readonly sequenceId?: bigint;
-  readonly tag?: Uint8Array;
-  readonly adds?: ExternalCommitOptions["adds"];
-}
-
-/** Builds an external commit as the engine allows it, without any of the client's checks. */
-export async function rawExternalCommit(
-  device: Device,
-  groupInfo: Uint8Array,
-  join: RawJoin = {},
-): Promise<Uint8Array> {
-  const info = await verifyGroupInfo({ crypto: nodeCrypto }, groupInfo);
-  const inboxId = join.inboxId ?? device.client.inboxId;
-  const [log] = await device.environment.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }]);
-  const update = membershipInsert({
-    inboxId,
-    sequenceId: join.sequenceId ?? log?.at(-1)?.sequenceId ?? 0n,
-    externalGroupId: join.tag ?? readGroupState(info.appData).policy?.externalGroupId ?? new Uint8Array(16),
-  });
-  const componentId = COMPONENT.groupMembership;
-  const unchanged = info.appData.get(componentId) ?? new Uint8Array(0);
-  // An insert of a member's entry has no result; any value does, because members stop before they compare it.
-  const isMember = readGroupState(info.appData).members.has(inboxId);
-  const { message } = await createExternalCommit(configOf(device, inboxId), info, {
-    leaf: installationLeaf(inboxId),
-    adds: join.adds ?? [],
-    appDataUpdates: [{ componentId, update }],
-    appData: isMember
-      ? new Map([[componentId, unchanged]])
-      : applyAppDataUpdates(info.appData, [appDataUpdate(componentId, update)]),
-  });
-  return message;
 }
 
 /** Puts bytes into a group's log, whatever they are. */

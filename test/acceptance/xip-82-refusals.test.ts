@@ -16,17 +16,15 @@ import { EncryptedGroupInfoBlobSchema, type EncryptedGroupInfoBlobV1 } from "@la
 import {
   epochOf,
   failsWith,
-  groupOf,
   mlsOf,
   NO_TRACES,
   openSlot,
-  publishRaw,
-  rawExternalCommit,
   readLog,
   traces,
   World,
   type Device,
 } from "./support.ts";
+import { allRefuse, rawExternalCommit } from "./forge.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
 
@@ -41,27 +39,6 @@ async function wrapPresent(device: Device, groupId: string, key: Uint8Array): Pr
     groupStateHash: groupStateHash(suite, mls.contextBytes),
     expiresAtNs: 0n,
   });
-}
-
-/** Publishes an illegal commit and checks that every member refuses it by that rule and goes on as before. */
-async function allRefuse(members: readonly Device[], groupId: string, commit: Uint8Array, rule: string) {
-  const views = members.map((device) => groupOf(device, groupId));
-  const before = views.map(epochOf);
-  const [first] = members;
-  if (first === undefined) throw new Error("no members");
-  await publishRaw(first, commit);
-  for (const view of views) await view.sync();
-  assert.deepEqual(views.map(epochOf), before);
-  for (const view of views)
-    assert.deepEqual(
-      view.rejections().map((rejection) => rejection.rule),
-      [rule],
-    );
-  await views[0]?.send("still here");
-  for (const view of views) {
-    await view.sync();
-    assert.equal(view.messages().at(-1)?.text, "still here");
-  }
 }
 
 test("XIP-03 master switch off: an honest joiner stops before publishing", async (t) => {
