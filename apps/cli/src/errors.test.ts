@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LatchkeyError } from "@latchkey/client";
+import { ERRORS, LatchkeyError } from "@latchkey/client";
 import { cliError, EXIT, exitOf } from "./errors.ts";
 
 function statusOf(error: unknown, aborted = false): number {
@@ -18,6 +18,9 @@ test("exit status 3 for what will never work, 4 for what may work later, as the 
   assert.equal(statusOf(new LatchkeyError("STORE_VERSION", "…")), 3);
   assert.equal(statusOf(new LatchkeyError("JOIN_LOST", "…", { retryable: true })), 4);
   assert.equal(statusOf(new LatchkeyError("RATE_LIMITED", "…", { retryable: true })), 4);
+  for (const code of ["STORE_FULL", "NODE_UNREACHABLE", "INVITE_UNKNOWN_SLOT"] as const) {
+    assert.equal(statusOf(new LatchkeyError(code, "…", { retryable: ERRORS[code].retryable })), 4, code);
+  }
 });
 
 test("exit status 130 when the user stopped it, 1 for everything unforeseen", () => {

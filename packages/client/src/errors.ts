@@ -57,7 +57,7 @@ export const ERRORS = {
     "The database was written by a newer version.",
     "Update this program; the file is untouched.",
   ),
-  STORE_FULL: permanent("The disk is full; nothing was written.", "Free space and repeat the call."),
+  STORE_FULL: transient("The disk is full; nothing was written.", "Free space and repeat the call."),
   STORE_FAILED: permanent(
     "The database cannot be used; nothing was written.",
     "Check the path, its permissions, and that no other program has it open.",
