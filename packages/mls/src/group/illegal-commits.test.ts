@@ -144,7 +144,7 @@ describe("an illegal external commit is refused", () => {
     await assert.rejects(createExternalCommit(zoe, info, { leaf: LEAF, appData }), { rule: "app-data-values" });
   });
 
-  test("signature and confirmation-tag: changed, shortened or empty", async () => {
+  test("signature, confirmation-tag: SEC-06 changed, shortened, lengthened or empty", async () => {
     const [ann] = await pair();
     const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
     const { message } = await createExternalCommit(await newConfig("zoe"), info, { leaf: LEAF });
@@ -261,7 +261,7 @@ describe("an illegal commit of a member is refused", () => {
     });
   }
 
-  test("membership-tag: changed or shortened", async () => {
+  test("membership-tag: SEC-06 changed, shortened or empty", async () => {
     const [ann, bob] = await pair();
     const { message } = await ann.group.createCommit({ wireFormat: "public_message" });
     const good = publicMessageIn(message);
