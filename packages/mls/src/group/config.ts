@@ -13,20 +13,25 @@ export interface SigningIdentity {
 export interface ExternalCommitPolicy {
   /** Proposal kinds allowed by value. */
   readonly byValue: ReadonlySet<ProposalKind>;
+  /** Most proposals in one commit: a stranger can send one, and members verify what it brings before they can judge it. */
+  readonly maxProposals: number;
 }
 
 /** RFC 9420 §12.4.3.2: one ExternalInit, PSKs, and at most one Remove, of the joiner's own former leaf (resync). */
 export const RFC_9420_EXTERNAL_COMMITS: ExternalCommitPolicy = {
   byValue: new Set(["external_init", "psk", "remove"]),
+  maxProposals: 64,
 };
 
 /**
  * XIP-82: the joiner also adds its other installations by value and registers itself with one AppDataUpdate. The joiner
- * takes the leftmost blank leaf after the Adds (RFC 9420 §12.4.2). What the Adds and the update may say is the
+ * takes the leftmost blank leaf after the Adds (RFC 9420 §12.4.2). XMTP's clients keep an inbox at ten installations, so
+ * that 128 proposals are far more than any honest joiner needs. What the Adds and the update may say is the
  * application's to check.
  */
 export const XIP_82_EXTERNAL_COMMITS: ExternalCommitPolicy = {
   byValue: new Set(["external_init", "add", "app_data_update"]),
+  maxProposals: 128,
 };
 
 /** What a group needs from outside. */

@@ -103,6 +103,14 @@ describe("an illegal external commit is refused", () => {
     await assertRefused(ann, await forgeExternalCommit(zoe, info, [init, init]), "external-init");
   });
 
+  test("proposal-list: SEC-11 more proposals than any joiner needs, before their signatures cost anything", async () => {
+    const [ann] = await pair();
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const add = byValue(addProposal(await keyPackageFor(await newConfig("other"))));
+    const proposals = [await externalInit(info), ...Array.from({ length: 128 }, () => add)];
+    await assertRefused(ann, await forgeExternalCommit(await newConfig("zoe"), info, proposals), "proposal-list");
+  });
+
   test("external-by-reference: a proposal of the group", async () => {
     const [ann, bob] = await pair();
     const { change, reference } = await ann.group.createProposal({ kind: "remove", removed: bob.group.ownLeafIndex });

@@ -149,8 +149,9 @@ export function checkExternalProposals(
   policy: ExternalCommitPolicy,
   extensions: readonly Extension[],
 ): void {
-  if (proposals.length > MLS_LIMITS.maxProposals)
-    invalid(`a commit has more than ${MLS_LIMITS.maxProposals} proposals`);
+  if (proposals.length > policy.maxProposals) {
+    invalid(`an external commit has ${proposals.length} proposals; at most ${policy.maxProposals} are taken`);
+  }
   if (proposals.some(({ byReference }) => byReference)) {
     throw new ValidationError("external-by-reference", "an external commit refers to a proposal of the group");
   }
