@@ -5,13 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Client, type Clock, type Environment, type Group, type Table, type TableName } from "@latchkey/client";
 import { generatedSigner, nodeEnvironment } from "@latchkey/client/node";
-import {
-  fromHex,
-  LatchkeyError,
-  MlsGroup,
-  XIP_82_EXTERNAL_COMMITS,
-  type GroupConfig,
-} from "@latchkey/mls";
+import { fromHex, LatchkeyError, MlsGroup, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { createNode, type DeliveryNode } from "@latchkey/node";
 import {

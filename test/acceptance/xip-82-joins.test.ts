@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { readQrFromPng } from "@latchkey/client/node";
 import { peekMlsMessage } from "@latchkey/mls";
-import { epochOf, groupOf, readLog, textsOf, World } from "./support.ts";
+import { countingWrites, epochOf, failsWith, groupOf, NO_TRACES, readLog, textsOf, traces, World } from "./support.ts";
 
 test("XIP-01 a joiner with one installation scans: admin and joiner agree and read each other", async (t) => {
   const world = await World.start(t);
@@ -80,4 +80,76 @@ test("XIP-02 a second person scans the same code afterwards, while nobody of the
     assert.equal(view.members().length, 4);
   }
   for (const view of views.slice(0, 2)) assert.deepEqual(textsOf(view), ["first in", "second in"]);
+});
+
+test("XIP-01 an invite can be looked at first: the group as it is, and nothing written anywhere", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup } = await world.group();
+  await adminGroup.updateDescription("Thursdays at eight");
+  const expiresAtNs = admin.clock.nowNs() + 3_600_000_000_000n;
+  const invite = await adminGroup.createInvite({ expiresAtNs, maxUses: 2 });
+  const counts = { writes: 0 };
+  const joiner = await world.device("joiner");
+  await world.restart(joiner, (environment) => countingWrites(environment, counts));
+  counts.writes = 0;
+  const log = await readLog(joiner, adminGroup.id);
+
+  const preview = await joiner.client.conversations.previewInvite(`Come in: ${invite.url} !`);
+
+  assert.deepEqual(preview, {
+    name: "Reading circle",
+    description: "Thursdays at eight",
+    memberCount: 2,
+    installationCount: 2,
+    expiresAtNs,
+    usesLeft: 2,
+    serviceUrl: world.node.url,
+  });
+  assert.equal(counts.writes, 0);
+  assert.deepEqual(traces(joiner), NO_TRACES);
+  assert.deepEqual(await readLog(joiner, adminGroup.id), log);
+  await joiner.client.conversations.joinByInvite(invite.payload);
+  await failsWith(joiner.client.conversations.previewInvite(invite.url), "ALREADY_MEMBER");
+});
+
+test("XIP-02 members see who joined through which invite and when, as it happens and afterwards", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  const stop = new AbortController();
+  const listening = memberGroup.streamJoins({ signal: stop.signal });
+  const first = listening.next();
+  const joiner = await world.device("joiner");
+  const tablet = await world.device("tablet", { signer: joiner.signer });
+
+  const { group } = await joiner.client.conversations.joinByInvite(invite.url);
+  const commit = (await readLog(admin, group.id)).at(-1);
+  const seen = {
+    sequenceId: commit?.id,
+    inboxId: joiner.client.inboxId,
+    admittedVia: invite.externalGroupId,
+    admittedAtNs: commit?.createdNs,
+  };
+  assert.deepEqual((await first).value, seen);
+  stop.abort();
+  await adminGroup.sync();
+  await tablet.client.conversations.sync();
+  await world.restart(admin);
+  for (const view of [groupOf(admin, group.id), memberGroup, group]) {
+    assert.deepEqual(view.joins(), [seen]);
+    const ways = view
+      .members()
+      .map(({ inboxId, admittedVia, admittedAtNs }) => ({ inboxId, admittedVia, admittedAtNs }));
+    const { inboxId, admittedVia, admittedAtNs } = seen;
+    assert.deepEqual(
+      ways.filter((way) => way.admittedVia !== undefined),
+      [{ inboxId, admittedVia, admittedAtNs }],
+    );
+  }
+  // Who came later has the slot from the group's state, and no time.
+  const late = groupOf(tablet, group.id)
+    .members()
+    .find(({ inboxId }) => inboxId === joiner.client.inboxId);
+  assert.deepEqual([late?.admittedVia, late?.admittedAtNs], [invite.externalGroupId, undefined]);
 });

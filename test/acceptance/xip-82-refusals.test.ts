@@ -13,17 +13,7 @@ import {
   XMTP_CIPHER_SUITE,
 } from "@latchkey/xmtp";
 import { EncryptedGroupInfoBlobSchema, type EncryptedGroupInfoBlobV1 } from "@latchkey/xmtp/proto";
-import {
-  epochOf,
-  failsWith,
-  mlsOf,
-  NO_TRACES,
-  openSlot,
-  readLog,
-  traces,
-  World,
-  type Device,
-} from "./support.ts";
+import { epochOf, failsWith, mlsOf, NO_TRACES, openSlot, readLog, traces, World, type Device } from "./support.ts";
 import { allRefuse, rawExternalCommit } from "./forge.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);

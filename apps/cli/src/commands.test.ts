@@ -230,6 +230,22 @@ describe("invites", () => {
     assert.deepEqual(texts(await cleo.run("read", "Team")), ["hello from the laptop"]);
   });
 
+  test("who is removed is said to hold the invite still, unless it is replaced in the same commit", async (t) => {
+    const { user } = await world(t);
+    const [ada, bob, cleo] = [await user("ada"), await user("bob"), await user("cleo")];
+    const ids: string[] = [];
+    for (const guest of [bob, cleo]) ids.push(String((await guest.run("whoami"))["inboxId"]));
+    const [bobId = "", cleoId = ""] = ids;
+    await ada.run("group", "create", "team", "--member", bobId, "--member", cleoId);
+    const { url } = invite(await ada.run("invite", "create", "team"));
+    const alone = await ada.run("group", "remove", "team", bobId);
+    assert.deepEqual([alone["removed"], alone["mayHoldLiveInvite"], alone["inviteUrl"]], [[bobId], true, url]);
+    const rotated = await ada.run("group", "remove", "team", cleoId, "--rotate-invite", "slot");
+    assert.deepEqual([rotated["removed"], rotated["mayHoldLiveInvite"]], [[cleoId], false]);
+    assert.notEqual(rotated["inviteUrl"], url);
+    assert.equal((await ada.try("group", "remove", "team", cleoId)).status, 2);
+  });
+
   test("XIP-18 who is a member already is told so: exit 3, ALREADY_MEMBER", async (t) => {
     const { user } = await world(t);
     const [ada, cleo] = [await user("ada"), await user("cleo")];

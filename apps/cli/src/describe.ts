@@ -1,4 +1,4 @@
-import type { Group, Member, Message } from "@latchkey/client";
+import type { Group, InvitePreview, Member, Message } from "@latchkey/client";
 import type { JsonObject } from "./output.ts";
 import type { Style } from "./style.ts";
 import { formatTime, printable, printableLine, shortId } from "./text.ts";
@@ -34,16 +34,32 @@ export function memberJson(member: Member, ownInboxId: string): JsonObject {
   return { ...member, isYou: member.inboxId === ownInboxId };
 }
 
+function admission(slot: string, atNs: bigint | undefined): string {
+  return `joined through invite ${shortId(slot)}${atNs === undefined ? "" : ` on ${formatTime(atNs)}`}`;
+}
+
 /** A member on one line. */
 export function memberLine(member: Member, ownInboxId: string, style: Style): string {
   const notes = [
     plural(member.installations.length, "device"),
     ...(member.permission === "member" ? [] : [member.permission.replace("_", " ")]),
-    ...(member.joinedByInvite ? ["by invite"] : []),
+    ...(member.admittedVia === undefined ? [] : [admission(member.admittedVia, member.admittedAtNs)]),
     ...(member.failedInstallations.length === 0 ? [] : [`${member.failedInstallations.length} could not be added`]),
     ...(member.inboxId === ownInboxId ? ["you"] : []),
   ];
   return `${member.inboxId}  ${style.dim(notes.join(", "))}`;
+}
+
+/** What an invite leads to; name and description are a stranger's, and must not pose as anything else. */
+export function previewLines(preview: InvitePreview, style: Style): string[] {
+  const { name, description, memberCount, installationCount, expiresAtNs, usesLeft } = preview;
+  return [
+    style.bold(printableLine(name ?? "(unnamed)")),
+    ...(description === undefined ? [] : [printableLine(description)]),
+    style.dim(`${plural(memberCount, "member")} with ${plural(installationCount, "device")}`),
+    ...(usesLeft === undefined ? [] : [style.dim(`${plural(usesLeft, "place")} left`)]),
+    ...(expiresAtNs === undefined ? [] : [style.dim(`open until ${formatTime(expiresAtNs)}`)]),
+  ];
 }
 
 /** A message as `--json` shows it. */

@@ -10,16 +10,27 @@ import { quoted } from "./text.ts";
 const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The link that a user names: the link as it stands, the QR code in a PNG file, or `-` for either on standard input,
- * where a link stays out of the list of processes. Throws FILE_UNREADABLE, INVITE_NO_QR.
+ * The invite that a user names: a link or a text with one, the QR code in a PNG file, or `-` for either of them or the
+ * bytes of the invite on standard input, where a link stays out of the list of processes. Throws FILE_UNREADABLE, INVITE_NO_QR.
  */
-export async function readInviteSource(source: string, context: CommandContext): Promise<string> {
+export async function readInviteSource(source: string, context: CommandContext): Promise<string | Uint8Array> {
   if (source === "-") {
     const bytes = await readAll(context.stdin, "standard input", context.signal);
-    return isPng(bytes) ? readQrFromPng(bytes) : new TextDecoder().decode(bytes);
+    return isPng(bytes) ? readQrFromPng(bytes) : textOrPayload(bytes);
   }
   if (isLink(source)) return source;
   return readQrFromPng(await readAll(createReadStream(source), quoted(source), context.signal));
+}
+
+/** A text with a link in it is UTF-8; the bytes of an invite are not, or have control characters. */
+function textOrPayload(bytes: Uint8Array): string | Uint8Array {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return /[\u0000-\u0008\u000e-\u001f]/.test(text) ? bytes : text;
+  } catch (error) {
+    if (error instanceof TypeError) return bytes;
+    throw error;
+  }
 }
 
 /** A link has a scheme, or, when somebody copied it without, a fragment. */

@@ -27,7 +27,9 @@ function ourActor(group: Group): Actor {
     rename: (name) => group.updateName(name),
     describe: (text) => group.updateDescription(text),
     add: (inboxId) => group.addMembers([inboxId]),
-    remove: (inboxId) => group.removeMembers([inboxId]),
+    remove: async (inboxId) => {
+      await group.removeMembers([inboxId]);
+    },
   };
 }
 

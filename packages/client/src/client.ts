@@ -8,6 +8,7 @@ import { GroupRegistry } from "./group/group-core.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
 import { needsRotation, rotateKeyPackage, uploadKeyPackages } from "./identity/key-packages.ts";
+import { keepInvitesFresh, type KeepFreshOptions } from "./invite/keep-fresh.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { resumePendingJoins } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
@@ -96,6 +97,14 @@ export class Client {
   ): Promise<JoinedGroup> {
     const list = blobs instanceof Uint8Array ? [blobs] : blobs;
     return this.conversations.joinByExternalInvite(payload, list, options);
+  }
+
+  /**
+   * Looks after the invites of all groups until the signal is aborted: at once, then about every hour, and once a day
+   * thoroughly. Members that stay online should run it; see `keepInvitesFresh` in `invite/keep-fresh.ts`.
+   */
+  keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
+    return keepInvitesFresh(this.#context, options);
   }
 
   /** Closes database and connections; streams of this client end. */

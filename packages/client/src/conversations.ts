@@ -8,8 +8,9 @@ import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { syncLocked } from "./group/log.ts";
 import { planFirstMembers } from "./group/membership.ts";
-import { syncWelcomes, writeJoinedGroup } from "./group/welcomes.ts";
+import { syncWelcomes } from "./group/welcomes.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
+import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
 import type { GroupRecord, GroupStatus } from "./store/records.ts";
 
@@ -81,6 +82,8 @@ export class Conversations {
     const core = await this.#create(state, signal);
     try {
       await commitChange(core, () => planFirstMembers(core, inboxIds, signal), signal);
+      // Nobody came along, so that there was no commit to write the group with.
+      if (!core.isWritten) core.step({});
     } catch (error) {
       // Nothing has left this installation: a group that was never shared goes as it came.
       if (core.mls.epoch === 0n && core.pendingCommit === undefined) this.#context.groups.forget(core);
@@ -114,13 +117,17 @@ export class Conversations {
       status: "confirmed",
       active: 1n,
     };
-    context.store.transaction((tables) => writeJoinedGroup(tables, record, mls.snapshot()));
-    return context.groups.adopt(record);
+    return context.groups.found(record, mls);
   }
 
   /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */
   async joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
     return shown(await joinByInvite(this.#context, invite, options));
+  }
+
+  /** What an invite leads to, before anything is written anywhere; see `InvitePreview`. */
+  previewInvite(invite: string | Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<InvitePreview> {
+    return previewInvite(this.#context, invite, options.signal);
   }
 
   /** Joins by an invite and blobs that the application got by itself. */

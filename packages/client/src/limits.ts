@@ -4,6 +4,8 @@ export const CLIENT_LIMITS = {
   maxCandidates: 8,
   /** Largest slot answer that is read: eight blobs of groups of 10 000 members. */
   maxSlotBytes: 32 * 1024 * 1024,
+  /** Texts that are searched for a link: a long e-mail. */
+  maxInviteTextCharacters: 65_536,
   /** Image files that are searched for a QR code. */
   maxImageBytes: 32 * 1024 * 1024,
   /** Pixels of such an image once unpacked: 24 megapixels, what phones take; 96 MB as RGBA. */
@@ -38,6 +40,10 @@ export const CLIENT_LIMITS = {
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */
   keyPackageRetentionNs: 86_400_000_000_000n,
+  /** Mean time between two looks at the slots of invites, in milliseconds: an hour without the invite is bearable. */
+  inviteCheckMs: 3_600_000,
+  /** Looks at slots until one downloads and verifies what is there: once a day. */
+  deepCheckEvery: 24,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
   maxFollowUpAttempts: 20,
 } as const;

@@ -1,9 +1,12 @@
-import { InvalidArgumentError } from "commander";
+import type { Group } from "@latchkey/client";
+import { InvalidArgumentError, Option } from "commander";
+import { canAsk, confirm } from "../ask.ts";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { groupJson, groupLine, groupName, memberJson, memberLine } from "../describe.ts";
+import { groupJson, groupLine, groupName, memberJson, memberLine, plural } from "../describe.ts";
+import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withClient, withGroup } from "../own-client.ts";
-import { shortId } from "../text.ts";
+import { quoted, shortId } from "../text.ts";
 
 const GROUP = "name of the group, or the beginning of its id";
 
@@ -31,7 +34,64 @@ export const addGroupCommands: AddCommands = (program, execute) => {
     .argument("<group>", GROUP)
     .argument("<name>", "the new name")
     .action((wanted: string, name: string) => execute((context) => rename(context, wanted, name)));
+  group
+    .command("remove")
+    .description("remove people from a group; an invite in force stays in their hands unless it is replaced")
+    .argument("<group>", GROUP)
+    .argument("<inboxId...>", 'inbox ids of members, see "latchkey group members"')
+    .addOption(
+      new Option(
+        "--rotate-invite <what>",
+        "replace the invite in the same commit: its key, its slot too, or no",
+      ).choices(["key", "slot", "no"]),
+    )
+    .action((wanted: string, inboxIds: string[], { rotateInvite }: { rotateInvite?: "key" | "slot" | "no" }) =>
+      execute((context) => remove(context, wanted, inboxIds, rotateInvite)),
+    );
 };
+
+async function remove(
+  context: CommandContext,
+  wanted: string,
+  inboxIds: readonly string[],
+  choice: "key" | "slot" | "no" | undefined,
+): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    const members = new Set(group.members().map(({ inboxId }) => inboxId));
+    const stranger = inboxIds.find((inboxId) => !members.has(inboxId));
+    if (stranger !== undefined) {
+      throw cliError("USAGE", `${quoted(shortId(stranger))} is no member; "latchkey group members" lists the ids`);
+    }
+    const rotateInvite = await chooseRotation(context, group, choice);
+    const { removed, invite, mayHoldLiveInvite } = await group.removeMembers(inboxIds, {
+      rotateInvite,
+      signal: context.signal,
+    });
+    return {
+      json: { group: groupJson(group), removed, mayHoldLiveInvite, inviteUrl: invite?.url ?? null },
+      human: (style) =>
+        [
+          `${style.good("✓")} ${plural(removed.length, "member")} removed from ${style.bold(groupName(group))}.`,
+          ...(rotateInvite === false || invite === undefined ? [] : ["The new invite:", invite.url]),
+          ...(mayHoldLiveInvite
+            ? [
+                `${style.bad("!")} They can read the key of the invite in force and may come back by it.`,
+                style.dim('"latchkey invite rotate" replaces it.'),
+              ]
+            : []),
+        ].join("\n"),
+    };
+  });
+}
+
+/** What the command line says, or else what the person at the terminal does; without either the invite stays. */
+async function chooseRotation(context: CommandContext, group: Group, choice: "key" | "slot" | "no" | undefined) {
+  if (choice === "no") return false;
+  if (choice !== undefined) return choice;
+  if (group.invite === undefined || !canAsk(context)) return false;
+  const rotate = await confirm(context, "They know the invite in force. Replace its key, so that old links die?");
+  return rotate ? "key" : false;
+}
 
 function create(context: CommandContext, name: string, inboxIds: readonly string[]): Promise<CommandResult> {
   const { out, signal } = context;

@@ -42,6 +42,11 @@ export const addInviteCommands: AddCommands = (program, execute) => {
     .action((wanted: string, options: ImageOptions & { slot?: true }) =>
       execute((context) => rotate(context, wanted, options, options.slot === true)),
     );
+  command(invite, "refresh", "put the group as it is now into the invite's slot, where it is missing")
+    .option("--deep", "download and verify what is there: for when somebody says that the invite does not work")
+    .action((wanted: string, { deep }: { deep?: true }) =>
+      execute((context) => refresh(context, wanted, deep === true)),
+    );
   command(invite, "revoke", "end joining by invite").action((wanted: string) =>
     execute((context) => revoke(context, wanted)),
   );
@@ -88,6 +93,16 @@ function rotate(context: CommandContext, wanted: string, images: ImageOptions, s
   return withGroup(context, wanted, async (group) => {
     context.out.progress("replacing the invite");
     return present(group, await group.rotateInvite({ slot, signal: context.signal }), images);
+  });
+}
+
+function refresh(context: CommandContext, wanted: string, deep: boolean): Promise<CommandResult> {
+  return withGroup(context, wanted, async (group) => {
+    await group.refreshInvite({ deep, signal: context.signal });
+    return {
+      json: { refreshed: true },
+      human: (style) => `${style.good("✓")} The invite of ${style.bold(groupName(group))} leads to the present group.`,
+    };
   });
 }
 

@@ -1,7 +1,8 @@
-import type { JoinProgress, JoinStep } from "@latchkey/client";
+import { LatchkeyError, type Client, type JoinProgress, type JoinStep } from "@latchkey/client";
 import { InvalidArgumentError } from "commander";
+import { canAsk, confirm } from "../ask.ts";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { groupJson, groupName, plural } from "../describe.ts";
+import { groupJson, groupName, plural, previewLines } from "../describe.ts";
 import { readInviteSource } from "../invite-source.ts";
 import type { CommandResult } from "../output.ts";
 import { withClient } from "../own-client.ts";
@@ -25,15 +26,23 @@ export const addJoinCommand: AddCommands = (program, execute) => {
     .description("join a group by its invite, with all your devices at once")
     .argument("<invite>", "a link, a PNG file with its QR code, or - to read either from standard input")
     .option("--timeout <duration>", "give up after so long, as in 30s or 2m (default: 1m)", parseTimeoutMs)
-    .action((source: string, { timeout }: { timeout?: number }) =>
-      execute((context) => join(context, source, timeout)),
+    .option("--yes", "join without asking, also at a terminal")
+    .action((source: string, options: { timeout?: number; yes?: true }) =>
+      execute((context) => join(context, source, options)),
     );
 };
 
-async function join(context: CommandContext, source: string, timeoutMs: number | undefined): Promise<CommandResult> {
+async function join(
+  context: CommandContext,
+  source: string,
+  { timeout: timeoutMs, yes }: { readonly timeout?: number; readonly yes?: true },
+): Promise<CommandResult> {
   const { out, signal } = context;
   const link = await readInviteSource(source, context);
   return withClient(context, async (client) => {
+    if (yes !== true && canAsk(context) && !(await confirmJoin(context, client, link))) {
+      return { json: { joined: false }, human: () => "Nothing was done." };
+    }
     const { group, status } = await client.conversations.joinByInvite(link, {
       signal,
       onProgress: sayOnce((text) => out.progress(text)),
@@ -47,6 +56,21 @@ async function join(context: CommandContext, source: string, timeoutMs: number |
         `${style.good("✓")} You are in ${style.bold(groupName(group))} (${shortId(group.id)}) with ${plural(devices, "device")}.`,
     };
   });
+}
+
+/** Shows the group before anything is written, and asks. */
+async function confirmJoin(context: CommandContext, client: Client, link: string | Uint8Array): Promise<boolean> {
+  const { out, signal } = context;
+  out.progress("looking at the group; nobody in it sees that");
+  try {
+    for (const line of previewLines(await client.conversations.previewInvite(link, { signal }), out.style)) {
+      out.line(line);
+    }
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || !error.retryable) throw error;
+    out.warn(`the group cannot be shown now: ${error.message}`);
+  }
+  return confirm(context, "Join with all your devices?");
 }
 
 /** Says each step once: an attempt that is repeated has nothing new to say. */

@@ -43,6 +43,8 @@ export class GroupCore {
   pendingCommit: PendingOwnCommit | undefined;
   #mls: MlsGroup;
   #record: GroupRecord;
+  /** All rows of a group that was just made: they are written with its first step. */
+  #unwritten: Rows | undefined;
   readonly #mutex = new Mutex();
 
   private constructor(context: ClientContext, record: GroupRecord, mls: MlsGroup) {
@@ -57,6 +59,18 @@ export class GroupCore {
   /** A group of the store; throws DecodeError when its rows are damaged. */
   static load(context: ClientContext, record: GroupRecord): GroupCore {
     return new GroupCore(context, record, loadMls(context, record.groupId));
+  }
+
+  /** A group that was just made; nothing of it is on disk before its first step, so that a crash leaves none without members. */
+  static found(context: ClientContext, record: GroupRecord, mls: MlsGroup): GroupCore {
+    const core = new GroupCore(context, record, mls);
+    core.#unwritten = mls.snapshot();
+    return core;
+  }
+
+  /** False for a group that was just made and has not taken its first step. */
+  get isWritten(): boolean {
+    return this.#unwritten === undefined;
   }
 
   get mls(): MlsGroup {
@@ -89,11 +103,14 @@ export class GroupCore {
   /** Writes a step as one transaction and then takes it over; when the write throws, nothing has changed. */
   step(step: GroupStep): void {
     const record = { ...this.#record, ...step.record };
+    const unwritten = this.#unwritten;
     this.context.store.transaction((tables) => {
+      if (unwritten !== undefined) writeRows(tables, this.groupId, unwritten);
       if (step.change !== undefined) writeRows(tables, this.groupId, step.change.rows);
-      if (step.record !== undefined) tables.groups.put(record);
+      if (unwritten !== undefined || step.record !== undefined) tables.groups.put(record);
       step.write?.(tables);
     });
+    this.#unwritten = undefined;
     if (step.change !== undefined) this.#mls.merge(step.change);
     this.#record = record;
   }
@@ -154,6 +171,13 @@ export class GroupRegistry {
     if (record === undefined) return undefined;
     const core = GroupCore.load(this.#context, record);
     this.#cores.set(key, core);
+    return core;
+  }
+
+  /** A group that was just made here; `all` has it from its first step on. */
+  found(record: GroupRecord, mls: MlsGroup): GroupCore {
+    const core = GroupCore.found(this.#context, record, mls);
+    this.#cores.set(core.id, core);
     return core;
   }
 

@@ -1,26 +1,36 @@
 import { toHex } from "@latchkey/mls";
-import { adminListDelta, COMPONENT, followsExternalCommits, stringUpdate, superAdminListDelta } from "@latchkey/xmtp";
+import {
+  adminListDelta,
+  COMPONENT,
+  followsExternalCommits,
+  stringUpdate,
+  superAdminListDelta,
+  type MembershipEntry,
+} from "@latchkey/xmtp";
 import {
   activeInvite,
   createExternalInvite,
   createInvite,
   refreshInvite,
+  removeMembers,
   revokeInvite,
   rotateInvite,
   type ExternalInvite,
   type InviteOptions,
+  type Removal,
+  type RemoveOptions,
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
-import type { GroupStatus, MessageRecord } from "../store/records.ts";
+import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { planOf } from "./changes.ts";
 import { commitChange } from "./commit.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore } from "./group-core.ts";
 import { syncLocked } from "./log.ts";
-import { planAddMembers, planRemoveMembers, planUpdateInstallations } from "./membership.ts";
+import { planAddMembers, planUpdateInstallations } from "./membership.ts";
 import { senderOf } from "./message.ts";
 import { sendText } from "./send.ts";
-import { streamMessages } from "./stream.ts";
+import { streamRecords } from "./stream.ts";
 
 /** A message of a group as an application sees it. */
 export interface Message {
@@ -53,8 +63,23 @@ export interface Member {
   readonly permission: Permission;
   /** True for those who came in by an invite. */
   readonly joinedByInvite: boolean;
+  /** Slot id in hex of the invite by which they came in, from the group's state. */
+  readonly admittedVia: string | undefined;
+  /** The node's clock; undefined when this installation was not there yet to see it. */
+  readonly admittedAtNs: bigint | undefined;
   /** False when one of its programs cannot follow joins by invite. */
   readonly followsInvites: boolean;
+}
+
+/** Somebody joined through an invite. */
+export interface InviteJoin {
+  /** Position in the group's log. */
+  readonly sequenceId: bigint;
+  readonly inboxId: string;
+  /** Slot id in hex of the invite. */
+  readonly admittedVia: string;
+  /** The node's clock. */
+  readonly admittedAtNs: bigint;
 }
 
 /** An entry of the log that was refused for good. */
@@ -72,6 +97,17 @@ interface CallOptions {
 function shown(record: MessageRecord): Message {
   const { id, messageId, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content } = record;
   return { id: messageId, sequenceId: id, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content };
+}
+
+function shownJoin({ id, inboxId, externalGroupId, admittedAtNs }: AdmissionRecord): InviteJoin {
+  return { sequenceId: id, inboxId, admittedVia: toHex(externalGroupId), admittedAtNs };
+}
+
+/** How a member came in: by which invite the group's state says, and when, if that was seen. */
+function admissionOf({ admittedViaExternalGroupId: tag }: MembershipEntry, seen: InviteJoin | undefined) {
+  const admittedVia = tag.length === 0 ? undefined : toHex(tag);
+  const admittedAtNs = seen?.admittedVia === admittedVia ? seen?.admittedAtNs : undefined;
+  return { joinedByInvite: admittedVia !== undefined, admittedVia, admittedAtNs };
 }
 
 /**
@@ -130,6 +166,7 @@ export class Group {
   /** Members by inbox, in ascending order of inbox id. */
   members(): Member[] {
     const { members, admins, superAdmins } = this.#core.state;
+    const seen = new Map(this.joins().map((join) => [join.inboxId, join]));
     const leaves = new Map<string, string[]>();
     const behind = new Set<string>();
     for (const { leafNode } of this.#core.mls.members()) {
@@ -138,13 +175,18 @@ export class Group {
       if (!followsExternalCommits(leafNode)) behind.add(inboxId);
     }
     return [...members].map(([inboxId, entry]) => ({
+      ...admissionOf(entry, seen.get(inboxId)),
       inboxId,
       installations: leaves.get(inboxId) ?? [],
       failedInstallations: entry.failedInstallations,
       permission: superAdmins.has(inboxId) ? "super_admin" : admins.has(inboxId) ? "admin" : "member",
-      joinedByInvite: entry.admittedViaExternalGroupId.length > 0,
       followsInvites: !behind.has(inboxId),
     }));
+  }
+
+  /** Joins through invites that this installation has seen, in the order of the log. */
+  joins(options: { readonly after?: bigint } = {}): InviteJoin[] {
+    return this.#core.context.store.admissions.listAfter(this.#core.groupId, options.after ?? 0n).map(shownJoin);
   }
 
   /** Messages read so far, in the order of the log; with `after` only those behind that position. */
@@ -172,7 +214,16 @@ export class Group {
 
   /** Messages from now on, as they come, until the signal is aborted. */
   async *stream(options: CallOptions = {}): AsyncGenerator<Message, void, void> {
-    for await (const record of streamMessages(this.#core, options.signal)) yield shown(record);
+    const { context, groupId } = this.#core;
+    const listAfter = (id: bigint) => context.store.messages.listAfter(groupId, id);
+    for await (const record of streamRecords(this.#core, listAfter, options.signal)) yield shown(record);
+  }
+
+  /** Joins through invites from now on, as they come, until the signal is aborted. */
+  async *streamJoins(options: CallOptions = {}): AsyncGenerator<InviteJoin, void, void> {
+    const { context, groupId } = this.#core;
+    const listAfter = (id: bigint) => context.store.admissions.listAfter(groupId, id);
+    for await (const record of streamRecords(this.#core, listAfter, options.signal)) yield shownJoin(record);
   }
 
   /** Adds inboxes with all their installations in one commit. */
@@ -180,9 +231,12 @@ export class Group {
     await commitChange(this.#core, () => planAddMembers(this.#core, inboxIds, options.signal), options.signal);
   }
 
-  /** Removes inboxes with all their installations. They keep the key of an active invite: rotate it. */
-  async removeMembers(inboxIds: readonly string[], options: CallOptions = {}): Promise<void> {
-    await commitChange(this.#core, async () => planRemoveMembers(this.#core, inboxIds), options.signal);
+  /**
+   * Removes inboxes with all their installations. An invite in force stays in their hands, as the result says, unless
+   * `rotateInvite` replaces it in the same commit.
+   */
+  removeMembers(inboxIds: readonly string[], options: RemoveOptions = {}): Promise<Removal> {
+    return removeMembers(this.#core, inboxIds, options);
   }
 
   /** Adds installations that members registered since they were added, and removes those they revoked. */
@@ -223,9 +277,12 @@ export class Group {
     return revokeInvite(this.#core, options.signal);
   }
 
-  /** Puts the present epoch into the invite's slots where it is missing; any member may. */
-  refreshInvite(options: CallOptions = {}): Promise<void> {
-    return refreshInvite(this.#core, options.signal);
+  /**
+   * Puts the present epoch into the invite's slots where it is missing; any member may. With `deep` what is there is
+   * downloaded and verified first: do that when somebody reports that the invite does not work.
+   */
+  refreshInvite(options: CallOptions & { readonly deep?: boolean } = {}): Promise<void> {
+    return refreshInvite(this.#core, options);
   }
 
   /** The invite in force, as far as this installation knows. */

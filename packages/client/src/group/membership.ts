@@ -3,7 +3,7 @@ import { COMPONENT, isInboxId, membershipDelta, type MembershipMutation } from "
 import { clientError, shortId } from "../errors.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { planOf } from "./changes.ts";
+import { planOf, type ComponentPayload } from "./changes.ts";
 import type { CommitPlan } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
 import { senderOf } from "./message.ts";
@@ -98,18 +98,25 @@ function removals(core: GroupCore, inboxId: string, include: (installationId: st
   });
 }
 
-/** Removes inboxes with all their leaves; undefined when none of them is a member. Throws NOT_PERMITTED for oneself. */
-export function planRemoveMembers(core: GroupCore, inboxIds: readonly string[]): CommitPlan | undefined {
+/**
+ * Removes inboxes with all their leaves, and changes further components in the same commit; undefined when none of them
+ * is a member. Throws NOT_PERMITTED for oneself.
+ */
+export function planRemoveMembers(
+  core: GroupCore,
+  inboxIds: readonly string[],
+  further: readonly ComponentPayload[] = [],
+): CommitPlan | undefined {
   const { members } = core.state;
   const leaving = [...new Set(inboxIds)].filter((inboxId) => members.has(inboxId));
   if (leaving.includes(core.context.own.inboxId)) {
     throw clientError("NOT_PERMITTED", "members cannot remove themselves; ask an admin of the group");
   }
   if (leaving.length === 0) return undefined;
-  const mutations = leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId }));
-  return membershipPlan(
+  const update = membershipDelta(leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId })));
+  return planOf(
     core,
-    mutations,
+    [{ componentId: COMPONENT.groupMembership, update }, ...further],
     leaving.flatMap((inboxId) => removals(core, inboxId, () => true)),
   );
 }

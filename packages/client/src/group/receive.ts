@@ -119,6 +119,19 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
   });
 }
 
+/** Who came in by which slot, and when: to be shown to people. The slot is that of the policy the commit was judged by. */
+function recordAdmission(core: GroupCore, tables: Tables, envelope: Envelope, { pathLeaf }: VerifiedCommit): void {
+  const { policy } = core.state;
+  if (pathLeaf === undefined || policy === undefined) return;
+  tables.admissions.put({
+    groupId: core.groupId,
+    id: envelope.id,
+    inboxId: senderOf(pathLeaf).inboxId,
+    externalGroupId: policy.externalGroupId,
+    admittedAtNs: envelope.createdNs,
+  });
+}
+
 async function receiveCommit(
   core: GroupCore,
   envelope: Envelope,
@@ -153,6 +166,7 @@ async function receiveCommit(
     },
     write: (tables) => {
       confirmed?.write(tables);
+      if (external) recordAdmission(core, tables, envelope, commit);
       // Somebody else's commit ended the epoch that our own one rested on.
       tables.pendingCommits.delete(core.groupId);
       if (!staged.selfRemoved) return;

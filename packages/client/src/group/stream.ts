@@ -1,21 +1,21 @@
 import { asError, isAborted } from "../clock.ts";
 import { isRetryable } from "../errors.ts";
-import type { MessageRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore } from "./group-core.ts";
 import { newBackoff } from "./log.ts";
 import { receiveEnvelope } from "./receive.ts";
 
 /**
- * The group's messages from now on, as they come; what was sent while nobody listened and was not synced counts as
- * new. Ends when the signal is aborted or this installation is removed; reconnects by itself.
+ * What happens in a group from now on, as it comes: records that reading the log adds to one table. What was sent while
+ * nobody listened and was not synced counts as new. Ends when the signal is aborted or this installation is removed; reconnects by itself.
  *
  * @throws what the store throws, and refusals of the node.
  */
-export async function* streamMessages(
+export async function* streamRecords<R extends { readonly id: bigint }>(
   core: GroupCore,
+  listAfter: (id: bigint) => readonly R[],
   signal: AbortSignal | undefined,
-): AsyncGenerator<MessageRecord, void, void> {
+): AsyncGenerator<R, void, void> {
   const { context, groupId } = core;
   const closing = new AbortController();
   const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
@@ -29,9 +29,9 @@ export async function* streamMessages(
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelope(core, envelope, stop));
-          for (const message of context.store.messages.listAfter(groupId, shown)) {
-            shown = message.id;
-            yield message;
+          for (const record of listAfter(shown)) {
+            shown = record.id;
+            yield record;
           }
           if (isOver()) return;
           await runFollowUps(core, stop);

@@ -1,14 +1,13 @@
 import { toHex } from "@latchkey/mls";
 import {
-  decodeInvitePayload,
   effectiveExpiryNs,
   encodeInvitePayload,
   inviteUrl,
-  parseInviteUrl,
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
+import { readInvite } from "./read-invite.ts";
 import { qrBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
 
@@ -58,11 +57,6 @@ export function newInvite(
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
     toQR,
   };
-}
-
-/** Reads an invite given as link or as payload bytes; throws INVITE_MALFORMED. */
-export function readInvite(invite: string | Uint8Array): InvitePayload {
-  return typeof invite === "string" ? parseInviteUrl(invite) : decodeInvitePayload(invite);
 }
 
 /** What can be said of an invite without its key and without network. */

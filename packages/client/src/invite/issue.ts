@@ -19,6 +19,7 @@ import { commitChange } from "../group/commit.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
+import { planRemoveMembers } from "../group/membership.ts";
 import { newInvite, type Invite } from "./invite.ts";
 import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
 import { servicePointer } from "./service.ts";
@@ -94,7 +95,7 @@ async function issued(core: GroupCore, serviceUrl: string | undefined, signal: A
   const invite = activeInvite(core, serviceUrl);
   if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
   // The commit has queued the upload; here the caller also learns when it fails, because a link without blob is dead.
-  await core.exclusive(() => uploadBlob(core, { scanned: invite.payload, onlyIfAbsent: true, signal }));
+  await core.exclusive(() => uploadBlob(core, { scanned: invite.payload, unless: "present", signal }));
   return invite;
 }
 
@@ -140,6 +141,15 @@ export async function createInvite(core: GroupCore, options: InviteOptions = {})
   return issued(core, serviceUrl, signal);
 }
 
+/** The policy with a fresh key, and for `slot` with a fresh slot as well; limits and services stay as they are. */
+function rotatedPolicy(core: GroupCore, current: ExternalCommitPolicyV1, what: "key" | "slot"): ExternalCommitPolicyV1 {
+  const { crypto } = core.context;
+  if (what === "key") return rotatePolicyKey(crypto, current);
+  const { expiresAtNs, expireInNs, maxUses } = current;
+  const refreshPointers = current.refreshPointers.map(readServicePointer);
+  return enablePolicy(crypto, { expiresAtNs, expireInNs, maxUses, refreshPointers });
+}
+
 /**
  * Replaces the invite's key, so that links given out before open nothing any more; with `slot` also its slot, which
  * starts the count of uses anew.
@@ -150,17 +160,68 @@ export async function rotateInvite(
   core: GroupCore,
   options: { readonly slot?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Invite> {
-  const { crypto } = core.context;
   const rotate = (current: ExternalCommitPolicyV1 | undefined) => {
     if (current?.allowExternalCommit !== true)
       throw clientError("INVITE_DISABLED", "the group has no invite to rotate");
-    if (options.slot !== true) return rotatePolicyKey(crypto, current);
-    const { expiresAtNs, expireInNs, maxUses } = current;
-    const refreshPointers = current.refreshPointers.map(readServicePointer);
-    return enablePolicy(crypto, { expiresAtNs, expireInNs, maxUses, refreshPointers });
+    return rotatedPolicy(core, current, options.slot === true ? "slot" : "key");
   };
   await commitPolicy(core, rotate, options.signal);
   return issued(core, undefined, options.signal);
+}
+
+/** What a removal did, and what it could not take away. */
+export interface Removal {
+  /** Those who were members and are not any more. */
+  readonly removed: readonly string[];
+  /** The invite in force afterwards; a new one when it was rotated. */
+  readonly invite: Invite | undefined;
+  /**
+   * True when an invite is in force that the removed had before: every member can read its key in the group's state, so
+   * they may come back by it, or hand it on.
+   */
+  readonly mayHoldLiveInvite: boolean;
+}
+
+/** How members are removed. */
+export interface RemoveOptions {
+  /**
+   * What becomes of an invite in force. `key`: a fresh key, so that links from before open nothing; `slot`: also a fresh
+   * slot, which the removed cannot find to fill with junk, and a fresh count of uses; `false` (the default): it stays,
+   * and the removed can come back by it.
+   */
+  readonly rotateInvite?: "key" | "slot" | false;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Removes inboxes with all their installations, and with `rotateInvite` replaces the invite in the same commit: there
+ * is no moment at which the removed are out and their link still works.
+ *
+ * @throws NOT_PERMITTED for oneself, without the right to remove, and for a rotation by somebody who is no super admin:
+ * then nobody is removed.
+ */
+export async function removeMembers(
+  core: GroupCore,
+  inboxIds: readonly string[],
+  options: RemoveOptions = {},
+): Promise<Removal> {
+  const { rotateInvite: rotate = false, signal } = options;
+  const outcome = { removed: new Array<string>(), rotated: false };
+  const plan = async () => {
+    const { members } = core.state;
+    const policy = activePolicy(core);
+    outcome.removed = [...new Set(inboxIds)].filter((inboxId) => members.has(inboxId));
+    outcome.rotated = rotate !== false && policy !== undefined;
+    if (rotate === false || policy === undefined) return planRemoveMembers(core, inboxIds);
+    requireSuperAdmin(core);
+    const update = policyUpdate(rotatedPolicy(core, policy, rotate));
+    return planRemoveMembers(core, inboxIds, [{ componentId: COMPONENT.externalCommitPolicy, update }]);
+  };
+  await commitChange(core, plan, signal);
+  const end = activePolicy(core)?.expiresAtNs;
+  const alive = end !== undefined && (end === 0n || end > core.context.clock.nowNs());
+  const { removed, rotated } = outcome;
+  return { removed, invite: activeInvite(core), mayHoldLiveInvite: alive && !rotated && removed.length > 0 };
 }
 
 /** Turns joining by invite off; no link works from then on. Throws NOT_PERMITTED. */
@@ -170,14 +231,18 @@ export async function revokeInvite(core: GroupCore, signal?: AbortSignal): Promi
 
 /**
  * Makes sure that every slot of the active invite holds the present epoch's blob; uploads only where it is missing.
- * Throws INVITE_DISABLED when there is no invite; errors of the network.
+ * With `deep` what is there is downloaded and verified: for when somebody reports that the invite does not work. Throws INVITE_DISABLED when there is no invite; errors of the network.
  */
-export async function refreshInvite(core: GroupCore, signal?: AbortSignal): Promise<void> {
+export async function refreshInvite(
+  core: GroupCore,
+  options: { readonly deep?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const { signal } = options;
   await core.exclusive(async () => {
     await syncLocked(core, signal);
     core.requireActive();
     if (activePolicy(core) === undefined) throw clientError("INVITE_DISABLED", "the group has no invite to refresh");
-    await uploadBlob(core, { onlyIfAbsent: true, signal });
+    await uploadBlob(core, { unless: options.deep === true ? "genuine" : "present", signal });
   });
   await runFollowUps(core, signal);
 }

@@ -1,16 +1,18 @@
-import { equalBytes } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, verifyGroupInfo } from "@latchkey/mls";
 import {
   decodeInvitePayload,
   effectiveExpiryNs,
   groupStateHash,
   readServicePointer,
+  selectCandidates,
   wrapGroupInfo,
   type ExternalCommitPolicyV1,
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
+import { codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { serviceUrlOf } from "./service.ts";
-import { checkedServiceUrl } from "./slots.ts";
+import { checkedServiceUrl, type Slot } from "./slots.ts";
 
 /** A blob of the present epoch with the key's slot. */
 export interface CurrentBlob {
@@ -51,6 +53,33 @@ export async function currentBlob(
   return { blob, externalGroupId: policy.externalGroupId, groupStateHash: digest, expiresAtNs: end };
 }
 
+/** Whether a slot serves this very state: a blob that opens, and a GroupInfo that a joiner can use. */
+async function servesGenuine(
+  core: GroupCore,
+  slot: Slot,
+  policy: ExternalCommitPolicyV1,
+  current: CurrentBlob,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { crypto, slots, clock } = core.context;
+  const suite = crypto.suite(core.mls.cipherSuite);
+  const blobs = await slots.fetch(slot, signal).catch((error: unknown) => {
+    if (codeOf(error) === "INVITE_UNKNOWN_SLOT") return [];
+    throw error;
+  });
+  const key = policy.symmetricKey?.material ?? new Uint8Array(0);
+  for (const candidate of selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates) {
+    if (candidate.epoch !== core.mls.epoch || !equalBytes(candidate.groupStateHash, current.groupStateHash)) continue;
+    try {
+      await verifyGroupInfo({ crypto }, candidate.groupInfo);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+    }
+  }
+  return false;
+}
+
 /** The services that hold the active invite: those of the policy, the client's own, and the one that was scanned. */
 function services(core: GroupCore, policy: ExternalCommitPolicyV1, scannedUrl: string | undefined): string[] {
   const pointers = policy.refreshPointers.map((pointer) => serviceUrlOf(readServicePointer(pointer)));
@@ -70,8 +99,11 @@ export async function uploadBlob(
   core: GroupCore,
   options: {
     readonly scanned?: Uint8Array | undefined;
-    /** Ask first whether the slot has the blob of this very state already. */
-    readonly onlyIfAbsent?: boolean;
+    /**
+     * Not where the slot has a blob already that claims this very state (`present`, one question), or that opens and
+     * verifies (`genuine`, a download).
+     */
+    readonly unless?: "present" | "genuine";
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<void> {
@@ -90,7 +122,7 @@ export async function uploadBlob(
   for (const serviceUrl of services(core, policy, serviceUrlOf(scanned?.servicePointer))) {
     if (isAborted(signal)) break;
     try {
-      await uploadTo(core, serviceUrl, current, options);
+      await uploadTo(core, serviceUrl, policy, current, options);
     } catch (error) {
       failures.push(error);
     }
@@ -101,12 +133,14 @@ export async function uploadBlob(
 async function uploadTo(
   core: GroupCore,
   serviceUrl: string,
+  policy: ExternalCommitPolicyV1,
   current: CurrentBlob,
-  options: { readonly onlyIfAbsent?: boolean; readonly signal?: AbortSignal | undefined },
+  options: { readonly unless?: "present" | "genuine"; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const { slots } = core.context;
   const slot = { serviceUrl, externalGroupId: current.externalGroupId };
-  const { onlyIfAbsent, signal } = options;
-  if (onlyIfAbsent === true && (await slots.exists(slot, core.mls.epoch, current.groupStateHash, signal))) return;
+  const { unless, signal } = options;
+  if (unless === "present" && (await slots.exists(slot, core.mls.epoch, current.groupStateHash, signal))) return;
+  if (unless === "genuine" && (await servesGenuine(core, slot, policy, current, signal))) return;
   await slots.upload(slot, current.blob, signal);
 }

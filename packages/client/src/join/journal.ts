@@ -1,4 +1,5 @@
 import { decodeRows } from "@latchkey/mls";
+import { decodeInvitePayload } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { queueFollowUps, welcomeFollowUps } from "../group/queue-follow-ups.ts";
@@ -57,6 +58,13 @@ export async function recordJoined(context: ClientContext, join: JoinRecord): Pr
   };
   context.store.transaction((tables) => {
     writeJoinedGroup(tables, record, decodeRows(join.rows));
+    tables.admissions.put({
+      groupId,
+      id: commitId,
+      inboxId: context.own.inboxId,
+      externalGroupId: decodeInvitePayload(join.invite).externalGroupId,
+      admittedAtNs: record.epochEnteredAtNs,
+    });
     queueFollowUps(tables, groupId, [...welcomes, { kind: "refresh", payload: join.invite }]);
     // The rows are the group's from here on; what is left of the journal waits for a member's proof.
     const empty = new Uint8Array(0);

@@ -96,12 +96,15 @@ async function checkCandidate(
   const { context, payload, verifiedLeaves } = request;
   const info = await verifyCandidate(context, candidate, verifiedLeaves);
   const nowNs = context.clock.nowNs();
-  const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
   const { groupId, epoch } = info.context;
-  if (context.groups.get(groupId)?.active === true) {
+  const own = context.groups.get(groupId);
+  if (own?.active === true) {
     throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
   }
   const scan = scanOf(request, groupId, epoch);
+  // Whoever was removed still stands in blobs from before: that those are over is the truth to tell.
+  if (own !== undefined) await requireOpen(scan, epoch, signal);
+  const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
   await requireOpen(scan, epoch, signal);
   await checkMembership(context, { appData: info.appData, members: () => info.members() }, signal);
   return { info, policy, scan };

@@ -105,6 +105,16 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, id)
   ) STRICT;
   `,
+  `
+  CREATE TABLE admissions (
+    group_id BLOB NOT NULL,
+    id INTEGER NOT NULL,
+    inbox_id TEXT NOT NULL,
+    external_group_id BLOB NOT NULL,
+    admitted_at_ns INTEGER NOT NULL,
+    PRIMARY KEY (group_id, id)
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

@@ -20,6 +20,7 @@ const TABLES = [
   "followUps",
   "identityUpdates",
   "rejections",
+  "admissions",
 ] as const satisfies readonly TableName[];
 
 /** Settings of a database file. */

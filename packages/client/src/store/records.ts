@@ -141,6 +141,17 @@ export interface IdentityUpdateRecord {
   readonly update: Uint8Array;
 }
 
+/** Somebody who came in by an invite, as this installation saw it happen. */
+export interface AdmissionRecord {
+  readonly groupId: Uint8Array;
+  /** Id of the envelope of the external commit. */
+  readonly id: bigint;
+  readonly inboxId: string;
+  readonly externalGroupId: Uint8Array;
+  /** Envelope time of the commit. */
+  readonly admittedAtNs: bigint;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

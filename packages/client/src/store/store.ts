@@ -1,4 +1,5 @@
 import type {
+  AdmissionRecord,
   FollowUpRecord,
   GroupRecord,
   GroupRow,
@@ -44,6 +45,7 @@ export interface Tables {
   readonly joins: Table<JoinRecord, ["groupId"]>;
   readonly followUps: Table<FollowUpRecord, ["groupId", "followUpId"]>;
   readonly identityUpdates: Table<IdentityUpdateRecord, ["inboxId", "sequenceId"]>;
+  readonly admissions: Table<AdmissionRecord, ["groupId", "id"]>;
   readonly rejections: Table<RejectionRecord, ["groupId", "id"]>;
 }
 

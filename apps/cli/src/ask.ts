@@ -1,0 +1,18 @@
+import { createInterface } from "node:readline/promises";
+import type { CommandContext } from "./context.ts";
+
+/** Whether a person sits at the terminal who can be asked. */
+export function canAsk({ out, stdin, stdout }: CommandContext): boolean {
+  return !out.json && stdin.isTTY && stdout.isTTY;
+}
+
+/** Asks a question that is answered by yes or no; anything but yes is a no. Rejects when the command is stopped. */
+export async function confirm({ stdin, stdout, signal }: CommandContext, question: string): Promise<boolean> {
+  const terminal = createInterface({ input: stdin, output: stdout });
+  try {
+    const answer = await terminal.question(`${question} [y/N] `, { signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,53 @@
+import { LatchkeyError } from "@latchkey/mls";
+import { isAborted } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import { runFollowUps } from "../group/follow-ups.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { syncLocked } from "../group/log.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { uploadBlob } from "./refresh.ts";
+
+/** How invites are kept alive. */
+export interface KeepFreshOptions {
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Mean time between rounds in milliseconds; each wait is drawn between half of it and one and a half. */
+  readonly intervalMs?: number;
+  /** Every so many rounds is a deep one, which downloads and verifies. */
+  readonly deepEvery?: number;
+  /** Told why a group's invite could not be looked after; the next round tries again. */
+  readonly onError?: (groupId: string, error: LatchkeyError) => void;
+}
+
+/**
+ * Looks after the invites of all groups until the signal is aborted: the back-stop for committers that went offline
+ * before their upload, and for slots that junk has emptied. The first round is at once, the others slow and jittered, so
+ * that members do not ask in step. A round asks each slot whether it has the present state and uploads where it has not;
+ * only a deep one downloads anything, because anybody can upload junk that claims the present state.
+ *
+ * @throws STORE_… and CLIENT_CLOSED.
+ */
+export async function keepInvitesFresh(context: ClientContext, options: KeepFreshOptions): Promise<void> {
+  const { signal, intervalMs = CLIENT_LIMITS.inviteCheckMs, deepEvery = CLIENT_LIMITS.deepCheckEvery } = options;
+  for (let round = 1; !isAborted(signal); round++) {
+    for (const core of context.groups.all()) await lookAfter(core, round % deepEvery === 0, options);
+    await context.clock.sleep(intervalMs * (0.5 + context.random()), signal).catch(() => undefined);
+  }
+}
+
+async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: KeepFreshOptions): Promise<void> {
+  if (isAborted(signal) || !core.active) return;
+  try {
+    await core.exclusive(async () => {
+      await syncLocked(core, signal);
+      await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
+    });
+    await runFollowUps(core, signal);
+  } catch (error) {
+    if (isAborted(signal)) return;
+    if (!(error instanceof LatchkeyError) || error.code.startsWith("STORE_") || error.code === "CLIENT_CLOSED") {
+      throw error;
+    }
+    onError?.(core.id, error);
+  }
+}

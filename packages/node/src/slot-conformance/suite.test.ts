@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { startNode } from "../test-support.ts";
+import { SLOT_RULES } from "./rules.ts";
+import { runSuite } from "./run-suite.ts";
+
+test("SLOT the node keeps every rule of the written contract", async (t) => {
+  const { url } = await startNode(t, { limits: { slotBlobBytes: 1_000_000, lingerMs: 100 } });
+  const { passed, failed, rules } = await runSuite(`${url}/`);
+  assert.deepEqual(
+    rules.filter((rule) => !rule.passed),
+    [],
+  );
+  assert.deepEqual([passed, failed], [SLOT_RULES.length, 0]);
+});
+
+test("SLOT a service that says yes to everything breaks every rule", async (t) => {
+  const server = createServer((request, response) => {
+    request.resume();
+    request.once("end", () => response.end("yes"));
+  });
+  t.after(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const { passed, rules } = await runSuite(`http://127.0.0.1:${port}`);
+  assert.equal(passed, 0);
+  for (const { reason } of rules) assert.ok(reason !== undefined && reason.length > 0);
+});

@@ -1,0 +1,27 @@
+import { nodeCrypto } from "@latchkey/mls/node";
+import { groupStateHash, wrapGroupInfo, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { mlsOf, type Device } from "./support.ts";
+
+const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+
+/** What a key holder can say of a state in a blob, true or not. */
+export interface BlobClaims {
+  readonly key: Uint8Array;
+  readonly groupInfo?: Uint8Array;
+  readonly epoch?: bigint;
+  readonly groupStateHash?: Uint8Array;
+  readonly expiresAtNs?: bigint;
+}
+
+/** The present state of a device's group as a blob under any key; what it claims is true unless told otherwise. */
+export async function presentBlob(device: Device, groupId: string, claims: BlobClaims): Promise<Uint8Array> {
+  const mls = mlsOf(device, groupId);
+  return wrapGroupInfo({
+    suite,
+    groupInfo: claims.groupInfo ?? (await mls.exportGroupInfo()),
+    epoch: mls.epoch,
+    groupStateHash: groupStateHash(suite, mls.contextBytes),
+    expiresAtNs: 0n,
+    ...claims,
+  });
+}

@@ -1,0 +1,38 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { idsIn, summarize, type Case } from "./cases.ts";
+
+/** Runs the acceptance tests that carry an id, and nothing else; see `docs/guarantees.md`. */
+
+const FOLDER = fileURLToPath(new URL("../acceptance", import.meta.url));
+
+const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+
+const files = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => join(FOLDER, name));
+const seen: Case[] = [];
+const see = (title: string, passed: boolean) => seen.push(...idsIn(title).map((id) => ({ id, title, passed })));
+
+const results = run({ files, concurrency: 2, testNamePatterns: /\b(XIP|REV|SEC)-\d\d\b/, timeout: 120_000 });
+results.on("test:pass", ({ name }) => see(name, true));
+results.on("test:fail", ({ name, details }) => {
+  // A file that cannot even be loaded has no title; it must not go unnoticed.
+  if (idsIn(name).length === 0) seen.push({ id: "FILE", title: name, passed: false });
+  else see(name, false);
+  process.stderr.write(
+    `${name}\n  ${details.error.cause instanceof Error ? details.error.cause.message : details.error.message}\n`,
+  );
+});
+results.on("end", () => {
+  const summary = summarize(seen);
+  if (!values.json) {
+    for (const { id, title, passed } of summary.cases) console.log(`${passed ? "pass" : "FAIL"}  ${id}  ${title}`);
+    console.log(`\n${summary.passed} passed, ${summary.failed} failed`);
+  } else console.log(JSON.stringify(summary));
+  process.exitCode = summary.failed === 0 ? 0 : 1;
+});
+results.resume();
