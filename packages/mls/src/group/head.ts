@@ -1,6 +1,7 @@
 import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
+import { MLS_LIMITS } from "../limits.ts";
 import { decodeGroupContext, groupContextBytes, type GroupContext } from "../messages/group-context.ts";
 import { decodeReInit, encodeReInit, type ReInit } from "../messages/proposal.ts";
 import { EPOCH_SECRET_LABELS, type EpochSecrets } from "../schedule/key-schedule.ts";
@@ -58,8 +59,8 @@ export function decodeHead(bytes: Uint8Array): Head {
     };
     const ownLeafIndex = asLeafIndex(reader.u32());
     const leafCount = reader.u32();
-    if (leafCount === 0 || (leafCount & (leafCount - 1)) !== 0) {
-      throw new DecodeError("a stored leaf count is not a power of two");
+    if (leafCount === 0 || leafCount > MLS_LIMITS.maxLeaves || (leafCount & (leafCount - 1)) !== 0) {
+      throw new DecodeError(`a stored leaf count is no power of two up to ${MLS_LIMITS.maxLeaves}`);
     }
     const active = reader.u8() === 1;
     const reinit = reader.optional(decodeReInit);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex, utf8 } from "../bytes.ts";
+import { MLS_LIMITS } from "../limits.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { EXTENSION_TYPE } from "../messages/extension.ts";
 import { decodeRows, encodeRows } from "./change.ts";
@@ -111,6 +112,37 @@ describe("a group", () => {
       await assertTalk(members);
       members = [...others, from].map(reopened);
       assertAgree(members);
+    }
+  });
+
+  test("DECODE: rows that are not whole, or that describe a tree of impossible size", async () => {
+    const [ann] = (await groupOf(["ann", "bob"])) as [TestMember];
+    const load = (change: (rows: Map<string, Uint8Array>) => void) => () => {
+      const rows = new Map(ann.rows);
+      change(rows);
+      return MlsGroup.load(ann.config, rows);
+    };
+    const head = ann.rows.get("head") ?? utf8("");
+    // The last fields of a head: leaf count (4 bytes), active (1), no ReInit (1).
+    for (const count of [0, 3, 2 * MLS_LIMITS.maxLeaves, 0x80000000, 0xffffffff]) {
+      const forged = head.slice();
+      new DataView(forged.buffer).setUint32(forged.length - 6, count);
+      assert.throws(
+        load((rows) => rows.set("head", forged)),
+        { code: "DECODE" },
+        String(count),
+      );
+    }
+    assert.throws(
+      load((rows) => rows.delete("head")),
+      { code: "DECODE" },
+    );
+    for (const key of ["n/3", "n/-1", "n/0.5", "n/x", "n/4294967295"]) {
+      assert.throws(
+        load((rows) => rows.set(key, ann.rows.get("n/0") ?? utf8(""))),
+        { code: "DECODE" },
+        key,
+      );
     }
   });
 

@@ -85,6 +85,12 @@ export function snapshotRows(state: GroupState): Map<string, Uint8Array> {
   return rows;
 }
 
+function nodeIndexOf(key: string, width: number): number {
+  const index = Number(key.slice(2));
+  if (Number.isInteger(index) && index >= 0 && index < width) return index;
+  throw new DecodeError(`row ${key} of a group names a node outside of its tree`);
+}
+
 /** Rebuilds the state from its rows; throws DecodeError when they are not whole. O(members). */
 export function loadState(config: GroupConfig, rows: Iterable<readonly [string, Uint8Array]>): GroupState {
   const all = new Map(rows);
@@ -98,12 +104,11 @@ export function loadState(config: GroupConfig, rows: Iterable<readonly [string, 
   const proposalPrefix = `p/${head.context.epoch}/`;
   const orphans: string[] = [];
   for (const [key, value] of all) {
-    if (key.startsWith("n/")) nodes[Number(key.slice(2))] = decodeExact(value, decodeTreeNode);
+    if (key.startsWith("n/")) nodes[nodeIndexOf(key, nodes.length)] = decodeExact(value, decodeTreeNode);
     else if (key.startsWith("k/")) privateKeys.set(Number(key.slice(2)) as NodeIndex, value);
     else if (key.startsWith(proposalPrefix)) proposals.set(key.slice(proposalPrefix.length), decodeProposalRow(value));
     else if (key.startsWith("p/") || (key.startsWith("e/") && !all.has(key.split("/", 2).join("/")))) orphans.push(key);
   }
-  if (nodes.length !== nodeWidth(head.leafCount)) throw new DecodeError("a stored node lies outside of its tree");
   return {
     config,
     suite,

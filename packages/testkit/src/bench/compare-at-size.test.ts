@@ -1,14 +1,32 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { compareAtSize } from "./compare-at-size.ts";
+import { benchAtSize, compareEngines } from "./compare-at-size.ts";
+import { growQuickly } from "./grow-quickly.ts";
 import { compare, median } from "./measure.ts";
 
-describe("compareAtSize", () => {
+const ONCE = { runs: 1, warmUps: 0 };
+
+describe("benchAtSize", () => {
   for (const members of [2, 5]) {
     test(`Latchkey and ts-mls follow each other's external commits, and a member's commit, with ${members} members`, async () => {
-      const result = await compareAtSize(members, { runs: 1, warmUps: 0 });
-      assert.equal(result.members, members);
-      for (const { ratio } of [result.join, result.processJoin, result.processCommit]) assert.ok(ratio > 0);
+      const { compared, own, ...size } = await benchAtSize(members, ONCE);
+      assert.equal(size.members, members);
+      assert.ok(compared !== undefined);
+      for (const { ratio } of [compared.join, compared.processJoin, compared.processCommit]) assert.ok(ratio > 0);
+      for (const [name, value] of Object.entries(own) as [string, number][]) {
+        assert.ok(Number.isFinite(value), `${name} is ${value}`);
+      }
+    });
+  }
+});
+
+describe("growQuickly", () => {
+  for (const members of [3, 37]) {
+    test(`makes a group of ${members} without a blank parent among its members, which ts-mls accepts too`, async () => {
+      const grown = await growQuickly(members);
+      assert.equal(grown.group.memberCount, members);
+      const { join } = await compareEngines(grown, ONCE);
+      assert.ok(join.ratio > 0);
     });
   }
 });

@@ -7,14 +7,15 @@ import {
   growGroup,
   joinExternally,
   processCommit,
+  type GrownGroup,
 } from "./latchkey-side.ts";
+import { growQuickly } from "./grow-quickly.ts";
 import { compare, type Comparison, type Repetition } from "./measure.ts";
+import { measureOwn, type OwnResult } from "./own-measures.ts";
 import { freshTsMlsMember, tsMlsJoin, tsMlsProcess } from "./ts-mls-side.ts";
 
-/** What was measured in a group of one size. */
-export interface SizeResult {
-  readonly members: number;
-  readonly groupInfoBytes: number;
+/** What both engines were measured at in one group. */
+export interface EngineComparison {
   /** GroupInfo bytes to commit bytes. */
   readonly join: Comparison;
   /** A member takes in the commit of a joiner. */
@@ -30,9 +31,8 @@ function expectSameEpoch(group: MlsGroup, state: ClientState): void {
   }
 }
 
-/** Measures both engines in one group of that many members, which both are members of in the end. */
-export async function compareAtSize(members: number, repetition: Repetition): Promise<SizeResult> {
-  const { config, group } = await growGroup(members);
+/** Measures both engines in one group, which both are members of in the end. */
+export async function compareEngines({ config, group }: GrownGroup, repetition: Repetition): Promise<EngineComparison> {
   const groupInfo = await group.exportGroupInfo();
   const joiner = await freshMember("joiner");
   const guest = await freshTsMlsMember("ts-mls");
@@ -69,5 +69,27 @@ export async function compareAtSize(members: number, repetition: Repetition): Pr
   const processJoin = await follow(newcomer.message);
   const commit = await newcomer.group.createCommit();
   const processOrdinary = await follow(commit.message);
-  return { members, groupInfoBytes: groupInfo.length, join, processJoin, processCommit: processOrdinary };
+  return { join, processJoin, processCommit: processOrdinary };
+}
+
+/** Members up to which ts-mls is measured: at 10 000 it needs two minutes for one join. */
+const MAX_MEMBERS_OF_TS_MLS = 1_000;
+/** Members up to which the group really grows by external joins; from there on it is made at once. */
+const MAX_MEMBERS_GROWN = 300;
+
+/** What was measured in a group of one size. */
+export interface SizeResult {
+  readonly members: number;
+  readonly groupInfoBytes: number;
+  /** Undefined for sizes at which ts-mls is left out. */
+  readonly compared: EngineComparison | undefined;
+  readonly own: OwnResult;
+}
+
+/** Measures in one group of that many members: both engines first, then Latchkey by itself. */
+export async function benchAtSize(members: number, repetition: Repetition): Promise<SizeResult> {
+  const grown = await (members <= MAX_MEMBERS_GROWN ? growGroup(members) : growQuickly(members));
+  const groupInfoBytes = (await grown.group.exportGroupInfo()).length;
+  const compared = members <= MAX_MEMBERS_OF_TS_MLS ? await compareEngines(grown, repetition) : undefined;
+  return { members, groupInfoBytes, compared, own: await measureOwn(grown, repetition) };
 }

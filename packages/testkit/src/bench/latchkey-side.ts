@@ -1,24 +1,25 @@
 import {
   CIPHER_SUITE,
   createExternalCommit,
-  decodeMlsMessage,
-  encodeMlsMessage,
-  EXTENSION_TYPE,
+  decodeExact,
   MlsGroup,
   utf8,
   VerifiedLeafCache,
   verifyGroupInfo,
   type GroupConfig,
   type LeafParameters,
+  type Lifetime,
 } from "@latchkey/mls";
-import { signGroupInfo } from "@latchkey/mls/internals";
 import { nodeCrypto } from "@latchkey/mls/node";
+import { withExternalPub } from "../differential/group-info.ts";
 
 /** The cipher suite that both engines carry without further dependencies. */
 export const BENCH_SUITE = CIPHER_SUITE.MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
 
 const BASIC_CREDENTIAL = 1;
-const LEAF: LeafParameters = {
+export const LIFETIME: Lifetime = { notBefore: 0n, notAfter: 2n ** 40n };
+
+export const LEAF: LeafParameters = {
   capabilities: {
     versions: [1],
     cipherSuites: [BENCH_SUITE],
@@ -70,15 +71,21 @@ export async function followingCopies(
   return copies;
 }
 
-/** A group of that many members, every one of whom but the founder joined by external commit. */
-export async function growGroup(members: number): Promise<{ config: GroupConfig; group: MlsGroup }> {
+/** A group as one of its members knows it. */
+export interface GrownGroup {
+  readonly config: GroupConfig;
+  readonly group: MlsGroup;
+}
+
+/** A group of that many members, every one of whom but the founder joined by external commit. O(members²). */
+export async function growGroup(members: number): Promise<GrownGroup> {
   const config = await freshMember("founder");
   const group = await MlsGroup.create(config, {
     cipherSuite: BENCH_SUITE,
     groupId: utf8(`bench-${members}`),
     extensions: [],
     leaf: LEAF,
-    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+    lifetime: LIFETIME,
   });
   const verifiedLeaves = new VerifiedLeafCache();
   while (group.memberCount < members) {
@@ -94,14 +101,7 @@ export async function growGroup(members: number): Promise<{ config: GroupConfig;
  * `opaque<V>` (RFC 9420 §12.4.3.2), so the length byte is dropped and the member who signed it signs again.
  */
 export async function groupInfoForTsMls(config: GroupConfig, groupInfo: Uint8Array): Promise<Uint8Array> {
-  const decoded = decodeMlsMessage(groupInfo);
-  if (decoded.wireFormat !== "group_info") throw new Error(`expected a GroupInfo, got a ${decoded.wireFormat}`);
-  const { message } = decoded;
-  const extensions = message.extensions.map(({ type, data }) => ({
-    type,
-    data: type === EXTENSION_TYPE.externalPub ? data.subarray(1) : data,
-  }));
-  const { privateKey } = config.identity.signatureKeyPair;
-  const resigned = await signGroupInfo(nodeCrypto.suite(BENCH_SUITE), privateKey, { ...message, extensions });
-  return encodeMlsMessage({ wireFormat: "group_info", message: resigned });
+  const { signatureKeyPair } = config.identity;
+  const signer = { suite: nodeCrypto.suite(BENCH_SUITE), signatureKeyPair };
+  return withExternalPub(groupInfo, signer, (data) => decodeExact(data, (reader) => reader.opaque()));
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { compareAtSize, type SizeResult } from "./compare-at-size.ts";
+import { benchAtSize, type SizeResult } from "./compare-at-size.ts";
 import { watchForeignLoad } from "./foreign-load.ts";
 import { BENCH_SUITE } from "./latchkey-side.ts";
 import type { Comparison } from "./measure.ts";
@@ -28,17 +28,33 @@ function row(cells: readonly string[]): string {
   return cells.map((cell, index) => cell.padStart(COLUMNS[index] ?? 0)).join("");
 }
 
-function lines(result: SizeResult): string[] {
+function comparedLines({ members, groupInfoBytes, compared }: SizeResult): string[] {
+  if (compared === undefined) return [];
   const line = (name: string, { latchkeyMs, tsMlsMs, ratio }: Comparison) =>
     row([
-      String(result.members),
-      `${(result.groupInfoBytes / 1000).toFixed(1)} kB`,
+      String(members),
+      `${(groupInfoBytes / 1000).toFixed(1)} kB`,
       name,
       `${latchkeyMs.toFixed(2)} ms`,
       `${tsMlsMs.toFixed(1)} ms`,
       `${ratio.toFixed(1)} x`,
     ]);
-  return [line("join", result.join), line("process join", result.processJoin), line("commit", result.processCommit)];
+  const { join, processJoin, processCommit } = compared;
+  return [line("join", join), line("process join", processJoin), line("commit", processCommit)];
+}
+
+function ownLines({ members, own }: SizeResult): string[] {
+  const ms = (value: number) => `${value.toFixed(2)} ms`;
+  const bytes = (value: number) => `${value.toFixed(0)} bytes`;
+  return [
+    `${members} members, Latchkey alone:`,
+    `  join ${ms(own.joinMs)} = ${own.joinOverFloor.toFixed(2)} x the floor of primitives, ${ms(own.floorMs)}`,
+    `  join again after one path changed ${ms(own.retriedJoinMs)} = ${(100 * own.retryOverJoin).toFixed(0)} % of a join`,
+    `  process a join ${ms(own.processJoinMs)}, a commit ${ms(own.processCommitMs)}`,
+    `  rows written: join ${bytes(own.rowBytesPerJoin)}, commit ${bytes(own.rowBytesPerCommit)}`,
+    `  export GroupInfo ${ms(own.exportGroupInfoMs)}, encrypt ${ms(own.sendMs)}, decrypt ${ms(own.openMs)}`,
+    `  memory ${bytes(own.memoryBytesPerMember)} per member`,
+  ];
 }
 
 function rounded(result: SizeResult): object {
@@ -63,16 +79,18 @@ async function main(): Promise<number> {
   console.log(row(["members", "GroupInfo", "operation", "Latchkey", "ts-mls", "ratio"]));
   const results: SizeResult[] = [];
   for (const size of parseSizes(sizes)) {
-    const result = await compareAtSize(size, RUNS);
+    const result = await benchAtSize(size, RUNS);
     results.push(result);
-    for (const line of lines(result)) console.log(line);
+    for (const line of [...comparedLines(result), ...ownLines(result)]) console.log(line);
   }
-  const decisive = results.findLast(({ members }) => members >= GOAL.members);
-  const reached = decisive !== undefined && decisive.join.ratio >= GOAL.ratio;
-  if (decisive === undefined) console.log(`no size of ${GOAL.members} or more was measured, so nothing is decided`);
-  else {
+  const decisive = results.findLast(({ members, compared }) => members >= GOAL.members && compared !== undefined);
+  const ratio = decisive?.compared?.join.ratio;
+  const reached = ratio !== undefined && ratio >= GOAL.ratio;
+  if (decisive === undefined || ratio === undefined) {
+    console.log(`no size of ${GOAL.members} or more was compared, so nothing is decided`);
+  } else {
     console.log(
-      `joining ${decisive.members} members is ${decisive.join.ratio.toFixed(1)} times faster; ${GOAL.ratio} times is the goal`,
+      `joining ${decisive.members} members is ${ratio.toFixed(1)} times faster; ${GOAL.ratio} times is the goal`,
     );
   }
   const foreignCores = Number(foreignLoad().toFixed(2));

@@ -20,7 +20,8 @@ export interface Comparison {
   readonly ratio: number;
 }
 
-async function elapsedMs(operation: () => Promise<unknown>): Promise<number> {
+/** Wall-clock time of an operation. */
+export async function elapsedMs(operation: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await operation();
   return performance.now() - start;
