@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { test, type TestContext } from "node:test";
+import { openSqliteStore } from "@latchkey/client/node";
+import { faultName, faultsOf } from "./fault.ts";
+import { runMatrix } from "./matrix.ts";
+import { operationNamed } from "./operations.ts";
+import { Rig } from "./rig.ts";
+import { World, type Device, type Stage } from "./stage.ts";
+import { contradictions, digestOf } from "./store-state.ts";
+
+/** A member of a group, closed, on a stage that goes after the test. */
+async function closedMember(t: TestContext): Promise<{ stage: Stage; victim: Device; groupId: string }> {
+  const world = await World.start();
+  t.after(() => world.stop());
+  const stage = world.newStage();
+  t.after(() => stage.close());
+  const { victim, input } = await operationNamed("send").prepare(stage);
+  victim.close();
+  return { stage, victim, groupId: input.groupId };
+}
+
+test("SEC-09 a sample of all deaths, bad lines, full disks and busy databases: nothing lost, nothing torn, no key used twice", async () => {
+  const { points, struck, failures } = await runMatrix({
+    sample: 12,
+    operations: ["join-3", "send", "commit-add", "welcome", "invite-rotate"],
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(points === 17 && struck >= 10, `${points} points, ${struck} struck`);
+});
+
+test("every fault of an operation has a name of its own", () => {
+  const names = faultsOf({ transactions: 3, calls: 4 }).map(faultName);
+  assert.equal(new Set(names).size, names.length);
+  assert.equal(names.length, 2 * 3 * 3 + 2 * 3 * 4 + 2 * 3 + 4);
+});
+
+test("the ledger of message keys notices a database that was rolled back between two messages", async (t) => {
+  const { stage, victim, groupId } = await closedMember(t);
+  const sendFrom = async (text: string) => {
+    const rig = new Rig(
+      { kind: "none" },
+      { sent: (message) => stage.ledger.note(message), dies: () => assert.fail("nobody dies here") },
+    );
+    await victim.open({ wrap: (environment) => rig.wrap(environment) });
+    await victim.group(groupId)?.send(text);
+    stage.observe();
+    victim.close();
+  };
+  copyFileSync(victim.dbPath, `${victim.dbPath}.old`);
+  await sendFrom("once");
+  assert.deepEqual(stage.ledger.audit().reused, []);
+  copyFileSync(`${victim.dbPath}.old`, victim.dbPath);
+  await sendFrom("and once more with the same key");
+  assert.equal(stage.ledger.audit().reused.length, 1);
+});
+
+test("a database with half of a change in it is noticed", async (t) => {
+  const { victim } = await closedMember(t);
+  const look = () => {
+    const store = openSqliteStore(victim.dbPath);
+    try {
+      return { digest: digestOf(store), found: contradictions(store) };
+    } finally {
+      store.close();
+    }
+  };
+  const whole = look();
+  assert.deepEqual(whole.found, []);
+  assert.deepEqual(look(), whole);
+  const database = new DatabaseSync(victim.dbPath);
+  database.exec("DELETE FROM groups");
+  database.close();
+  const torn = look();
+  assert.ok(torn.found.includes("MLS state without its group"));
+  assert.notEqual(torn.digest, whole.digest);
+});

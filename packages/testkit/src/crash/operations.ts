@@ -1,0 +1,395 @@
+import { generatedSigner } from "@latchkey/client/node";
+import { fromHex, toHex } from "@latchkey/mls";
+import type { Client, Group } from "@latchkey/client";
+import type { Fault } from "./fault.ts";
+import { Rig } from "./rig.ts";
+import type { Device, Stage } from "./stage.ts";
+
+/** What an operation works on, in a form that can be handed to another process. */
+export interface Input {
+  readonly groupId: string;
+  readonly link: string;
+  readonly inboxId: string;
+  /** In hex: somebody else's commit that comes first when the victim sends its own; empty for none. */
+  readonly rival: string;
+}
+
+/** How the world stands, seen by everybody: nobody sees the operation, or everybody sees it exactly once. */
+export type Standing = "before" | "after" | "between";
+
+/** Who does it, and on what. */
+export interface Scene {
+  readonly victim: Device;
+  readonly input: Input;
+}
+
+/** One operation of a client that can be interrupted. */
+export interface Operation {
+  readonly name: string;
+  /** The operation is the first opening of the installation. */
+  readonly opens?: boolean;
+  /** Another commit comes first: the operation may fail, and what was on its way may be given up, for a repetition. */
+  readonly loses?: boolean;
+  prepare(stage: Stage): Promise<Scene>;
+  run(client: Client, input: Input): Promise<void>;
+  standing(stage: Stage, scene: Scene): Standing;
+  /** What has to work once the operation is done, beyond what `standing` sees; throws when it does not. */
+  proof?(stage: Stage, scene: Scene): Promise<void>;
+}
+
+const NEW_NAME = "Night readers";
+const TEXT = "the message under test";
+
+function standingOf(sights: readonly boolean[]): Standing {
+  if (sights.every((seen) => seen)) return "after";
+  return sights.some((seen) => seen) ? "between" : "before";
+}
+
+async function syncAll(...devices: Device[]): Promise<void> {
+  for (const { client } of devices) await client.conversations.sync();
+}
+
+/** An admin and a member in a group. */
+async function circle(stage: Stage): Promise<{ admin: Device; member: Device; group: Group }> {
+  const admin = await stage.device("admin");
+  const member = await stage.device("member");
+  const group = await admin.client.conversations.createGroup([member.client.inboxId], { name: "Reading circle" });
+  await syncAll(member);
+  return { admin, member, group };
+}
+
+function inputOf(input: Partial<Input>): Input {
+  return { groupId: "", link: "", inboxId: "", rival: "", ...input };
+}
+
+function groupIn(client: Client, { groupId }: Input): Group {
+  const group = client.conversations.get(groupId);
+  if (group === undefined) throw new Error("the group is not there");
+  return group;
+}
+
+/** For each device that has the group whether it shows it so. */
+function sights(stage: Stage, { groupId }: Input, look: (group: Group) => boolean): boolean[] {
+  return stage.devices.flatMap((device) => {
+    const group = device.group(groupId);
+    return group?.isActive === true ? [look(group)] : [];
+  });
+}
+
+function isIn(device: Device, { groupId }: Input): boolean {
+  return device.group(groupId)?.isActive === true;
+}
+
+/** A stranger scans the code that the admin would show now, and gets in. */
+async function nextScannerGetsIn(stage: Stage, { input }: Scene): Promise<void> {
+  const [admin, ...others] = stage.devices;
+  const link = admin?.group(input.groupId)?.invite?.url;
+  if (link === undefined) throw new Error("the admin has no invite to show");
+  const stranger = await stage.device("next-scanner");
+  await stranger.client.conversations.joinByInvite(link);
+  await syncAll(...stage.devices.slice(0, 1), ...others);
+}
+
+function joining(installations: number): Operation {
+  return {
+    name: `join-${installations}`,
+    async prepare(stage) {
+      const { member, group } = await circle(stage);
+      const { url } = await group.createInvite();
+      await syncAll(member);
+      const victim = await stage.device("joiner");
+      for (let sibling = 1; sibling < installations; sibling++) await stage.device(`sibling-${sibling}`, victim);
+      return { victim, input: inputOf({ groupId: group.id, link: url, inboxId: victim.client.inboxId }) };
+    },
+    async run(client, { link }) {
+      await client.conversations.joinByInvite(link);
+    },
+    standing(stage, { input }) {
+      const [admin, member, ...joiners] = stage.devices.filter(({ name }) => name !== "next-scanner");
+      const listed = [admin, member].map((device) => {
+        const entry = device
+          ?.group(input.groupId)
+          ?.members()
+          .find(({ inboxId }) => inboxId === input.inboxId);
+        return entry?.installations.length === installations;
+      });
+      return standingOf([...listed, ...joiners.map((device) => isIn(device, input))]);
+    },
+    proof: nextScannerGetsIn,
+  };
+}
+
+/** A commit of the admin that is ready to leave, in hex; the admin does not know whether it did. */
+async function rivalCommit(admin: Device, groupId: string): Promise<string> {
+  let commit = "";
+  const fault: Fault = { kind: "cut", moment: "before", at: 1 };
+  const rig = new Rig(fault, { sent: (message) => (commit = toHex(message)), dies: () => undefined });
+  admin.close();
+  await admin.open({
+    wrap: (environment) => {
+      const { transport } = rig.wrap(environment);
+      const sendGroupMessages: typeof transport.sendGroupMessages = (messages) => {
+        rig.armed = true;
+        return transport.sendGroupMessages(messages);
+      };
+      return { ...environment, transport: { ...environment.transport, sendGroupMessages } };
+    },
+  });
+  await admin
+    .group(groupId)
+    ?.updateName("Rival readers")
+    .catch(() => undefined);
+  admin.close();
+  await admin.open();
+  return commit;
+}
+
+/** As `join-1`, but a commit of the admin is sequenced first: the join is lost and repeated. */
+const joinLosing: Operation = {
+  ...joining(1),
+  name: "join-losing",
+  loses: true,
+  async prepare(stage) {
+    const scene = await joining(1).prepare(stage);
+    const [admin] = stage.devices;
+    const rival = admin === undefined ? "" : await rivalCommit(admin, scene.input.groupId);
+    return { ...scene, input: { ...scene.input, rival } };
+  },
+};
+
+/** A member's commit that loses against one of the admin. */
+const commitLosing: Operation = {
+  name: "commit-losing",
+  loses: true,
+  async prepare(stage) {
+    const { admin, member, group } = await circle(stage);
+    const rival = await rivalCommit(admin, group.id);
+    return { victim: member, input: inputOf({ groupId: group.id, rival }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).updateDescription(NEW_NAME);
+  },
+  standing: (stage, { input }) => standingOf(sights(stage, input, ({ description }) => description === NEW_NAME)),
+};
+
+const send: Operation = {
+  name: "send",
+  async prepare(stage) {
+    const { member, group } = await circle(stage);
+    return { victim: member, input: inputOf({ groupId: group.id }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).send(TEXT);
+  },
+  standing(stage, { input }) {
+    const counts: number[] = [];
+    sights(stage, input, (group) => counts.push(group.messages().filter(({ text }) => text === TEXT).length) > 0);
+    return counts.some((count) => count > 1) ? "between" : standingOf(counts.map((count) => count === 1));
+  },
+};
+
+const rename: Operation = {
+  name: "commit-rename",
+  async prepare(stage) {
+    const { admin, member, group } = await circle(stage);
+    await group.createInvite();
+    await syncAll(member);
+    return { victim: admin, input: inputOf({ groupId: group.id }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).updateName(NEW_NAME);
+  },
+  standing: (stage, { input }) => standingOf(sights(stage, input, ({ name }) => name === NEW_NAME)),
+  proof: nextScannerGetsIn,
+};
+
+const add: Operation = {
+  name: "commit-add",
+  async prepare(stage) {
+    const { admin, group } = await circle(stage);
+    const newcomer = await stage.device("newcomer");
+    await stage.device("newcomer-2", newcomer);
+    return { victim: admin, input: inputOf({ groupId: group.id, inboxId: newcomer.client.inboxId }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).addMembers([input.inboxId]);
+  },
+  standing(stage, { input }) {
+    const listed = sights(stage, input, (group) => group.members().some(({ inboxId }) => inboxId === input.inboxId));
+    const newcomers = stage.devices.filter(({ name }) => name.startsWith("newcomer"));
+    return standingOf([...listed, ...newcomers.map((device) => isIn(device, input))]);
+  },
+};
+
+const remove: Operation = {
+  name: "commit-remove",
+  async prepare(stage) {
+    const { admin, member, group } = await circle(stage);
+    const leaver = await stage.device("leaver");
+    await group.addMembers([leaver.client.inboxId]);
+    await syncAll(member, leaver);
+    return { victim: admin, input: inputOf({ groupId: group.id, inboxId: leaver.client.inboxId }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).removeMembers([input.inboxId]);
+  },
+  standing(stage, { input }) {
+    const [admin, member, leaver] = stage.devices;
+    const gone = [admin, member].map(
+      (device) =>
+        device
+          ?.group(input.groupId)
+          ?.members()
+          .every(({ inboxId }) => inboxId !== input.inboxId) === true,
+    );
+    return standingOf([...gone, leaver?.group(input.groupId)?.isActive === false]);
+  },
+};
+
+/** Reads a rename, a join by invite and messages of both, all in one go. */
+const read: Operation = {
+  name: "process",
+  async prepare(stage) {
+    const { member, group } = await circle(stage);
+    const { url } = await group.createInvite();
+    await group.updateName(NEW_NAME);
+    const joiner = await stage.device("joiner");
+    const joined = await joiner.client.conversations.joinByInvite(url);
+    await joined.group.send(TEXT);
+    return { victim: member, input: inputOf({ groupId: group.id, inboxId: joiner.client.inboxId }) };
+  },
+  async run(client) {
+    await client.conversations.sync();
+  },
+  standing(_, { victim, input }) {
+    const group = victim.group(input.groupId);
+    const isComplete =
+      group?.name === NEW_NAME &&
+      group.members().some(({ inboxId }) => inboxId === input.inboxId) &&
+      group.messages().filter(({ text }) => text === TEXT).length === 1;
+    return standingOf([isComplete]);
+  },
+};
+
+/** Opens a Welcome and puts a fresh key package into the place of the one it used. */
+const welcome: Operation = {
+  name: "welcome",
+  async prepare(stage) {
+    const { group, member } = await circle(stage);
+    const victim = await stage.device("newcomer");
+    await group.addMembers([victim.client.inboxId]);
+    await syncAll(member);
+    return { victim, input: inputOf({ groupId: group.id, inboxId: victim.client.inboxId }) };
+  },
+  async run(client) {
+    await client.conversations.sync();
+  },
+  standing: (_, { victim, input }) => standingOf([isIn(victim, input)]),
+  async proof(stage, { victim }) {
+    const [, member] = stage.devices;
+    if (member === undefined) return;
+    const second = await member.client.conversations.createGroup([victim.client.inboxId], { name: "Second circle" });
+    await syncAll(victim);
+    if (victim.group(second.id) === undefined) throw new Error("the newcomer cannot be invited again");
+  },
+};
+
+type InviteChange = (group: Group) => Promise<unknown>;
+
+function inviteChange(name: string, change: InviteChange, isDone: (link: string | undefined, old: string) => boolean) {
+  const operation: Operation = {
+    name,
+    async prepare(stage) {
+      const { admin, member, group } = await circle(stage);
+      const old = name === "invite-create" ? undefined : await group.createInvite();
+      await syncAll(member);
+      return { victim: admin, input: inputOf({ groupId: group.id, link: old?.url ?? "" }) };
+    },
+    async run(client, input) {
+      await change(groupIn(client, input));
+    },
+    standing: (stage, { input }) => standingOf(sights(stage, input, ({ invite }) => isDone(invite?.url, input.link))),
+  };
+  return name === "invite-revoke" ? operation : { ...operation, proof: nextScannerGetsIn };
+}
+
+const isNew = (link: string | undefined, old: string) => link !== undefined && link !== old;
+
+/** The first opening of an installation: inbox, identity update, key package. */
+const register: Operation = {
+  name: "register",
+  opens: true,
+  async prepare(stage) {
+    const { group } = await circle(stage);
+    const victim = stage.newDevice("newcomer");
+    return { victim, input: inputOf({ groupId: group.id }) };
+  },
+  async run() {
+    // Opening was all of it.
+  },
+  standing: (_, { victim }) => (victim.isOpen ? "after" : "before"),
+  async proof(stage, { victim, input }) {
+    const [admin] = stage.devices;
+    const { inboxId } = victim.client;
+    const [log] = (await admin?.environment?.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }])) ?? [];
+    if (log?.length !== 1) throw new Error(`the identity log has ${log?.length ?? 0} entries`);
+    await admin?.group(input.groupId)?.addMembers([inboxId]);
+    await syncAll(...stage.devices);
+    if (!isIn(victim, input)) throw new Error("the newcomer cannot be added");
+  },
+};
+
+/** Makes a group with a first member in it. */
+const create: Operation = {
+  name: "create-group",
+  async prepare(stage) {
+    const victim = await stage.device("founder");
+    const friend = await stage.device("friend");
+    return { victim, input: inputOf({ inboxId: friend.client.inboxId }) };
+  },
+  async run(client, { inboxId }) {
+    await client.conversations.createGroup([inboxId], { name: NEW_NAME });
+  },
+  standing(stage) {
+    const groups = stage.devices.map(({ client }) => client.conversations.list());
+    if (groups.some((list) => list.length > 1)) return "between";
+    return standingOf(
+      groups.map(([group]) => group?.members().length === 2).concat(groups.map(([group]) => group !== undefined)),
+    );
+  },
+};
+
+export const OPERATIONS: readonly Operation[] = [
+  joining(1),
+  joining(3),
+  joinLosing,
+  commitLosing,
+  send,
+  rename,
+  add,
+  remove,
+  read,
+  welcome,
+  inviteChange("invite-create", (group) => group.createInvite(), isNew),
+  inviteChange("invite-rotate", (group) => group.rotateInvite(), isNew),
+  inviteChange("invite-rotate-slot", (group) => group.rotateInvite({ slot: true }), isNew),
+  inviteChange(
+    "invite-revoke",
+    (group) => group.revokeInvite(),
+    (link) => link === undefined,
+  ),
+  register,
+  create,
+];
+
+/** The wallet of a device, in whatever process. */
+export function signerOf(walletKey: string) {
+  return generatedSigner(fromHex(walletKey));
+}
+
+/** The operation of that name; throws when there is none. */
+export function operationNamed(name: string): Operation {
+  const found = OPERATIONS.find((operation) => operation.name === name);
+  if (found === undefined) throw new RangeError(`there is no operation ${name}`);
+  return found;
+}
