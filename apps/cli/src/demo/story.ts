@@ -155,7 +155,7 @@ function joinSecond(stage: Stage, { ada, ben, cleo, dan }: Cast, poster: Poster,
     const { epoch } = cleo[0].group;
     await dan.client.conversations.joinByInvite(link);
     stage.check(
-      `he starts from the blob that Cleo refreshed, in epoch ${dan.group.epoch}`,
+      `he joins from the blob that Cleo refreshed, into epoch ${dan.group.epoch}`,
       dan.group.epoch === epoch + 1n,
     );
     await talk.say(dan, "And me. Nobody had to let us in!", [ada, ben, ...cleo, dan]);
