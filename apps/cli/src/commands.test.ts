@@ -136,6 +136,28 @@ describe("groups and messages", () => {
     assert.deepEqual(texts(await ben.run("read", "Crew")), ["hello, Ben", "hello, Ada"]);
   });
 
+  test("without --json each command says its piece and ends with 0", async (t) => {
+    const { user } = await world(t);
+    const [ada, ben] = [await user("ada"), await user("ben")];
+    const say = async (who: typeof ada, ...args: string[]): Promise<string> => {
+      const ended = await latchkey(args, { env: { LATCHKEY_HOME: who.home } });
+      assert.equal(ended.status, 0, `latchkey ${args.join(" ")}: ${ended.stderr}`);
+      return ended.stdout;
+    };
+    assert.match(await say(ada, "group", "create", "Team"), /Team {2}1 member, 1 device/);
+    assert.match(await say(ada, "group", "list"), /Team {2}1 member, 1 device/);
+    assert.match(await say(ada, "group", "rename", "Team", "Crew"), /Crew/);
+    const link = /https:\S+/.exec(await say(ada, "invite", "create", "Crew"))?.[0] ?? "";
+    assert.match(await say(ben, "join", link), /You are in Crew/);
+    assert.match(await say(ada, "group", "members", "Crew"), /joined through invite/);
+    assert.match(await say(ada, "send", "Crew", "hello"), /sent to Crew/);
+    assert.match(await say(ben, "read", "Crew"), /hello/);
+    assert.ok((await say(ada, "invite", "show", "Crew")).includes(link));
+    assert.match(await say(ada, "invite", "rotate", "Crew"), /https:/);
+    assert.match(await say(ada, "invite", "revoke", "Crew"), /No link lets anybody into Crew/);
+    assert.match(await say(ben, "whoami"), /inbox/);
+  });
+
   test("text of others cannot drive the terminal, nor pose as a message of its own", async (t) => {
     const { user } = await world(t);
     const ada = await user("ada");

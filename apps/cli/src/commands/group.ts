@@ -98,7 +98,9 @@ function create(context: CommandContext, name: string, inboxIds: readonly string
   return withClient(context, async (client) => {
     out.progress(inboxIds.length === 0 ? "creating the group" : `creating the group, adding ${inboxIds.length}`);
     const group = await client.conversations.createGroup(inboxIds, { name, signal });
-    return { json: { group: groupJson(group) }, human: (style) => groupLine(group, style) };
+    // Said while the client is open: a group reads its members from the store.
+    const line = groupLine(group, out.style);
+    return { json: { group: groupJson(group) }, human: () => line };
   });
 }
 
@@ -106,11 +108,10 @@ function list(context: CommandContext): Promise<CommandResult> {
   return withClient(context, async (client) => {
     await client.conversations.sync({ signal: context.signal });
     const groups = client.conversations.list();
+    const lines = groups.map((group) => groupLine(group, context.out.style)).join("\n");
     return {
       json: { groups: groups.map(groupJson) },
-      human: (style) =>
-        groups.map((group) => groupLine(group, style)).join("\n") ||
-        'No groups yet; "latchkey group create <name>" makes one.',
+      human: () => lines || 'No groups yet; "latchkey group create <name>" makes one.',
     };
   });
 }
