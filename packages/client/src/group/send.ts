@@ -6,6 +6,9 @@ import type { GroupCore } from "./group-core.ts";
 import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
 import { enqueue } from "./outbox.ts";
 
+/** Bytes of what makes two messages of the same text differ. */
+const IDEMPOTENCY_KEY_BYTES = 16;
+
 /**
  * Sends a text and returns it as it stands in the log.
  *
@@ -14,7 +17,8 @@ import { enqueue } from "./outbox.ts";
  * @throws NOT_A_MEMBER; NODE_UNREACHABLE (the message is queued); NODE_REJECTED and RATE_LIMITED (it is not).
  */
 export async function sendText(core: GroupCore, text: string, signal?: AbortSignal): Promise<MessageRecord> {
-  const { plaintext, messageId } = encodeTextMessage(core.groupId, text);
+  const idempotencyKey = toHex(core.context.crypto.randomBytes(IDEMPOTENCY_KEY_BYTES));
+  const { plaintext, messageId } = encodeTextMessage(core.groupId, text, idempotencyKey);
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }

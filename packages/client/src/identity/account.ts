@@ -16,6 +16,9 @@ import type { IdentityDirectory } from "./directory.ts";
 /** Nonce of a wallet's first inbox; 0 belongs to legacy keys. */
 const FIRST_INBOX_NONCE = 1n;
 
+/** Bytes of an Ed25519 seed. */
+const INSTALLATION_SEED_BYTES = 32;
+
 /** Bytes of the root of `sender_hmac` keys, as XMTP has it. */
 const HMAC_ROOT_BYTES = 42;
 
@@ -52,7 +55,7 @@ async function newIdentity(
   signal: AbortSignal | undefined,
 ): Promise<IdentityRecord> {
   const known = await environment.transport.getInboxId(address, signal);
-  const installation = InstallationKey.generate();
+  const installation = new InstallationKey(environment.crypto.randomBytes(INSTALLATION_SEED_BYTES));
   const record: IdentityRecord = {
     name: "self",
     inboxId: known ?? deriveInboxId(address, FIRST_INBOX_NONCE),

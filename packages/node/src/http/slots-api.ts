@@ -27,8 +27,11 @@ function hexParameter(what: string, text: string): Uint8Array {
   }
 }
 
-/** Reads what the service has to know of a blob; throws `REQUEST_INVALID` for anything but a blob of version 1. */
-function readBlob(bytes: Uint8Array): SlotBlob {
+/**
+ * Reads what the service has to know of a blob; throws `REQUEST_INVALID` for anything but a blob of version 1, and
+ * `BLOB_EXPIRED`.
+ */
+export function readBlob(bytes: Uint8Array, nowNs: bigint): SlotBlob {
   let version;
   try {
     version = fromBinary(EncryptedGroupInfoBlobSchema, bytes).version;
@@ -43,6 +46,9 @@ function readBlob(bytes: Uint8Array): SlotBlob {
     throw invalidRequest(`the group state hash has ${digest.length} bytes, not ${DIGEST_BYTES}`);
   }
   if (ciphertext.length < TAG_BYTES) throw invalidRequest("the ciphertext is shorter than its tag");
+  if (expiresAtNs !== 0n && expiresAtNs <= nowNs) {
+    throw new NodeError("BLOB_EXPIRED", "the blob has expired already; upload a fresh one");
+  }
   return { epoch, digest, expiresAtNs, bytes };
 }
 
@@ -116,11 +122,9 @@ export function createSlotsHandler(
   async function put(slotId: Uint8Array, request: HttpRequest, response: HttpResponse): Promise<void> {
     const lease = budget.lease();
     response.once("close", lease.release);
-    const blob = readBlob(await readBody(request, limits.slotBlobBytes, lease));
+    const body = await readBody(request, limits.slotBlobBytes, lease);
     const now = nowNs();
-    if (blob.expiresAtNs !== 0n && blob.expiresAtNs <= now) {
-      throw new NodeError("BLOB_EXPIRED", "the blob has expired already; upload a fresh one");
-    }
+    const blob = readBlob(body, now);
     limit("slot_uploads", limiters.slot, Buffer.from(slotId).toString("hex"));
     const bounds = {
       blobsPerSlot: limits.slotBlobs,

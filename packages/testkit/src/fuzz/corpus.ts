@@ -22,7 +22,7 @@ import {
 } from "@latchkey/mls";
 import { decodeGroupSecrets, decryptWithLabel, deriveEpochSecrets, zeroSecret } from "@latchkey/mls/internals";
 import type { SeededRandom } from "../random.ts";
-import { seededCrypto } from "./seeded-crypto.ts";
+import { seededCrypto } from "../seeded-crypto.ts";
 
 const SUITE = CIPHER_SUITE.MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
 const LIFETIME = { notBefore: 0n, notAfter: 2n ** 40n };
@@ -70,7 +70,7 @@ export interface Corpus {
 }
 
 async function newConfig(random: SeededRandom, name: string): Promise<GroupConfig> {
-  const crypto = seededCrypto(random);
+  const crypto = seededCrypto((length) => Uint8Array.from({ length }, () => random.int(256)));
   const signatureKeyPair = await crypto.suite(SUITE).generateSignatureKeyPair();
   return {
     crypto,

@@ -116,7 +116,7 @@ describe("identity updates, real signatures", () => {
     const stranger = await addInstallationUpdate({
       wallet: localWallet(seed(99)),
       inboxId,
-      installation: InstallationKey.generate(),
+      installation: new InstallationKey(seed(98)),
       timestampNs: TEST_TIME_NS,
     });
     expectCode("IDENTITY_MISSING_EXISTING_MEMBER", () => applyIdentityUpdate(states[0], stranger));

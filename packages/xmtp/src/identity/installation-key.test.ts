@@ -17,7 +17,7 @@ describe("installation keys", () => {
   });
 
   test("another text, key, context or algorithm does not verify", () => {
-    const other = InstallationKey.generate();
+    const other = new InstallationKey(seed(2));
     assert.equal(InstallationKey.verify(key.publicKey, "texT", key.sign("text")), false);
     assert.equal(InstallationKey.verify(other.publicKey, "text", key.sign("text")), false);
     const wrongContext = ed25519ph.sign(utf8("text"), seed(1), { context: utf8("PUBLIC SIGNATURE CONTEXT") });

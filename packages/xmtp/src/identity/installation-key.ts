@@ -23,10 +23,6 @@ export class InstallationKey {
     this.publicKey = ed25519ph.getPublicKey(privateKey);
   }
 
-  static generate(): InstallationKey {
-    return new InstallationKey(ed25519ph.keygen().secretKey);
-  }
-
   /** Installation id: the public key in hex. */
   get id(): string {
     return toHex(this.publicKey);

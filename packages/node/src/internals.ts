@@ -1,0 +1,9 @@
+/**
+ * Parts of the node for this repository's own simulator. No stability is promised; programs use the package's main entry
+ * point.
+ *
+ * @module
+ */
+export { openInProcess } from "./in-process.ts";
+export type { InProcessNode, InProcessSlots } from "./in-process.ts";
+export { envelopeDigest } from "./services/runtime.ts";
