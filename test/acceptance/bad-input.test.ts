@@ -8,7 +8,7 @@ import {
   generatedSigner,
   grpcTransport,
   openSqliteStore,
-  readQrFromPng,
+  readQrFromImage,
 } from "@latchkey/client/node";
 import { Client, httpSlots } from "@latchkey/client";
 import { nodeCrypto } from "@latchkey/mls/node";
@@ -44,7 +44,7 @@ test("REV-07 a PNG without a QR code, and files that are no PNG: INVITE_NO_QR", 
   const huge = blank.slice();
   new DataView(huge.buffer).setUint32(16, 0x7fffffff);
   for (const bytes of [blank, cut, huge, new Uint8Array(0), new TextEncoder().encode("GIF89a")]) {
-    assert.throws(() => readQrFromPng(bytes), { code: "INVITE_NO_QR", retryable: false });
+    assert.throws(() => readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false });
   }
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { readQrFromPng } from "@latchkey/client/node";
+import { readQrFromImage } from "@latchkey/client/node";
 import { peekMlsMessage } from "@latchkey/mls";
 import { countingWrites, epochOf, failsWith, groupOf, NO_TRACES, readLog, textsOf, traces, World } from "./support.ts";
 
@@ -12,7 +12,9 @@ test("XIP-01 a joiner with one installation scans: admin and joiner agree and re
   writeFileSync(file, (await adminGroup.createInvite()).toQR("png"));
   const joiner = await world.device("joiner");
 
-  const { group } = await joiner.client.conversations.joinByInvite(readQrFromPng(readFileSync(file)));
+  const preview = await joiner.client.conversations.previewInvite(readQrFromImage(readFileSync(file)));
+  assert.equal(preview.name, "Reading circle");
+  const { group } = await joiner.client.conversations.joinByInvite(readFileSync(file));
   await adminGroup.sync();
 
   assert.deepEqual(epochOf(group), epochOf(adminGroup));

@@ -5,8 +5,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { encodePng, readQrFromPng } from "@latchkey/client/node";
+import { encodePng, readQrFromImage } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
+import jpeg from "jpeg-js";
+import { PNG } from "pngjs";
 import { field, lastJson, latchkey, parseJson, tempDir, User, type Json } from "./test-command.ts";
 
 interface World {
@@ -302,9 +304,9 @@ describe("invites", () => {
     assert.deepEqual(groups, []);
   });
 
-  test("join reads a link or an image from standard input, and shows its steps to people", async (t) => {
+  test("join reads a link or a photo from standard input, or a text around it, and shows its steps to people", async (t) => {
     const { directory, user } = await world(t);
-    const [ada, cleo, dan] = [await user("ada"), await user("cleo"), await user("dan")];
+    const [ada, cleo, dan, eve] = [await user("ada"), await user("cleo"), await user("dan"), await user("eve")];
     await ada.run("group", "create", "Team");
     const png = join(directory, "invite.png");
     const { url } = invite(await ada.run("invite", "create", "Team", "--qr-png", png));
@@ -312,8 +314,15 @@ describe("invites", () => {
     assert.equal(byLink.status, 0, byLink.stderr);
     assert.match(byLink.stdout, /^✓ You are in Team \([0-9a-f]{8}\) with 1 device\.\n$/);
     assert.match(byLink.stderr, /· asking the invite service\n· verifying .*\n· preparing .*\n· sending it\n/);
-    const byImage = await latchkey(["join", "-"], { input: await readFile(png), env: { LATCHKEY_HOME: dan.home } });
+    const photo = join(directory, "photo.jpeg");
+    await writeFile(photo, jpeg.encode(PNG.sync.read(await readFile(png)), 40).data);
+    const byImage = await latchkey(["join", "-"], { input: await readFile(photo), env: { LATCHKEY_HOME: dan.home } });
     assert.equal(byImage.status, 0, byImage.stderr);
+    assert.equal((await eve.run("inspect", photo))["ok"], true);
+    assert.equal(
+      field(await eve.run("join", `Come in! latchkey:${url.split("#")[1] ?? ""}, see you.`), "group")["name"],
+      "Team",
+    );
   });
 
   test("invite create draws a code that scans to the link, without colours where there is no terminal", async (t) => {
@@ -324,7 +333,7 @@ describe("invites", () => {
     assert.equal(status, 0);
     assert.ok(!stdout.includes("\u001b"));
     const link = /^https:\/\/latchkey\.link\/i#[\w-]+$/m.exec(stdout)?.[0];
-    assert.equal(readQrFromPng(encodePng(drawnModules(stdout))), link);
+    assert.equal(readQrFromImage(encodePng(drawnModules(stdout))), link);
     assert.match(stdout, /Lasts until \d{4}-\d\d-\d\d /);
   });
 

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
-import { isPng, readQrFromPng } from "@latchkey/client/node";
+import { imageKind } from "@latchkey/client";
+import { readQrFromImage } from "@latchkey/client/node";
 import type { CommandContext } from "./context.ts";
 import { reasonOf } from "./data-dir.ts";
 import { cliError } from "./errors.ts";
@@ -10,16 +11,16 @@ import { quoted } from "./text.ts";
 const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The invite that a user names: a link or a text with one, the QR code in a PNG file, or `-` for either of them or the
+ * The invite that a user names: a link or a text with one, the QR code in a PNG or JPEG file, or `-` for either of them or the
  * bytes of the invite on standard input, where a link stays out of the list of processes. Throws FILE_UNREADABLE, INVITE_NO_QR.
  */
 export async function readInviteSource(source: string, context: CommandContext): Promise<string | Uint8Array> {
   if (source === "-") {
     const bytes = await readAll(context.stdin, "standard input", context.signal);
-    return isPng(bytes) ? readQrFromPng(bytes) : textOrPayload(bytes);
+    return imageKind(bytes) !== undefined ? readQrFromImage(bytes) : textOrPayload(bytes);
   }
   if (isLink(source)) return source;
-  return readQrFromPng(await readAll(createReadStream(source), quoted(source), context.signal));
+  return readQrFromImage(await readAll(createReadStream(source), quoted(source), context.signal));
 }
 
 /** A text with a link in it is UTF-8; the bytes of an invite are not, or have control characters. */
@@ -33,9 +34,10 @@ function textOrPayload(bytes: Uint8Array): string | Uint8Array {
   }
 }
 
-/** A link has a scheme, or, when somebody copied it without, a fragment. */
+/** A link has a scheme, or, when somebody copied it without, a fragment; a text may begin with other words. */
 function isLink(source: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:/i.test(source) || (source.includes("#") && !source.toLowerCase().endsWith(".png"));
+  if (/^[a-z][a-z0-9+.-]+:/i.test(source) || /\slatchkey:/i.test(source)) return true;
+  return source.includes("#") && !/\.(png|jpe?g)$/i.test(source);
 }
 
 async function readAll(stream: Readable, name: string, signal: AbortSignal): Promise<Uint8Array> {

@@ -15,6 +15,8 @@ export interface Environment {
   /** Numbers in [0, 1) for the jitter of delays; nothing secret rests on them. */
   readonly random: () => number;
   readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
+  /** The text of the QR code in a PNG or JPEG file; without it an image is no invite. Throws INVITE_NO_QR. */
+  readonly readQr?: (image: Uint8Array) => string;
   /** The invite service of this client's own invites; without it `createInvite` needs to be told one. */
   readonly inviteServiceUrl: string | undefined;
   /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */

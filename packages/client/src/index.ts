@@ -6,6 +6,8 @@ export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, Permission, Rejection } from "./group/group.ts";
 export type { GroupStatus, JoinState } from "./store/records.ts";
 export type { ExternalInvite, InviteOptions, Removal, RemoveOptions } from "./invite/issue.ts";
+export { imageKind } from "./invite/image.ts";
+export type { ImageKind } from "./invite/image.ts";
 export { inspectInvite } from "./invite/invite.ts";
 export type { Invite, InviteSummary } from "./invite/invite.ts";
 export type { KeepFreshOptions } from "./invite/keep-fresh.ts";

@@ -10,6 +10,10 @@ export const CLIENT_LIMITS = {
   maxImageBytes: 32 * 1024 * 1024,
   /** Pixels of such an image once unpacked: 24 megapixels, what phones take; 96 MB as RGBA. */
   maxImagePixels: 24_000_000,
+  /** Megabytes that unpacking a JPEG may take: 24 megapixels with the colours at a quarter, as cameras store them. */
+  maxJpegMegabytes: 384,
+  /** Scans of a JPEG, that of its thumbnail included: progressive ones have about ten, some encoders write more. */
+  maxJpegScans: 100,
   /** Envelopes asked for at once: the page size of XMTP clients. */
   pageSize: 100,
   /** Envelopes of one group's log that are looked through to learn who was first. */

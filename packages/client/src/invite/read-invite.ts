@@ -2,6 +2,10 @@ import { LatchkeyError } from "@latchkey/mls";
 import { decodeInvitePayload, parseInviteUrl, type InvitePayload } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import { imageKind } from "./image.ts";
+
+/** Finds the text of the QR code in an image file. */
+type QrReader = (image: Uint8Array) => string;
 
 /** The scheme of links that name no page: `latchkey:` and the payload. */
 const SCHEME = /^latchkey:/i;
@@ -43,12 +47,21 @@ function findLink(text: string): InvitePayload {
   throw malformed("NoLink", "there is no link in the text; an invite is a link with a part behind #");
 }
 
+function readBytes(bytes: Uint8Array, readQr: QrReader | undefined): InvitePayload {
+  const kind = imageKind(bytes);
+  if (kind === undefined) return decodeInvitePayload(bytes);
+  if (readQr === undefined)
+    throw malformed("Image", `a ${kind.toUpperCase()} image is no invite; read its QR code first`);
+  return readInvite(readQr(bytes));
+}
+
 /**
  * Reads an invite, given as a link to any page with the payload behind `#`, as `latchkey:` and the payload, as a text
- * with such a link inside, or as the payload's bytes. Throws INVITE_MALFORMED.
+ * with such a link inside, as the payload's bytes, or, with a reader, as an image that shows one of these as a QR code.
+ * Throws INVITE_MALFORMED, INVITE_NO_QR.
  */
-export function readInvite(invite: string | Uint8Array): InvitePayload {
-  if (typeof invite !== "string") return decodeInvitePayload(invite);
+export function readInvite(invite: string | Uint8Array, readQr?: QrReader): InvitePayload {
+  if (typeof invite !== "string") return readBytes(invite, readQr);
   if (invite.length > CLIENT_LIMITS.maxInviteTextCharacters) {
     throw malformed("TooLong", `a text of more than ${CLIENT_LIMITS.maxInviteTextCharacters} characters is no invite`);
   }

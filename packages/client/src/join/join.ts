@@ -54,8 +54,8 @@ function startDeadline(context: ClientContext, options: JoinOptions): Deadline {
  * Joins the group that an invite leads to, with all devices of this inbox, while nobody in the group needs to be
  * online. Returns when the own commit is known to be the first of its epoch and the group is on disk.
  *
- * @param invite the link, or the bytes of the ExternalInvitePayload.
- * @throws INVITE_MALFORMED, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE, INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE,
+ * @param invite the link or a text with it, the bytes of the ExternalInvitePayload, or an image of the QR code.
+ * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE, INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE,
  * INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, KEY_PACKAGE_MISSING, JOIN_LOST, JOIN_TIMEOUT, JOIN_ABORTED,
  * GROUP_UNSUPPORTED, and the codes of network, store and identity. After any of them either nothing has happened, or
  * the join is in the journal and taken up again by the next call, sync, or start.
@@ -65,7 +65,7 @@ export async function joinByInvite(
   invite: string | Uint8Array,
   options: JoinOptions = {},
 ): Promise<GroupCore> {
-  const payload = readInvite(invite);
+  const payload = readInvite(invite, context.readQr);
   const serviceUrl = requireService(payload, context.inviteServiceUrl);
   const slot = { serviceUrl, externalGroupId: payload.externalGroupId };
   return join(context, payload, options, (signal) => context.slots.fetch(slot, signal));

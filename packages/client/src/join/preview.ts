@@ -30,7 +30,7 @@ export async function previewInvite(
   invite: string | Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {
-  const payload = readInvite(invite);
+  const payload = readInvite(invite, context.readQr);
   const serviceUrl = requireService(payload, context.inviteServiceUrl);
   const blobs = await context.slots.fetch({ serviceUrl, externalGroupId: payload.externalGroupId }, signal);
   const request = { context, payload, allOrNothing: false, verifiedLeaves: new VerifiedLeafCache(), scans: new Map() };

@@ -6,6 +6,7 @@ import type { Environment } from "../environment.ts";
 import { httpSlots } from "../invite/slots.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { encodePng } from "./png.ts";
+import { readQrFromImage } from "./read-qr.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 /** What invite links begin with unless told otherwise. */
@@ -35,6 +36,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     clock: systemClock,
     random: Math.random,
     encodePng,
+    readQr: readQrFromImage,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
   };

@@ -1,7 +1,8 @@
 export { createNodeClient, nodeEnvironment } from "./create-node-client.ts";
 export type { NodeClientOptions } from "./create-node-client.ts";
 export { grpcTransport } from "./grpc-transport.ts";
-export { encodePng, isPng, readQrFromPng } from "./png.ts";
+export { encodePng } from "./png.ts";
+export { readQrFromImage } from "./read-qr.ts";
 export { generatedSigner, walletSigner } from "./signers.ts";
 export type { MessageAccount } from "./signers.ts";
 export { openSqliteStore } from "./sqlite-store.ts";
