@@ -51,7 +51,7 @@ export type { Welcome } from "./messages/welcome.ts";
 
 export type { LeafIndex } from "./tree/math.ts";
 export { asLeafIndex } from "./tree/math.ts";
-export { VerifiedLeafCache } from "./tree/verified-leaves.ts";
+export { VerifiedTreeCache } from "./tree/verified-trees.ts";
 
 export type { LeafParameters } from "./group/build-commit.ts";
 export type { GroupChange, Rows } from "./group/change.ts";

@@ -46,8 +46,11 @@ export { computeConfirmationTag, confirmedTranscriptHash, interimTranscriptHash 
 export { isLeaf, leafNodeIndex, left, nodeWidth, parent, right, root, sibling } from "./tree/math.ts";
 export type { NodeIndex } from "./tree/math.ts";
 export { decodeRatchetTree, encodeRatchetTree, encryptionKeyOf, leafTreeNode, parentTreeNode } from "./tree/node.ts";
+export type { TreeNode } from "./tree/node.ts";
 export { parentHashViolations } from "./tree/parent-hash.ts";
 export { leafCountFor, RatchetTree } from "./tree/ratchet-tree.ts";
+export { receiveTree } from "./tree/received-tree.ts";
+export type { ReceivedTree } from "./tree/received-tree.ts";
 export { TreeDraft } from "./tree/tree-draft.ts";
 export { checkTreeStructure, verifyLeafSignatures } from "./tree/tree-validation.ts";
 export {

@@ -22,6 +22,6 @@ export const MLS_LIMITS = {
   maxPastEpochs: 3,
   /** Entries of the app-data dictionary. */
   maxAppDataEntries: 4_096,
-  /** Leaves remembered as verified across join attempts, 32 bytes each. */
-  maxVerifiedLeaves: 262_144,
+  /** Groups whose verified tree is remembered across join attempts: an invite leads to one, or to few when it is abused. */
+  maxVerifiedTrees: 4,
 } as const;

@@ -1,4 +1,4 @@
-import { equalBytes, LatchkeyError, VerifiedLeafCache } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, VerifiedTreeCache } from "@latchkey/mls";
 import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
 import { isAborted, type Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
@@ -148,7 +148,7 @@ class Attempts {
     signal: AbortSignal,
   ) {
     const allOrNothing = options.allOrNothing ?? false;
-    this.#request = { context, payload, allOrNothing, verifiedLeaves: new VerifiedLeafCache(), scans: new Map() };
+    this.#request = { context, payload, allOrNothing, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
     this.#source = source;
     this.#signal = signal;
     this.#backoff = newBackoff(context);

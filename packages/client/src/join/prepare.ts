@@ -5,7 +5,7 @@ import {
   LatchkeyError,
   verifyGroupInfo,
   type VerifiedGroupInfo,
-  type VerifiedLeafCache,
+  type VerifiedTreeCache,
 } from "@latchkey/mls";
 import {
   applyAppDataUpdates,
@@ -36,8 +36,8 @@ export interface JoinRequest {
   readonly payload: InvitePayload;
   /** Fail when a device of ours cannot come along, instead of joining without it. */
   readonly allOrNothing: boolean;
-  /** Leaves verified in earlier attempts, so that a retry costs only what is new. */
-  readonly verifiedLeaves: VerifiedLeafCache;
+  /** Trees verified in earlier attempts, so that a retry costs only what is new. */
+  readonly verifiedTrees: VerifiedTreeCache;
   /** How far the logs of groups were read, by group id, so that a retry reads only what is new. */
   readonly scans: Map<string, LogScan>;
 }
@@ -93,8 +93,8 @@ async function checkCandidate(
   candidate: UnwrappedGroupInfo,
   signal: AbortSignal | undefined,
 ): Promise<JoinableCandidate> {
-  const { context, payload, verifiedLeaves } = request;
-  const info = await verifyCandidate(context, candidate, verifiedLeaves);
+  const { context, payload, verifiedTrees } = request;
+  const info = await verifyCandidate(context, candidate, verifiedTrees);
   const nowNs = context.clock.nowNs();
   const { groupId, epoch } = info.context;
   const own = context.groups.get(groupId);
@@ -132,10 +132,10 @@ async function requireOpen(scan: LogScan, epoch: bigint, signal: AbortSignal | u
 async function verifyCandidate(
   context: ClientContext,
   candidate: UnwrappedGroupInfo,
-  verifiedLeaves: VerifiedLeafCache,
+  verifiedTrees: VerifiedTreeCache,
 ) {
   try {
-    return await verifyGroupInfo({ crypto: context.crypto, verifiedLeaves }, candidate.groupInfo);
+    return await verifyGroupInfo({ crypto: context.crypto, verifiedTrees }, candidate.groupInfo);
   } catch (error) {
     if (!(error instanceof LatchkeyError)) throw error;
     throw clientError("INVITE_NO_CANDIDATE", "the service holds a group state that does not verify", {
@@ -173,7 +173,7 @@ export async function prepareJoin(
   candidate: JoinableCandidate,
   signal: AbortSignal | undefined,
 ): Promise<JoinRecord> {
-  const { context, payload, verifiedLeaves } = request;
+  const { context, payload, verifiedTrees } = request;
   const { info, policy, scan } = candidate;
   const { inboxId } = context.own;
   const { sequenceId, keyPackages, missing } = await ownDevices(request, signal);
@@ -184,7 +184,7 @@ export async function prepareJoin(
     externalGroupId: policy.externalGroupId,
   });
   const componentId = COMPONENT.groupMembership;
-  const { message, welcome, group } = await createExternalCommit({ ...context.groupConfig, verifiedLeaves }, info, {
+  const { message, welcome, group } = await createExternalCommit({ ...context.groupConfig, verifiedTrees }, info, {
     leaf: installationLeaf(inboxId),
     adds: keyPackages,
     appDataUpdates: [{ componentId, update }],

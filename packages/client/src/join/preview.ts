@@ -1,4 +1,4 @@
-import { VerifiedLeafCache } from "@latchkey/mls";
+import { VerifiedTreeCache } from "@latchkey/mls";
 import { countUses, readGroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { requireService } from "../invite/invite.ts";
@@ -33,7 +33,7 @@ export async function previewInvite(
   const payload = readInvite(invite, context.readQr);
   const serviceUrl = requireService(payload, context.inviteServiceUrl);
   const blobs = await context.slots.fetch({ serviceUrl, externalGroupId: payload.externalGroupId }, signal);
-  const request = { context, payload, allOrNothing: false, verifiedLeaves: new VerifiedLeafCache(), scans: new Map() };
+  const request = { context, payload, allOrNothing: false, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
   const { info, policy } = await chooseCandidate(request, blobs, signal);
   const state = readGroupState(info.appData);
   const { expiresAtNs, maxUses } = policy;

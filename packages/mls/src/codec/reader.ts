@@ -12,15 +12,18 @@ export class Reader {
   #bytes: Uint8Array;
   #view: DataView;
   #offset = 0;
+  /** Where the vector that is being read ends; the end of the input outside of any. */
+  #end: number;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#end = bytes.length;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Bytes not read yet. */
+  /** Bytes not read yet, of the vector that is being read. */
   get remaining(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#end - this.#offset;
   }
 
   /** Position from the start of the input, in bytes. */
@@ -69,19 +72,38 @@ export class Reader {
 
   /** `opaque<V>`. */
   opaque(maxBytes: number = MLS_LIMITS.maxVectorBytes): Uint8Array {
-    const length = this.varint();
-    if (length > maxBytes) throw new DecodeError(`a vector has ${length} bytes; the limit here is ${maxBytes}`);
-    return this.bytes(length);
+    return this.bytes(this.#length(maxBytes));
   }
 
-  /** `T items<V>`: the length counts bytes, the items must end exactly there. */
-  vector<T>(item: (reader: Reader) => T, maxItems: number = Number.MAX_SAFE_INTEGER): T[] {
-    const inner = new Reader(this.opaque());
-    const items: T[] = [];
-    while (inner.remaining > 0) {
-      if (items.length >= maxItems) throw new DecodeError(`a list has more than ${maxItems} entries`);
-      items.push(item(inner));
+  /** True, and then they are read, when the input goes on with exactly these bytes. */
+  skipIfNext(...parts: readonly Uint8Array[]): boolean {
+    const bytes = this.#bytes;
+    let offset = this.#offset;
+    for (const part of parts) {
+      const { length } = part;
+      if (offset + length > this.#end) return false;
+      for (let at = 0; at < length; at++, offset++) if (bytes[offset] !== part[at]) return false;
     }
+    this.#offset = offset;
+    return true;
+  }
+
+  /**
+   * `T items<V>`: the length counts bytes, the items must end exactly there. `item` gets this reader, which sees no
+   * further than the vector meanwhile; after an error it must not be used again.
+   */
+  vector<T>(item: (reader: Reader) => T, maxItems: number = Number.MAX_SAFE_INTEGER): T[] {
+    const length = this.#length(MLS_LIMITS.maxVectorBytes);
+    const outer = this.#end;
+    const start = this.#take(length);
+    this.#offset = start;
+    this.#end = start + length;
+    const items: T[] = [];
+    while (this.#offset < this.#end) {
+      if (items.length >= maxItems) throw new DecodeError(`a list has more than ${maxItems} entries`);
+      items.push(item(this));
+    }
+    this.#end = outer;
     return items;
   }
 
@@ -96,6 +118,12 @@ export class Reader {
   /** Ends the reading; throws when bytes are left over. */
   finish(): void {
     if (this.remaining !== 0) throw new DecodeError(`${this.remaining} bytes are left over after the end`);
+  }
+
+  #length(maxBytes: number): number {
+    const length = this.varint();
+    if (length > maxBytes) throw new DecodeError(`a vector has ${length} bytes; the limit here is ${maxBytes}`);
+    return length;
   }
 
   #take(length: number): number {

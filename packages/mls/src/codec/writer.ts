@@ -60,9 +60,19 @@ export class Writer {
 
   /** `T items<V>`. */
   vector<T>(items: Iterable<T>, item: (writer: Writer, value: T) => void): void {
-    const inner = new Writer();
-    for (const value of items) item(inner, value);
-    this.opaque(inner.#buffer.subarray(0, inner.#length));
+    const start = this.#length;
+    // The shortest length first; items that turn out longer are moved once.
+    this.u8(0);
+    for (const value of items) item(this, value);
+    const length = this.#length - start - 1;
+    const width = varintLength(length);
+    if (width > 1) {
+      this.#grow(width - 1);
+      this.#buffer.copyWithin(start + width, start + 1, start + 1 + length);
+    }
+    this.#length = start;
+    this.varint(length);
+    this.#length += length;
   }
 
   /** `optional<T>`. */

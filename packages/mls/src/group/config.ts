@@ -1,7 +1,7 @@
 import type { CryptoProvider, KeyPair } from "../crypto/provider.ts";
 import type { Credential } from "../messages/credential.ts";
 import type { ProposalKind } from "../messages/proposal.ts";
-import type { VerifiedLeafCache } from "../tree/verified-leaves.ts";
+import type { VerifiedTreeCache } from "../tree/verified-trees.ts";
 
 /** Who signs: a credential and the key pair it vouches for. The private key never enters the group's rows. */
 export interface SigningIdentity {
@@ -46,6 +46,6 @@ export interface GroupConfig {
   readonly externalPsk?: (pskId: Uint8Array) => Uint8Array | undefined;
   /** Resumption PSKs of other groups, for reinitialized groups and branches (RFC 9420 §8.6, §11); see `resumptionPsk`. */
   readonly resumptionPsk?: (groupId: Uint8Array, epoch: bigint) => Uint8Array | undefined;
-  /** Shared by attempts to join the same group, so that each leaf is verified once. */
-  readonly verifiedLeaves?: VerifiedLeafCache;
+  /** Shared by attempts to join the same group, so that what stays as it was is verified once. */
+  readonly verifiedTrees?: VerifiedTreeCache;
 }

@@ -8,6 +8,7 @@ import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex, type NodeIndex } from "../tree/math.ts";
 import { decodeRatchetTree, leafTreeNode, parentTreeNode, type TreeNode } from "../tree/node.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
+import { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys, decryptPathSecrets, derivePathSecrets, encryptPathSecrets } from "../tree/treekem.ts";
 import { applyProposals } from "./apply-proposals.ts";
@@ -218,8 +219,16 @@ describe("an illegal GroupInfo is refused", () => {
     await commit(ann, [], { proposals: bundles.map(addProposal), path: false });
     return ann;
   }
+  /** Refused by itself and beside the tree it was made from, and the second time as the first. */
   const assertRefused = async (ann: TestMember, bytes: Uint8Array, rule: string): Promise<void> => {
     await assert.rejects(verifyGroupInfo(ann.config, bytes), { code: "MLS_INVALID", rule });
+    const config = { ...ann.config, verifiedTrees: new VerifiedTreeCache() };
+    const good = ann.group.exportGroupInfo();
+    await verifyGroupInfo(config, await good);
+    for (let time = 0; time < 2; time++) {
+      await assert.rejects(verifyGroupInfo(config, bytes), { code: "MLS_INVALID", rule });
+    }
+    await verifyGroupInfo(config, await good);
   };
   const withLeaf = (change: (node: TreeNode & { kind: "leaf" }) => TreeNode) => (nodes: (TreeNode | undefined)[]) =>
     nodes.map((node, index) => (index === 2 && node?.kind === "leaf" ? change(node) : node));

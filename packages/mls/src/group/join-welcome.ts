@@ -112,10 +112,11 @@ export async function joinByWelcome(
   if (secrets.psks.some(isLineage) && groupInfo.context.epoch !== 1n) {
     throw new ValidationError("psk-usage", "a Welcome ties a group to its origin that is not at its first epoch");
   }
-  const info = await verifyGroupInfoContent(config.crypto, groupInfo, config.verifiedLeaves, ratchetTree);
+  const info = await verifyGroupInfoContent(config.crypto, groupInfo, config.verifiedTrees, ratchetTree);
   const own = findOwnLeaf(info.tree, bundle);
   const privateKeys = await ownPrivateKeys(info, own, bundle.encryptionPrivateKey, secrets.pathSecret);
-  const { context, contextBytes, tree } = info;
+  const { context, contextBytes } = info;
+  const tree = info.tree.clone();
   const epochSecrets = deriveEpochSecrets(suite, secrets.joinerSecret, psk, contextBytes);
   const confirmationTag = computeConfirmationTag(suite, epochSecrets.confirmation, context.confirmedTranscriptHash);
   if (!constantTimeEqual(confirmationTag, groupInfo.confirmationTag)) {

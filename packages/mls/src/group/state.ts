@@ -6,7 +6,7 @@ import { DecodeError, StateError } from "../errors.ts";
 import type { AppData } from "../messages/app-data.ts";
 import { decodeSender, encodeSender } from "../messages/framing.ts";
 import { decodeProposal, encodeProposal } from "../messages/proposal.ts";
-import { decodeTreeNode, encodeTreeNode, type TreeNode } from "../tree/node.ts";
+import { decodeTreeNode, encodeTreeNode, type EncodedNode, type TreeNode } from "../tree/node.ts";
 import { nodeWidth, type NodeIndex } from "../tree/math.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
 import { appDataOf } from "./apply-proposals.ts";
@@ -47,7 +47,7 @@ export function currentEpoch(state: GroupState): Epoch {
   return epoch;
 }
 
-export function nodeRow(node: TreeNode): Uint8Array {
+export function nodeRow(node: EncodedNode): Uint8Array {
   return encode(node, encodeTreeNode);
 }
 

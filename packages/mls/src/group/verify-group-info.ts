@@ -7,10 +7,10 @@ import { groupInfoCheck, type GroupInfo } from "../messages/group-info.ts";
 import { PROTOCOL_VERSION_MLS10 } from "../messages/key-package.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import { decodeMlsMessage } from "../messages/mls-message.ts";
-import { decodeRatchetTree } from "../tree/node.ts";
-import { RatchetTree } from "../tree/ratchet-tree.ts";
+import { receiveTree } from "../tree/received-tree.ts";
+import type { RatchetTree } from "../tree/ratchet-tree.ts";
 import { checkTreeStructure, signatureKeyAt, verifyLeafSignatures } from "../tree/tree-validation.ts";
-import type { VerifiedLeafCache } from "../tree/verified-leaves.ts";
+import type { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import type { LeafIndex } from "../tree/math.ts";
 import { appDataOf } from "./apply-proposals.ts";
 
@@ -23,6 +23,7 @@ export interface VerifiedGroupInfo {
   /** The member that signed it. */
   readonly signer: LeafIndex;
   readonly externalPub: Uint8Array | undefined;
+  /** Never changes: who goes on from it takes a clone. */
   readonly tree: RatchetTree;
   readonly memberCount: number;
   members(): Iterable<{ leafIndex: LeafIndex; leafNode: LeafNode }>;
@@ -35,12 +36,13 @@ export interface VerifiedGroupInfo {
  * capabilities, and the signature of every leaf (RFC 9420 §12.4.3.1). Leaf lifetimes are not looked at: a member
  * whose key package has run out meanwhile is still a member.
  *
- * `ratchetTree` is the data of a `ratchet_tree` extension for a GroupInfo that does not carry one. One pass, O(n).
+ * `ratchetTree` is the data of a `ratchet_tree` extension for a GroupInfo that does not carry one. One pass, O(n); where
+ * `verifiedTrees` holds an earlier tree of the group, decoding, hashes and signatures are those of what differs.
  */
 export async function verifyGroupInfoContent(
   crypto: CryptoProvider,
   groupInfo: GroupInfo,
-  verifiedLeaves: VerifiedLeafCache | undefined,
+  verifiedTrees: VerifiedTreeCache | undefined,
   ratchetTree?: Uint8Array,
 ): Promise<VerifiedGroupInfo> {
   const { context } = groupInfo;
@@ -50,14 +52,16 @@ export async function verifyGroupInfoContent(
   const suite = crypto.suite(context.cipherSuite);
   const treeData = findExtension(groupInfo.extensions, EXTENSION_TYPE.ratchetTree) ?? ratchetTree;
   if (treeData === undefined) throw new ValidationError("group-info", "the GroupInfo carries no ratchet tree");
-  const tree = new RatchetTree(suite, decodeRatchetTree(treeData));
+  const received = receiveTree(suite, treeData, verifiedTrees?.find(suite, context.groupId));
+  const { tree } = received;
   const signed = await suite.verify(groupInfoCheck(groupInfo, signatureKeyAt(tree, groupInfo.signer)));
   if (!signed) throw new ValidationError("group-info-signature", "the signature of the GroupInfo is wrong");
   // Other threads check the signatures meanwhile; a broken structure is reported first, and theirs is then not waited for.
-  const leaves = verifyLeafSignatures(tree, context.groupId, verifiedLeaves);
+  const leaves = verifyLeafSignatures(received, context.groupId);
   leaves.catch(() => undefined);
-  checkTreeStructure(tree, context);
+  checkTreeStructure(received, context);
   await leaves;
+  verifiedTrees?.keep(context.groupId, tree);
   const externalPub = findExtension(groupInfo.extensions, EXTENSION_TYPE.externalPub);
   return {
     groupInfo,
@@ -78,10 +82,10 @@ export async function verifyGroupInfoContent(
  * ValidationError, or UnsupportedError for an unknown cipher suite.
  */
 export async function verifyGroupInfo(
-  config: { readonly crypto: CryptoProvider; readonly verifiedLeaves?: VerifiedLeafCache },
+  config: { readonly crypto: CryptoProvider; readonly verifiedTrees?: VerifiedTreeCache },
   bytes: Uint8Array,
 ): Promise<VerifiedGroupInfo> {
   const decoded = decodeMlsMessage(bytes);
   if (decoded.wireFormat !== "group_info") throw new DecodeError(`expected a GroupInfo, got a ${decoded.wireFormat}`);
-  return verifyGroupInfoContent(config.crypto, decoded.message, config.verifiedLeaves);
+  return verifyGroupInfoContent(config.crypto, decoded.message, config.verifiedTrees);
 }

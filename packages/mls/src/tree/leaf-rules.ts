@@ -10,7 +10,7 @@ import {
 } from "../messages/extension.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import { leafNodeIndex, type LeafIndex } from "./math.ts";
-import type { TreeView } from "./tree-view.ts";
+import { capabilityKey, type TreeView } from "./tree-view.ts";
 
 /** Extension types 1 to 5 and proposal types 1 to 7 are supported by everybody and not listed (RFC 9420 §7.2). */
 const isDefaultExtension = (type: number) => type >= 1 && type <= 5;
@@ -68,8 +68,8 @@ export function checkLeafCapabilities(leaf: LeafNode, requirements: GroupRequire
 /** Checks that all members support each other's credential types, by counters, O(types) (RFC 9420 §7.3). */
 export function checkCredentialSupport(tree: TreeView): void {
   for (const type of Object.values(CREDENTIAL_TYPE)) {
-    if (tree.capabilityCount(`used-credential:${type}`) === 0) continue;
-    if (tree.capabilityCount(`credential:${type}`) !== tree.memberCount) {
+    if (tree.capabilityCount(capabilityKey("used-credential", type)) === 0) continue;
+    if (tree.capabilityCount(capabilityKey("credential", type)) !== tree.memberCount) {
       throw new ValidationError("leaf-credential", `a member does not support credential type ${type} that is in use`);
     }
   }
@@ -82,7 +82,7 @@ export function checkAllSupport(tree: TreeView, requirements: GroupRequirements)
     ["proposal", requirements.proposals],
     ["credential", requirements.credentials],
   ] as const) {
-    const missing = types.find((type) => tree.capabilityCount(`${name}:${type}`) !== tree.memberCount);
+    const missing = types.find((type) => tree.capabilityCount(capabilityKey(name, type)) !== tree.memberCount);
     if (missing !== undefined) {
       throw new ValidationError("required-capabilities", `not every member supports ${name} type ${missing}`, {
         data: { [name]: missing },

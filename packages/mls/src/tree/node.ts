@@ -14,10 +14,16 @@ export interface ParentNode {
   readonly unmergedLeaves: readonly LeafIndex[];
 }
 
-/** A non-blank node beside its TLS encoding, so that hashing and exporting never encode again. */
+/** A non-blank node in its TLS encoding, so that hashing and exporting never encode again. */
+export interface EncodedNode {
+  readonly kind: "leaf" | "parent";
+  readonly bytes: Uint8Array;
+}
+
+/** A non-blank node beside its encoding. */
 export type TreeNode =
-  | { readonly kind: "leaf"; readonly leaf: LeafNode; readonly bytes: Uint8Array }
-  | { readonly kind: "parent"; readonly parent: ParentNode; readonly bytes: Uint8Array };
+  | (EncodedNode & { readonly kind: "leaf"; readonly leaf: LeafNode })
+  | (EncodedNode & { readonly kind: "parent"; readonly parent: ParentNode });
 
 const NODE_TYPE = { leaf: 1, parent: 2 } as const;
 
@@ -51,7 +57,7 @@ export function encryptionKeyOf(node: TreeNode): Uint8Array {
 }
 
 /** Node (RFC 9420 §7.8): its type and its encoding. */
-export function encodeTreeNode(writer: Writer, node: TreeNode): void {
+export function encodeTreeNode(writer: Writer, node: EncodedNode): void {
   writer.u8(NODE_TYPE[node.kind]);
   writer.bytes(node.bytes);
 }
@@ -70,8 +76,15 @@ export function decodeTreeNode(reader: Reader): TreeNode {
   throw new DecodeError(`node type ${type} is unknown`);
 }
 
+/** A node from the encoding that stands at an index of a tree, O(its bytes). */
+export function treeNodeAt(index: NodeIndex, bytes: Uint8Array): TreeNode {
+  return isLeaf(index)
+    ? { kind: "leaf", leaf: decodeExact(bytes, decodeLeafNode), bytes }
+    : { kind: "parent", parent: decodeExact(bytes, decodeParentNode), bytes };
+}
+
 /** Data of a `ratchet_tree` extension (RFC 9420 §12.4.3.3): the nodes up to the last one that is not blank. */
-export function encodeRatchetTree(nodes: readonly (TreeNode | undefined)[]): Uint8Array {
+export function encodeRatchetTree(nodes: readonly (EncodedNode | undefined)[]): Uint8Array {
   let end = nodes.length;
   while (end > 0 && nodes[end - 1] === undefined) end--;
   // The length comes first, so that the whole tree is written once: presence, type, and the bytes the node keeps.
@@ -83,20 +96,54 @@ export function encodeRatchetTree(nodes: readonly (TreeNode | undefined)[]): Uin
   return writer.finish();
 }
 
+/** What a `ratchet_tree` extension holds, as its differences from a tree that is known; from an empty one by default. */
+export interface TreeChanges {
+  /** Nodes up to the last one that is not blank. */
+  readonly width: number;
+  /** Undefined where the known tree has a node and this one a blank. */
+  readonly nodes: ReadonlyMap<NodeIndex, TreeNode | undefined>;
+}
+
+const BLANK = Uint8Array.of(0);
+const PRESENT = { leaf: Uint8Array.of(1, NODE_TYPE.leaf), parent: Uint8Array.of(1, NODE_TYPE.parent) };
+
 /**
- * Reads a `ratchet_tree` extension. Throws DecodeError when a node stands at an index of the other kind, when the last
- * node is blank, or when the list is empty or too long.
+ * True, and then the entry is read, when it is byte for byte what the known tree has at the same index. An entry tells
+ * its own length, so that bytes which were an entry once are the whole of it here too.
  */
-export function decodeRatchetTree(data: Uint8Array): (TreeNode | undefined)[] {
-  const nodes = decodeExact(data, (reader) =>
-    reader.vector((inner) => inner.optional(decodeTreeNode), 2 * MLS_LIMITS.maxLeaves - 1),
-  );
-  if (nodes.length === 0) throw new DecodeError("the ratchet tree is empty");
-  if (nodes.at(-1) === undefined) throw new DecodeError("the ratchet tree ends with a blank node");
-  nodes.forEach((node, index) => {
-    if (node !== undefined && (node.kind === "leaf") !== isLeaf(index as NodeIndex)) {
+function skipKnown(reader: Reader, known: EncodedNode | undefined): boolean {
+  if (known === undefined) return reader.skipIfNext(BLANK);
+  return reader.skipIfNext(PRESENT[known.kind], known.bytes);
+}
+
+/**
+ * Reads a `ratchet_tree` extension; nodes that `known` has at the same index are not decoded again. Throws DecodeError
+ * when a node stands at an index of the other kind, when the last node is blank, or when the list is empty or too long.
+ */
+export function decodeTreeChanges(data: Uint8Array, known: readonly (EncodedNode | undefined)[] = []): TreeChanges {
+  const nodes = new Map<NodeIndex, TreeNode | undefined>();
+  let next = 0;
+  /** Reads one entry; false for a blank. */
+  const entry = (reader: Reader): boolean => {
+    const index = next++ as NodeIndex;
+    if (skipKnown(reader, known[index])) return known[index] !== undefined;
+    const node = reader.optional(decodeTreeNode);
+    if (node !== undefined && (node.kind === "leaf") !== isLeaf(index)) {
       throw new DecodeError(`node ${index} of the ratchet tree is of the wrong kind`);
     }
-  });
-  return nodes;
+    nodes.set(index, node);
+    return node !== undefined;
+  };
+  const entries = decodeExact(data, (reader) => reader.vector(entry, 2 * MLS_LIMITS.maxLeaves - 1));
+  const width = entries.length;
+  if (width === 0) throw new DecodeError("the ratchet tree is empty");
+  if (entries.at(-1) !== true) throw new DecodeError("the ratchet tree ends with a blank node");
+  for (let at = width; at < known.length; at++) if (known[at] !== undefined) nodes.set(at as NodeIndex, undefined);
+  return { width, nodes };
+}
+
+/** Reads a whole `ratchet_tree` extension; throws DecodeError as `decodeTreeChanges` does. */
+export function decodeRatchetTree(data: Uint8Array): (TreeNode | undefined)[] {
+  const { width, nodes } = decodeTreeChanges(data);
+  return Array.from({ length: width }, (_, index) => nodes.get(index as NodeIndex));
 }

@@ -58,11 +58,10 @@ function isValidThrough(tree: TreeView, parent: ParentNode, child: NodeIndex, ot
   return bytesKey(stated) === bytesKey(expected);
 }
 
-/** The non-blank parent nodes that cannot be chained to a leaf; empty for a valid tree (RFC 9420 §7.9.2). */
-export function parentHashViolations(tree: TreeView): NodeIndex[] {
+/** The parents, of those asked about, that are not blank and cannot be chained to a leaf (RFC 9420 §7.9.2). */
+export function parentHashViolations(tree: TreeView, parents: Iterable<NodeIndex>): NodeIndex[] {
   const broken: NodeIndex[] = [];
-  for (let at = 1; at < 2 * tree.leafCount - 1; at += 2) {
-    const index = at as NodeIndex;
+  for (const index of parents) {
     const node = tree.node(index);
     if (node?.kind !== "parent") continue;
     const [a, b] = [left(index), right(index)];

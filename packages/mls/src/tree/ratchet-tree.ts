@@ -1,7 +1,7 @@
 import { bytesKey } from "../bytes.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
 import { isLeaf, nodeLeafIndex, nodeWidth, left, right, type LeafIndex, type NodeIndex } from "./math.ts";
-import { encryptionKeyOf, type TreeNode } from "./node.ts";
+import { encryptionKeyOf, treeNodeAt, type TreeNode } from "./node.ts";
 import { capabilityKeys, TreeView } from "./tree-view.ts";
 import type { TreeDraft } from "./tree-draft.ts";
 
@@ -13,29 +13,34 @@ export function leafCountFor(nodes: number): number {
 }
 
 /**
- * The stored ratchet tree: base arrays of nodes and subtree hashes with the indices that make every check O(1).
+ * The stored ratchet tree: nodes in the bytes they came in, subtree hashes, and the indices that make every check O(1).
  *
- * It changes only through `merge`, which writes what a TreeDraft touched.
+ * A node is decoded whenever it is asked for, which takes a microsecond: decoded nodes would take three times the memory
+ * of everything else. The tree changes only through `merge`, which writes what a TreeDraft touched.
  */
 export class RatchetTree extends TreeView {
   #leafCount: number;
-  readonly #nodes: (TreeNode | undefined)[];
-  readonly #hashes: (Uint8Array | undefined)[];
-  readonly #occupied: number[];
-  readonly #signatureKeys = new Map<string, LeafIndex>();
-  readonly #encryptionKeys = new Map<string, NodeIndex>();
-  readonly #capabilities = new Map<string, number>();
+  #encoded: (Uint8Array | undefined)[];
+  /** Of every node side by side, since an array of its own would take eight times the memory of a hash. */
+  #hashes: Uint8Array;
+  /** 1 where `#hashes` is filled in. */
+  #hashed: Uint8Array;
+  #occupied: Uint32Array;
+  #signatureKeys = new Map<string, LeafIndex>();
+  #encryptionKeys = new Map<string, NodeIndex>();
+  #capabilities = new Map<number, number>();
 
   /** `nodes` in array order; a tree that is not full is filled up with blanks. */
   constructor(suite: CipherSuite, nodes: readonly (TreeNode | undefined)[], leafCount = leafCountFor(nodes.length)) {
     super(suite);
     const width = nodeWidth(leafCount);
     this.#leafCount = leafCount;
-    this.#nodes = Array.from({ length: width }, (_, index) => nodes[index]);
-    this.#hashes = new Array<Uint8Array | undefined>(width).fill(undefined);
-    this.#occupied = new Array<number>(width).fill(0);
-    this.#nodes.forEach((node, index) => {
-      if (node !== undefined) this.#index(index as NodeIndex, node);
+    this.#encoded = Array.from({ length: width }, (_, index) => nodes[index]?.bytes);
+    this.#hashes = new Uint8Array(width * suite.hashLength);
+    this.#hashed = new Uint8Array(width);
+    this.#occupied = new Uint32Array(width);
+    nodes.forEach((node, index) => {
+      if (node !== undefined && index < width) this.#index(index as NodeIndex, node);
     });
     this.#count(this.root);
   }
@@ -44,20 +49,28 @@ export class RatchetTree extends TreeView {
     return this.#leafCount;
   }
 
+  override encoded(index: NodeIndex): Uint8Array | undefined {
+    return this.#encoded[index];
+  }
+
   override node(index: NodeIndex): TreeNode | undefined {
-    return this.#nodes[index];
+    const bytes = this.#encoded[index];
+    return bytes === undefined ? undefined : treeNodeAt(index, bytes);
   }
 
   override occupied(index: NodeIndex): number {
     return this.#occupied[index] ?? 0;
   }
 
+  /** A copy: the place is written again once the subtree changes. */
   override cachedHash(index: NodeIndex): Uint8Array | undefined {
-    return this.#hashes[index];
+    const { hashLength } = this.suite;
+    return this.#hashed[index] === 1 ? this.#hashes.slice(index * hashLength, (index + 1) * hashLength) : undefined;
   }
 
   override setCachedHash(index: NodeIndex, hash: Uint8Array): void {
-    this.#hashes[index] = hash;
+    this.#hashes.set(hash, index * this.suite.hashLength);
+    this.#hashed[index] = 1;
   }
 
   override leafOfSignatureKey(key: string): LeafIndex | undefined {
@@ -68,50 +81,69 @@ export class RatchetTree extends TreeView {
     return this.#encryptionKeys.get(key);
   }
 
-  override capabilityCount(key: string): number {
+  override capabilityCount(key: number): number {
     return this.#capabilities.get(key) ?? 0;
   }
 
   /** Which keys stand twice in the tree, if any, told by the sizes of the indices. */
   duplicateKeys(): "encryption" | "signature" | undefined {
     let nodes = 0;
-    for (const node of this.#nodes) if (node !== undefined) nodes++;
+    for (const bytes of this.#encoded) if (bytes !== undefined) nodes++;
     if (this.#encryptionKeys.size !== nodes) return "encryption";
     return this.#signatureKeys.size === this.memberCount ? undefined : "signature";
   }
 
-  /** A copy that shares nodes and hashes, which never change, O(n). */
+  /** A copy that shares the bytes of the nodes, which never change, O(n). */
   clone(): RatchetTree {
-    const copy = new RatchetTree(this.suite, this.#nodes, this.#leafCount);
-    this.#hashes.forEach((hash, index) => {
-      if (hash !== undefined) copy.setCachedHash(index as NodeIndex, hash);
-    });
+    const copy = new RatchetTree(this.suite, []);
+    copy.#leafCount = this.#leafCount;
+    copy.#encoded = this.#encoded.slice();
+    copy.#hashes = this.#hashes.slice();
+    copy.#hashed = this.#hashed.slice();
+    copy.#occupied = this.#occupied.slice();
+    copy.#signatureKeys = new Map(this.#signatureKeys);
+    copy.#encryptionKeys = new Map(this.#encryptionKeys);
+    copy.#capabilities = new Map(this.#capabilities);
     return copy;
   }
 
-  /** Takes over what a draft over this tree changed, O(changes). */
+  /** Takes over what a draft over this tree changed, O(changes), and O(n) when the tree doubles or halves. */
   merge(draft: TreeDraft): void {
     const changes = draft.changes();
-    this.#leafCount = draft.leafCount;
-    const width = nodeWidth(this.#leafCount);
     // Old keys first: a key may move from one node to another within one commit.
     for (const index of changes.nodes.keys()) {
-      const node = this.#nodes[index];
+      const node = this.node(index);
       if (node !== undefined) this.#unindex(node);
     }
-    for (const list of [this.#nodes, this.#hashes, this.#occupied]) list.length = Math.min(list.length, width);
-    while (this.#nodes.length < width) {
-      this.#nodes.push(undefined);
-      this.#hashes.push(undefined);
-      this.#occupied.push(0);
-    }
+    this.#resize(draft.leafCount);
+    const width = nodeWidth(this.#leafCount);
     for (const [index, node] of changes.nodes) {
       if (index >= width) continue;
-      this.#nodes[index] = node;
+      this.#encoded[index] = node?.bytes;
       if (node !== undefined) this.#index(index, node);
     }
-    for (const [index, hash] of changes.hashes) if (index < width) this.#hashes[index] = hash;
+    for (const [index, hash] of changes.hashes) {
+      if (index >= width) continue;
+      if (hash === undefined) this.#hashed[index] = 0;
+      else this.setCachedHash(index, hash);
+    }
     for (const [index, count] of changes.occupied) if (index < width) this.#occupied[index] = count;
+  }
+
+  #resize(leafCount: number): void {
+    if (leafCount === this.#leafCount) return;
+    this.#leafCount = leafCount;
+    const width = nodeWidth(leafCount);
+    const kept = Math.min(width, this.#encoded.length);
+    this.#encoded = Array.from({ length: width }, (_, index) => this.#encoded[index]);
+    const { hashLength } = this.suite;
+    const [hashes, hashed, occupied] = [this.#hashes, this.#hashed, this.#occupied];
+    this.#hashes = new Uint8Array(width * hashLength);
+    this.#hashes.set(hashes.subarray(0, kept * hashLength));
+    this.#hashed = new Uint8Array(width);
+    this.#hashed.set(hashed.subarray(0, kept));
+    this.#occupied = new Uint32Array(width);
+    this.#occupied.set(occupied.subarray(0, kept));
   }
 
   #index(index: NodeIndex, node: TreeNode): void {
@@ -134,7 +166,7 @@ export class RatchetTree extends TreeView {
 
   #count(index: NodeIndex): number {
     const count = isLeaf(index)
-      ? Number(this.#nodes[index] !== undefined)
+      ? Number(this.#encoded[index] !== undefined)
       : this.#count(left(index)) + this.#count(right(index));
     this.#occupied[index] = count;
     return count;

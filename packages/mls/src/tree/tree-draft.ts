@@ -30,7 +30,7 @@ export class TreeDraft extends TreeView {
   readonly #occupied = new Map<NodeIndex, number>();
   readonly #signatureKeys = new Map<string, LeafIndex | undefined>();
   readonly #encryptionKeys = new Map<string, NodeIndex | undefined>();
-  readonly #capabilities = new Map<string, number>();
+  readonly #capabilities = new Map<number, number>();
 
   constructor(base: RatchetTree) {
     super(base.suite);
@@ -40,6 +40,10 @@ export class TreeDraft extends TreeView {
 
   override get leafCount(): number {
     return this.#leafCount;
+  }
+
+  override encoded(index: NodeIndex): Uint8Array | undefined {
+    return this.#nodes.has(index) ? this.#nodes.get(index)?.bytes : this.#base.encoded(index);
   }
 
   override node(index: NodeIndex): TreeNode | undefined {
@@ -68,7 +72,7 @@ export class TreeDraft extends TreeView {
     return this.#encryptionKeys.has(key) ? this.#encryptionKeys.get(key) : this.#base.nodeOfEncryptionKey(key);
   }
 
-  override capabilityCount(key: string): number {
+  override capabilityCount(key: number): number {
     return this.#base.capabilityCount(key) + (this.#capabilities.get(key) ?? 0);
   }
 
@@ -158,7 +162,7 @@ export class TreeDraft extends TreeView {
   /** Nodes cut off by truncation are blank; what the base cached for them must not come back when the tree grows. */
   #forget(index: NodeIndex): void {
     this.#nodes.delete(index);
-    if (this.#base.node(index) !== undefined) this.#nodes.set(index, undefined);
+    if (this.#base.encoded(index) !== undefined) this.#nodes.set(index, undefined);
     this.#hashes.set(index, undefined);
     this.#occupied.set(index, 0);
   }

@@ -3,27 +3,30 @@ import type { SignatureCheck } from "../crypto/provider.ts";
 import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { leafNodeCheck } from "../messages/leaf-node.ts";
-import { checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
-import { isInSubtree, leafNodeIndex, nodeWidth, parent, type LeafIndex, type NodeIndex } from "./math.ts";
+import { checkAllSupport, checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
+import { isInSubtree, leafNodeIndex, nodeLeafIndex, parent, type LeafIndex, type NodeIndex } from "./math.ts";
 import { parentHashViolations } from "./parent-hash.ts";
 import type { RatchetTree } from "./ratchet-tree.ts";
+import type { ReceivedTree } from "./received-tree.ts";
 import type { TreeView } from "./tree-view.ts";
-import type { VerifiedLeafCache } from "./verified-leaves.ts";
 
 /**
  * Unmerged leaves are ascending, not blank, below their node, and unmerged at every parent between (RFC 9420 §7.9.2,
  * §12.4.3.1). Each is looked up once at the next parent above it that is not blank, so a node costs its own leaves only.
  */
-function checkUnmergedLeaves(tree: TreeView): void {
-  const unmergedAt = new Map<NodeIndex, ReadonlySet<LeafIndex>>();
+function checkUnmergedLeaves(tree: TreeView, parents: readonly NodeIndex[]): void {
+  const unmergedAt = new Map<NodeIndex, ReadonlySet<LeafIndex> | undefined>();
+  const unmerged = (index: NodeIndex): ReadonlySet<LeafIndex> | undefined => {
+    if (unmergedAt.has(index)) return unmergedAt.get(index);
+    const node = tree.node(index);
+    const leaves = node?.kind === "parent" ? new Set(node.parent.unmergedLeaves) : undefined;
+    unmergedAt.set(index, leaves);
+    return leaves;
+  };
   const refuse = (why: string): never => {
     throw new ValidationError("unmerged-leaves", why);
   };
-  for (let at = 1; at < nodeWidth(tree.leafCount); at += 2) {
-    const node = tree.node(at as NodeIndex);
-    if (node?.kind === "parent") unmergedAt.set(at as NodeIndex, new Set(node.parent.unmergedLeaves));
-  }
-  for (const index of unmergedAt.keys()) {
+  for (const index of parents) {
     let previous = -1;
     const listed = tree.node(index);
     for (const leaf of listed?.kind === "parent" ? listed.parent.unmergedLeaves : []) {
@@ -31,9 +34,9 @@ function checkUnmergedLeaves(tree: TreeView): void {
       previous = leaf;
       const node = leafNodeIndex(leaf);
       if (!isInSubtree(node, index)) refuse(`unmerged leaf ${leaf} does not lie below its node`);
-      if (tree.leaf(leaf) === undefined) refuse(`unmerged leaf ${leaf} is blank`);
+      if (tree.encoded(node) === undefined) refuse(`unmerged leaf ${leaf} is blank`);
       for (let below = parent(node); below !== index; below = parent(below)) {
-        if (unmergedAt.get(below)?.has(leaf) === false) {
+        if (unmerged(below)?.has(leaf) === false) {
           refuse(`leaf ${leaf} is unmerged at a node but not at one below it`);
         }
       }
@@ -51,49 +54,41 @@ function checkKeysUnique(tree: RatchetTree): void {
   }
 }
 
-/** Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). */
-export function checkTreeStructure(tree: RatchetTree, context: GroupContext): void {
+/**
+ * Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). What a verified tree has
+ * alike is not looked at again, except by the counters and indices of the whole tree.
+ */
+export function checkTreeStructure({ tree, nodes, parents }: ReceivedTree, context: GroupContext): void {
   if (!equalBytes(tree.treeHash(), context.treeHash)) {
     throw new ValidationError("tree-hash", "the ratchet tree does not have the tree hash of its GroupContext");
   }
   checkKeysUnique(tree);
   const requirements = groupRequirements(context.extensions);
-  for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
-    const node = tree.node(at as NodeIndex);
-    if (node?.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
-  }
+  for (const node of nodes.values()) if (node.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
+  checkAllSupport(tree, requirements);
   checkCredentialSupport(tree);
-  checkUnmergedLeaves(tree);
+  checkUnmergedLeaves(tree, parents);
   const top = tree.node(tree.root);
   if (top?.kind === "parent" && top.parent.parentHash.length > 0) {
     throw new ValidationError("parent-hash", "the root of the tree has a parent hash");
   }
-  const broken = parentHashViolations(tree);
+  const broken = parentHashViolations(tree, parents);
   if (broken.length > 0) {
     throw new ValidationError("parent-hash", `parent hashes are wrong at ${broken.length} nodes of the tree`);
   }
 }
 
-/** Verifies the signatures of all leaves in one batch, except those the cache has seen. */
-export async function verifyLeafSignatures(
-  tree: RatchetTree,
-  groupId: Uint8Array,
-  cache: VerifiedLeafCache | undefined,
-): Promise<void> {
+/** Verifies the signatures of the leaves that a verified tree does not have alike, in one batch. */
+export async function verifyLeafSignatures({ tree, nodes }: ReceivedTree, groupId: Uint8Array): Promise<void> {
   const checks: SignatureCheck[] = [];
-  const pending: Uint8Array[] = [];
-  for (const { leafIndex, leafNode } of tree.members()) {
-    const node = tree.node(leafNodeIndex(leafIndex));
-    const leafHash = tree.hash(leafNodeIndex(leafIndex));
-    if (node === undefined || cache?.has(groupId, leafHash) === true) continue;
-    checks.push(leafNodeCheck(leafNode, node.bytes, { groupId, leafIndex }));
-    pending.push(leafHash);
+  for (const [index, node] of nodes) {
+    if (node.kind !== "leaf") continue;
+    checks.push(leafNodeCheck(node.leaf, node.bytes, { groupId, leafIndex: nodeLeafIndex(index) }));
   }
   const results = await tree.suite.verifyBatch(checks);
   if (results.length !== checks.length || !results.every((valid) => valid)) {
     throw new ValidationError("leaf-signature", "a leaf of the tree has a wrong signature");
   }
-  for (const leafHash of pending) cache?.add(groupId, leafHash);
 }
 
 /** The signature key of the member at an index; throws ValidationError when the leaf is blank. */

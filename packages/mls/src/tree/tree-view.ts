@@ -17,14 +17,22 @@ import {
   type NodeIndex,
 } from "./math.ts";
 import { leafHashInput, parentHashInput } from "./hash-inputs.ts";
-import type { TreeNode } from "./node.ts";
+import type { EncodedNode, TreeNode } from "./node.ts";
 
-/** What a leaf states to support, and the credential type it uses, as keys of the capability counters. */
-export function capabilityKeys(leaf: LeafNode): Set<string> {
-  const keys = new Set<string>([`used-credential:${CREDENTIAL_TYPE[leaf.credential.kind]}`]);
-  for (const type of leaf.capabilities.extensions) keys.add(`extension:${type}`);
-  for (const type of leaf.capabilities.proposals) keys.add(`proposal:${type}`);
-  for (const type of leaf.capabilities.credentials) keys.add(`credential:${type}`);
+/** What is counted per capability type. */
+const CAPABILITY_KINDS = ["used-credential", "extension", "proposal", "credential"] as const;
+
+/** The counter of a 16-bit type that a leaf lists, or, for `used-credential`, is itself of. */
+export function capabilityKey(kind: (typeof CAPABILITY_KINDS)[number], type: number): number {
+  return CAPABILITY_KINDS.indexOf(kind) * 0x10000 + type;
+}
+
+/** The counters that a leaf adds to. */
+export function capabilityKeys({ credential, capabilities }: LeafNode): Set<number> {
+  const keys = new Set<number>([capabilityKey("used-credential", CREDENTIAL_TYPE[credential.kind])]);
+  for (const type of capabilities.extensions) keys.add(capabilityKey("extension", type));
+  for (const type of capabilities.proposals) keys.add(capabilityKey("proposal", type));
+  for (const type of capabilities.credentials) keys.add(capabilityKey("credential", type));
   return keys;
 }
 
@@ -38,6 +46,9 @@ export abstract class TreeView {
 
   /** Leaves including blank ones; a power of two. */
   abstract readonly leafCount: number;
+  /** The encoding of a node; undefined for a blank. */
+  abstract encoded(index: NodeIndex): Uint8Array | undefined;
+  /** The node, decoded at every call where it is stored; undefined for a blank. */
   abstract node(index: NodeIndex): TreeNode | undefined;
   /** Number of members below a node, O(1). */
   abstract occupied(index: NodeIndex): number;
@@ -45,8 +56,8 @@ export abstract class TreeView {
   abstract setCachedHash(index: NodeIndex, hash: Uint8Array): void;
   abstract leafOfSignatureKey(key: string): LeafIndex | undefined;
   abstract nodeOfEncryptionKey(key: string): NodeIndex | undefined;
-  /** Number of members for which the capability key holds. */
-  abstract capabilityCount(key: string): number;
+  /** Number of members for which the `capabilityKey` holds. */
+  abstract capabilityCount(key: number): number;
 
   get root(): NodeIndex {
     return root(this.leafCount);
@@ -77,8 +88,11 @@ export abstract class TreeView {
   }
 
   /** All nodes in array order, for a `ratchet_tree` extension. */
-  nodes(): (TreeNode | undefined)[] {
-    return Array.from({ length: nodeWidth(this.leafCount) }, (_, index) => this.node(index as NodeIndex));
+  nodes(): (EncodedNode | undefined)[] {
+    return Array.from({ length: nodeWidth(this.leafCount) }, (_, at) => {
+      const bytes = this.encoded(at as NodeIndex);
+      return bytes === undefined ? undefined : { kind: isLeaf(at as NodeIndex) ? "leaf" : "parent", bytes };
+    });
   }
 
   /** Resolution of a node (RFC 9420 §4.1.1), without the leaves in `excluded`. */
@@ -142,8 +156,8 @@ export abstract class TreeView {
     if (cached !== undefined) return cached;
     const hash = this.suite.hash(
       isLeaf(index)
-        ? leafHashInput(nodeLeafIndex(index), this.node(index)?.bytes)
-        : parentHashInput(this.node(index)?.bytes, this.hash(left(index)), this.hash(right(index))),
+        ? leafHashInput(nodeLeafIndex(index), this.encoded(index))
+        : parentHashInput(this.encoded(index), this.hash(left(index)), this.hash(right(index))),
     );
     this.setCachedHash(index, hash);
     return hash;

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { utf8 } from "../bytes.ts";
+import { equalBytes, utf8 } from "../bytes.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { LEAF, SUITE } from "../group/test-groups.ts";
 import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
-import { encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
+import { decodeRatchetTree, encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
+import { receiveTree } from "./received-tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import { applyPathKeys } from "./treekem.ts";
 import { capabilityKeys } from "./tree-view.ts";
@@ -63,7 +64,7 @@ function apply(draft: TreeDraft, step: Step): void {
 
 /** Every index and cache of a tree equals that of a tree built anew from its nodes. */
 function assertConsistent(tree: RatchetTree): void {
-  const rebuilt = new RatchetTree(suite, tree.nodes());
+  const rebuilt = new RatchetTree(suite, decodeRatchetTree(encodeRatchetTree(tree.nodes())));
   assert.equal(rebuilt.leafCount, tree.leafCount);
   assert.equal(rebuilt.memberCount, tree.memberCount);
   assert.equal(rebuilt.leftmostBlank(), tree.leftmostBlank());
@@ -79,6 +80,47 @@ function assertConsistent(tree: RatchetTree): void {
   const { leafCount } = tree;
   assert.ok(leafCount === 1 || [...tree.members()].some(({ leafIndex }) => leafIndex >= leafCount / 2), "truncated");
 }
+
+/** A tree that went through a history. */
+function treeAfter(history: readonly Step[], from?: RatchetTree): RatchetTree {
+  const tree = from?.clone() ?? new RatchetTree(suite, [leafTreeNode(freshLeaf())]);
+  for (const step of history) {
+    const draft = new TreeDraft(tree);
+    apply(draft, step);
+    tree.merge(draft);
+  }
+  return tree;
+}
+
+describe("receiveTree beside a known tree", () => {
+  test("gives the tree of the bytes, whatever is known, and names what differs", () => {
+    let wider = 0;
+    fc.assert(
+      fc.property(steps, fc.array(steps, { maxLength: 1 }), steps, (shared, more, history) => {
+        const known = treeAfter(more.flat(), treeAfter(shared));
+        const sent = treeAfter(history.slice(0, 3), treeAfter(shared));
+        known.treeHash();
+        const before = encodeRatchetTree(known.nodes());
+        const data = encodeRatchetTree(sent.nodes());
+        const { tree, nodes, parents } = receiveTree(suite, data, known);
+        assertConsistent(tree);
+        assert.deepEqual(encodeRatchetTree(tree.nodes()), data);
+        for (let at = 0; at < nodeWidth(tree.leafCount); at++) {
+          const index = at as NodeIndex;
+          const [here, there] = [tree.encoded(index), known.encoded(index)];
+          const same = here === undefined ? there === undefined : there !== undefined && equalBytes(here, there);
+          assert.equal(nodes.has(index), here !== undefined && !same);
+          if (!same) for (const above of directPath(index, tree.leafCount)) assert.ok(parents.includes(above));
+        }
+        assert.deepEqual(encodeRatchetTree(known.nodes()), before);
+        assertConsistent(known);
+        if (tree.leafCount !== known.leafCount) wider++;
+      }),
+      { seed: SEED + 2, numRuns: 150 },
+    );
+    assert.ok(wider > 10 && wider < 140, `${wider} of 150 trees were of another width`);
+  });
+});
 
 describe("TreeDraft over RatchetTree", () => {
   test("hashes, counters and indices equal those of a rebuilt tree, after any history", () => {

@@ -4,7 +4,7 @@ import {
   decodeExact,
   MlsGroup,
   utf8,
-  VerifiedLeafCache,
+  VerifiedTreeCache,
   verifyGroupInfo,
   type GroupConfig,
   type LeafParameters,
@@ -87,9 +87,9 @@ export async function growGroup(members: number): Promise<GrownGroup> {
     leaf: LEAF,
     lifetime: LIFETIME,
   });
-  const verifiedLeaves = new VerifiedLeafCache();
+  const verifiedTrees = new VerifiedTreeCache();
   while (group.memberCount < members) {
-    const joiner = { ...(await freshMember(`member ${group.memberCount}`)), verifiedLeaves };
+    const joiner = { ...(await freshMember(`member ${group.memberCount}`)), verifiedTrees };
     const { message } = await joinExternally(joiner, await group.exportGroupInfo());
     await processCommit(group, message);
   }

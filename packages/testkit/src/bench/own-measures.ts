@@ -1,4 +1,4 @@
-import { encode, generateHpkeKeyPair, VerifiedLeafCache, type GroupChange, type MlsGroup } from "@latchkey/mls";
+import { encode, generateHpkeKeyPair, VerifiedTreeCache, type GroupChange, type MlsGroup } from "@latchkey/mls";
 import { encodeLeafNode, leafNodeCheck } from "@latchkey/mls/internals";
 import { BENCH_SUITE, freshMember, joinExternally, type GrownGroup } from "./latchkey-side.ts";
 import { elapsedMs, median, type Repetition } from "./measure.ts";
@@ -115,7 +115,7 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
   const { config, group } = grown;
   const times = new Times(warmUps);
   const floor = await primitives(grown);
-  const retrying = { ...(await freshMember("retrying")), verifiedLeaves: new VerifiedLeafCache() };
+  const retrying = { ...(await freshMember("retrying")), verifiedTrees: new VerifiedTreeCache() };
   const author = await joinExternally(await freshMember("author"), await group.exportGroupInfo());
   await take(new Times(0), "Join", group, author.message);
   await joinExternally(retrying, await group.exportGroupInfo());

@@ -6,11 +6,15 @@ import {
   applyPathKeys,
   checkTreeStructure,
   encodeRatchetTree,
+  isLeaf,
   leafTreeNode,
   parentTreeNode,
+  receiveTree,
   RatchetTree,
   TreeDraft,
   type NodeIndex,
+  type ReceivedTree,
+  type TreeNode,
 } from "@latchkey/mls/internals";
 import { nodeCrypto } from "@latchkey/mls/node";
 import * as naive from "./naive-tree.ts";
@@ -117,17 +121,28 @@ function assertSame({ tree, reference }: Pair, last: Step): void {
   if (last.kind === "path") assert.equal(rule, undefined, "a tree is valid after an update path");
 }
 
-/** The rule that the engine finds broken, as when somebody joins. */
-function engineFinds(tree: RatchetTree): string | undefined {
+/** The rule that the engine finds broken in a tree with that tree hash, as when somebody joins. */
+function brokenRule(received: ReceivedTree, treeHash: Uint8Array): string | undefined {
   const [groupId, confirmedTranscriptHash] = [new Uint8Array(4), new Uint8Array(0)];
   const context = { version: 1, cipherSuite: 1, groupId, epoch: 1n, confirmedTranscriptHash, extensions: [] };
   try {
-    checkTreeStructure(tree, { ...context, treeHash: tree.treeHash() });
+    checkTreeStructure(received, { ...context, treeHash });
     return undefined;
   } catch (error) {
     if (error instanceof ValidationError) return error.rule;
     throw error;
   }
+}
+
+/** The rule that is broken in a tree, also in one that cannot be sent because its right half is empty. */
+function engineFinds(tree: RatchetTree): string | undefined {
+  const indices = Array.from({ length: 2 * tree.leafCount - 1 }, (_, at) => at as NodeIndex);
+  const nodes = new Map<NodeIndex, TreeNode>();
+  for (const index of indices) {
+    const node = tree.node(index);
+    if (node !== undefined) nodes.set(index, node);
+  }
+  return brokenRule({ tree, nodes, parents: indices.filter((index) => !isLeaf(index)) }, tree.treeHash());
 }
 
 /** Takes all sequences of up to `depth` steps, depth first; `visit` sees every tree with the steps that led to it. */
@@ -232,5 +247,25 @@ describe("trees of up to four leaves, compared with a naive reference", () => {
     });
     t.diagnostic(JSON.stringify(verdicts));
     for (const count of Object.values(verdicts)) assert.ok(count > 0);
+  });
+
+  test("are judged alike whether or not a valid tree is known whose nodes and hashes are used again", (t) => {
+    const verdicts = new Map<string, number>();
+    explore(full(), 2, (pair) => {
+      if (engineFinds(pair.tree) !== undefined) return;
+      const known = pair.tree;
+      for (const reference of tampered(pair)) {
+        const data = encodeRatchetTree(engineTree(reference).nodes());
+        const alone = receiveTree(suite, data, undefined);
+        const beside = receiveTree(suite, data, known);
+        const treeHash = alone.tree.treeHash();
+        const rule = brokenRule(alone, treeHash);
+        assert.equal(brokenRule(beside, treeHash), rule);
+        assert.ok(beside.nodes.size <= 1 && equalBytes(encodeRatchetTree(beside.tree.nodes()), data));
+        verdicts.set(rule ?? "valid", (verdicts.get(rule ?? "valid") ?? 0) + 1);
+      }
+    });
+    t.diagnostic(JSON.stringify(Object.fromEntries(verdicts)));
+    assert.deepEqual([...verdicts.keys()].sort(), ["parent-hash", "unmerged-leaves", "valid"]);
   });
 });

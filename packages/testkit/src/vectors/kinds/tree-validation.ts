@@ -1,10 +1,10 @@
 import { type CryptoProvider, fromHex, PROTOCOL_VERSION_MLS10 } from "@latchkey/mls";
 import {
   checkTreeStructure,
-  decodeRatchetTree,
   type NodeIndex,
   nodeWidth,
-  RatchetTree,
+  type RatchetTree,
+  receiveTree,
   verifyLeafSignatures,
 } from "@latchkey/mls/internals";
 import { expectBytes, expectSame, VectorMismatch } from "../expect.ts";
@@ -30,10 +30,11 @@ function verifyNodes(tree: RatchetTree, vector: Fields): void {
 async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
   const suite = suiteOf(vector, crypto);
   const groupId = bytesField(vector, "group_id");
-  const tree = new RatchetTree(suite, decodeRatchetTree(bytesField(vector, "tree")));
+  const received = receiveTree(suite, bytesField(vector, "tree"), undefined);
+  const { tree } = received;
   verifyNodes(tree, vector);
   // As when joining: parent hashes, unmerged leaves, unique keys and capabilities.
-  checkTreeStructure(tree, {
+  checkTreeStructure(received, {
     version: PROTOCOL_VERSION_MLS10,
     cipherSuite: suite.id,
     groupId,
@@ -42,7 +43,7 @@ async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
     confirmedTranscriptHash: new Uint8Array(0),
     extensions: [],
   });
-  await verifyLeafSignatures(tree, groupId, undefined);
+  await verifyLeafSignatures(received, groupId);
 }
 
 /** "Tree Validation": resolutions, tree hashes, parent hashes and leaf signatures (RFC 9420 §7.8, §7.9). */

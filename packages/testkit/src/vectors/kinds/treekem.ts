@@ -108,7 +108,8 @@ async function applyReceivedPath(scenario: Scenario, sender: LeafIndex, path: Up
   const check = leafNodeCheck(leafNode, encode(leafNode, encodeLeafNode), { groupId, leafIndex: sender });
   await expectSignature("the path's leaf", suite, check);
   draft.setLeaf(sender, leafNode);
-  expectSame("the number of wrong parent hashes", parentHashViolations(draft).length, 0);
+  const parents = Array.from({ length: draft.leafCount - 1 }, (_, at) => (2 * at + 1) as NodeIndex);
+  expectSame("the number of wrong parent hashes", parentHashViolations(draft, parents).length, 0);
   checkPathCiphertexts(draft, sender, path.nodes, NOBODY);
   return { draft, path, contextBytes: contextBytesOf(scenario, draft) };
 }
