@@ -44,6 +44,8 @@ export const CLIENT_LIMITS = {
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */
   keyPackageRetentionNs: 86_400_000_000_000n,
+  /** Pointers to Welcomes that are not there yet: their senders store the Welcome first, so one is rare. */
+  maxWaitingWelcomes: 64,
   /** Mean time between two looks at the slots of invites, in milliseconds: an hour without the invite is bearable. */
   inviteCheckMs: 3_600_000,
   /** Looks at slots until one downloads and verifies what is there: once a day. */

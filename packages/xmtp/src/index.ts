@@ -26,6 +26,7 @@ export {
   installationLeaf,
   verifyInstallationKeyPackage,
 } from "./key-package.ts";
+export type { InstallationKeyPackage } from "./key-package.ts";
 export { COMPONENT } from "./app-data/component.ts";
 export { BYTES_KEY, COMPONENT_ID_KEY, INBOX_ID_KEY } from "./app-data/keys.ts";
 export type { KeyCodec } from "./app-data/keys.ts";
@@ -64,8 +65,13 @@ export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invi
 export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";
 export { compareCandidates, selectCandidates } from "./invite/candidates.ts";
 export type { CandidateSelection, RejectedCandidate } from "./invite/candidates.ts";
-export { unwrapWelcome, wrapWelcome } from "./welcome-wrap.ts";
-export type { WrappedWelcome } from "./welcome-wrap.ts";
+export { welcomeKeyOf } from "./welcome/key.ts";
+export type { WelcomeKey } from "./welcome/key.ts";
+export { welcomeMessages } from "./welcome/messages.ts";
+export { openPointee, unwrapPointer } from "./welcome/pointer.ts";
+export type { WelcomePointer, WrappedPointer } from "./welcome/pointer.ts";
+export { unwrapWelcome } from "./welcome/wrap.ts";
+export type { WelcomeContent, WelcomeKeyPair, WrappedWelcome } from "./welcome/wrap.ts";
 export { HMAC_ROOT_BYTES, senderHmac } from "./sender-hmac.ts";
 export {
   decodeMessageContent,

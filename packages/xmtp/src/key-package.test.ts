@@ -31,15 +31,22 @@ describe("MLS credential", () => {
 });
 
 describe("installation key package", () => {
-  test("it states what XMTP installations state, without the post-quantum wrapper", () => {
+  test("it states what XMTP installations state: last resort, welcome pointers, X-Wing", () => {
     const { leafNode, extensions, cipherSuite } = decodeExact(bundle.bytes, decodeKeyPackage);
     assert.equal(cipherSuite, 3);
-    assert.deepEqual(extensions, [{ type: 0x000a, data: new Uint8Array(0) }]);
+    const [lastResort, pointers, wrapper] = extensions;
+    assert.deepEqual(lastResort, { type: 0x000a, data: new Uint8Array(0) });
+    assert.deepEqual(pointers, { type: 0xff04, data: hex("0a0103") });
+    assert.equal(wrapper?.type, 0xff03);
+    // pub_key, 1216 bytes long, then the algorithm.
+    assert.deepEqual(wrapper.data.subarray(0, 3), hex("0ac009"));
+    assert.deepEqual(wrapper.data.subarray(1219), hex("1002"));
+    assert.ok(bundle.bytes.length < 2_048, `${bundle.bytes.length} bytes`);
     assert.deepEqual(leafNode.extensions, [{ type: 0x0001, data: concatBytes(hex("4040"), utf8(INBOX)) }]);
     assert.deepEqual(leafNode.capabilities, {
       versions: [1],
       cipherSuites: [3],
-      extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01, 0xf082],
+      extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff02, 0xff00, 0xff01, 0xff03, 0xff04, 0xf082],
       proposals: [7, 8],
       credentials: [1],
     });

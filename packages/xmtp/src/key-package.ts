@@ -17,15 +17,19 @@ import {
   type SigningIdentity,
 } from "@latchkey/mls";
 import { decodeMlsCredential } from "./credential.ts";
-import { FOLLOWS_EXTERNAL_COMMITS, XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE } from "./protocol.ts";
+import {
+  FOLLOWS_EXTERNAL_COMMITS,
+  WELCOME_EXTENSION_TYPE,
+  XMTP_CIPHER_SUITE,
+  XMTP_EXTENSION_TYPE,
+} from "./protocol.ts";
+import { welcomeExtensions } from "./welcome/key.ts";
+import { generateXWingKeyPair } from "./welcome/x-wing.ts";
 
 const CLOCK_SKEW_SECONDS = 3600n;
 const LIFETIME_SECONDS = 84n * 24n * 3600n;
 
-/**
- * What an installation can do. As libxmtp's, without the welcome wrapper extensions 0xFF03 (X-Wing) and 0xFF04 (welcome
- * pointers): a Welcome for us is wrapped for Curve25519 and sent directly. Beside them our sign that we follow joins.
- */
+/** What an installation can do: what libxmtp's can, and our sign that we follow joins. */
 export const installationCapabilities: Capabilities = {
   versions: [PROTOCOL_VERSION_MLS10],
   cipherSuites: [XMTP_CIPHER_SUITE],
@@ -37,6 +41,8 @@ export const installationCapabilities: Capabilities = {
     XMTP_EXTENSION_TYPE.groupPermissions,
     XMTP_EXTENSION_TYPE.mutableMetadata,
     XMTP_EXTENSION_TYPE.groupMembership,
+    WELCOME_EXTENSION_TYPE.wrapperEncryption,
+    WELCOME_EXTENSION_TYPE.pointeeAeadTypes,
     FOLLOWS_EXTERNAL_COMMITS,
   ],
   proposals: [PROPOSAL_TYPE.group_context_extensions, PROPOSAL_TYPE.app_data_update],
@@ -60,24 +66,38 @@ export function installationLeaf(inboxId: string): LeafParameters {
   };
 }
 
-/** Makes a last-resort key package, valid from an hour ago for 84 days, as libxmtp does. */
+/** A key package of an installation with all its private keys. */
+export interface InstallationKeyPackage extends KeyPackageBundle {
+  /** Opens Welcomes that are wrapped for X-Wing; 32 bytes. */
+  readonly wrapperPrivateKey: Uint8Array;
+}
+
+/**
+ * Makes a last-resort key package, valid from an hour ago for 84 days, as libxmtp does: it offers X-Wing for Welcomes, and
+ * welcome pointers. About 2 KiB.
+ */
 export async function createInstallationKeyPackage(options: {
   crypto: CryptoProvider;
   identity: SigningIdentity;
   inboxId: string;
   /** Since 1970. */
   nowSeconds: bigint;
-}): Promise<KeyPackageBundle> {
+}): Promise<InstallationKeyPackage> {
   const { crypto, identity, inboxId, nowSeconds } = options;
-  return createKeyPackage(
+  const wrapper = generateXWingKeyPair((length) => crypto.randomBytes(length));
+  const bundle = await createKeyPackage(
     { crypto, identity },
     {
       cipherSuite: XMTP_CIPHER_SUITE,
       leaf: installationLeaf(inboxId),
       lifetime: { notBefore: nowSeconds - CLOCK_SKEW_SECONDS, notAfter: nowSeconds + LIFETIME_SECONDS },
-      extensions: [{ type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) }],
+      extensions: [
+        { type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) },
+        ...welcomeExtensions(wrapper.publicKey),
+      ],
     },
   );
+  return { ...bundle, wrapperPrivateKey: wrapper.privateKey };
 }
 
 /**

@@ -9,3 +9,12 @@ export function decodeProto<D extends DescMessage>(schema: D, bytes: Uint8Array)
     throw new DecodeError(`the bytes are not a protobuf message ${schema.name}`, { cause });
   }
 }
+
+/** As `decodeProto`, with undefined for what is not such a message. */
+export function tryDecodeProto<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
+  try {
+    return fromBinary(schema, bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -20,6 +20,12 @@ export const XMTP_EXTENSION_TYPE = {
 /** Extensions that only groups of the form before app data carry. */
 export const LEGACY_EXTENSION_TYPES: ReadonlySet<number> = new Set(Object.values(XMTP_EXTENSION_TYPE));
 
+/** Extensions of key packages that say how their owners take Welcomes. */
+export const WELCOME_EXTENSION_TYPE = {
+  wrapperEncryption: 0xff03,
+  pointeeAeadTypes: 0xff04,
+} as const;
+
 /**
  * An extension type for private use (RFC 9420 §17.3) that never appears as an extension: a leaf lists it in its
  * capabilities to say that its client follows external commits of XIP-82, for which neither MLS nor XMTP has a sign.

@@ -1,6 +1,6 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { decodeExact, decodeKeyPackage, encode, encodeKeyPackage, type KeyPackage } from "@latchkey/mls";
-import { wrapWelcome, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { WelcomeMessageInputSchema } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
 import type { FollowUpRecord } from "../store/records.ts";
@@ -20,8 +20,8 @@ function decodeRecipients(bytes: Uint8Array): KeyPackage[] {
 export type NewFollowUp = Pick<FollowUpRecord, "kind" | "payload">;
 
 /**
- * The Welcomes of a sequenced commit, wrapped and ready to be sent: each says that its group is read from behind the
- * commit (REV-02).
+ * The Welcomes of a sequenced commit, wrapped and ready to be sent in this order: each says that its group is read from
+ * behind the commit (REV-02).
  */
 export async function welcomeFollowUps(
   context: ClientContext,
@@ -31,14 +31,9 @@ export async function welcomeFollowUps(
   const { welcome } = commit;
   if (welcome === undefined) return [];
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
-  const followUps: NewFollowUp[] = [];
-  for (const { initKey, leafNode } of decodeRecipients(commit.recipients)) {
-    const wrapped = await wrapWelcome({ suite, initKey, welcome, messageCursor: commitId });
-    const value = { ...wrapped, installationKey: leafNode.signatureKey };
-    const input = create(WelcomeMessageInputSchema, { version: { case: "v1", value } });
-    followUps.push({ kind: "welcome", payload: toBinary(WelcomeMessageInputSchema, input) });
-  }
-  return followUps;
+  const content = { welcome, messageCursor: commitId };
+  const messages = await welcomeMessages(suite, content, decodeRecipients(commit.recipients));
+  return messages.map((message) => ({ kind: "welcome", payload: toBinary(WelcomeMessageInputSchema, message) }));
 }
 
 /** Appends follow-ups to the group's queue. */

@@ -1,13 +1,16 @@
 import { LatchkeyError, MlsGroup, peekMlsMessage } from "@latchkey/mls";
-import { decodeMlsCredential, unwrapWelcome, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { decodeMlsCredential } from "@latchkey/xmtp";
+import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
-import { clientError, isOurTrouble } from "../errors.ts";
-import { bundleFor, rotateKeyPackage } from "../identity/key-packages.ts";
+import { isOurTrouble } from "../errors.ts";
+import { rotateKeyPackage } from "../identity/key-packages.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
 import { checkMembership } from "./check-membership.ts";
 import { writeRows, type GroupCore } from "./group-core.ts";
+import { openEnvelope, type OpenedWelcome } from "./welcome-content.ts";
 
 /**
  * Reads the Welcomes for this installation and opens the groups they lead to; then, when there was one, gives the
@@ -15,17 +18,30 @@ import { writeRows, type GroupCore } from "./group-core.ts";
  */
 export async function syncWelcomes(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
   const { transport, store } = context;
-  const position = { topic: context.own.installationKey, afterId: store.identity.get("self")?.welcomeCursor ?? 0n };
-  const query: typeof transport.queryWelcomeMessages = (at, stop) => transport.queryWelcomeMessages(at, stop);
   const joined: GroupCore[] = [];
+  const receive = async (envelope: WelcomeEnvelope) => {
+    const core = await receiveWelcome(context, envelope, signal);
+    if (core !== undefined) joined.push(core);
+  };
+  for (const { id, ...record } of store.waitingWelcomes.list()) {
+    await receive({ kind: "pointer", id, ...record, wrapperAlgorithm: POINTER_ALGORITHM });
+  }
+  const position = { topic: context.own.installationKey, afterId: welcomeCursor(context) };
+  const query: typeof transport.queryWelcomeMessages = (at, stop) => transport.queryWelcomeMessages(at, stop);
   let seen = false;
   for await (const envelope of readTopic(query, position, signal)) {
     seen = true;
-    const core = await receiveWelcome(context, envelope, signal);
-    if (core !== undefined) joined.push(core);
+    if (envelope.id > welcomeCursor(context)) await receive(envelope);
   }
   if (seen) await rotateKeyPackage(context, signal);
   return joined;
+}
+
+/** Pointers come with this wrapping only; one that said something else is not kept. */
+const POINTER_ALGORITHM = WelcomePointerWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6;
+
+function welcomeCursor({ store }: ClientContext): bigint {
+  return store.identity.get("self")?.welcomeCursor ?? 0n;
 }
 
 /** Deals with one Welcome; undefined when it leads to no group that is new here. */
@@ -34,10 +50,12 @@ async function receiveWelcome(
   envelope: WelcomeEnvelope,
   signal?: AbortSignal,
 ): Promise<GroupCore | undefined> {
-  if (envelope.id <= (context.store.identity.get("self")?.welcomeCursor ?? 0n)) return undefined;
   let opened: { record: GroupRecord; group: MlsGroup } | undefined;
+  let waits = false;
   try {
-    opened = await openWelcome(context, envelope, signal);
+    const content = await openEnvelope(context, envelope, signal);
+    waits = content === undefined;
+    if (content !== undefined) opened = await openGroup(context, envelope, content, signal);
   } catch (error) {
     if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
   }
@@ -46,13 +64,33 @@ async function receiveWelcome(
     // A Welcome must not replace a group that is alive here: anybody could write one for its id.
     const accepted = known?.active === true ? undefined : opened;
     context.store.transaction((tables) => {
-      const self = tables.identity.get("self");
-      if (self !== undefined) tables.identity.put({ ...self, welcomeCursor: envelope.id });
+      moveBehind(tables, envelope);
+      keepWaiting(tables, envelope, waits, context.clock.nowNs());
       if (accepted !== undefined) writeJoinedGroup(tables, accepted.record, accepted.group.snapshot());
     });
     return accepted === undefined ? undefined : context.groups.adopt(accepted.record);
   };
   return known === undefined ? accept() : known.exclusive(accept);
+}
+
+function moveBehind(tables: Tables, { id }: WelcomeEnvelope): void {
+  const self = tables.identity.get("self");
+  if (self !== undefined && self.welcomeCursor < id) tables.identity.put({ ...self, welcomeCursor: id });
+}
+
+/** Notes a pointer whose Welcome is not there yet, for as long as its key package is kept; or that it waits no more. */
+function keepWaiting({ waitingWelcomes }: Tables, envelope: WelcomeEnvelope, waits: boolean, nowNs: bigint): void {
+  const { id, createdNs, hpkePublicKey } = envelope;
+  const fresh = nowNs < createdNs + CLIENT_LIMITS.keyPackageRetentionNs;
+  if (!waits || !fresh || envelope.kind !== "pointer") {
+    waitingWelcomes.delete(id);
+    return;
+  }
+  waitingWelcomes.put({ id, createdNs, hpkePublicKey, welcomePointer: envelope.welcomePointer });
+  const waiting = waitingWelcomes.list();
+  for (const old of waiting.slice(0, Math.max(0, waiting.length - CLIENT_LIMITS.maxWaitingWelcomes))) {
+    waitingWelcomes.delete(old.id);
+  }
 }
 
 /** Writes a group that begins for this installation, in place of what may be left from an earlier membership. */
@@ -70,29 +108,21 @@ export function writeJoinedGroup(
   writeRows(tables, groupId, rows);
 }
 
-async function openWelcome(
+async function openGroup(
   context: ClientContext,
   envelope: WelcomeEnvelope,
+  { welcome, messageCursor, bundle }: OpenedWelcome,
   signal: AbortSignal | undefined,
 ): Promise<{ record: GroupRecord; group: MlsGroup }> {
-  if (envelope.isPointer) {
-    throw clientError("GROUP_UNSUPPORTED", "a Welcome is wrapped in a way that this client never announced");
-  }
-  const bundle = bundleFor(context, envelope.hpkePublicKey);
-  if (bundle === undefined) throw clientError("KEY_PACKAGE_MISSING", "a Welcome is for a key package that is gone");
-  const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
-  const initKeyPair = { privateKey: bundle.initPrivateKey, publicKey: bundle.keyPackage.initKey };
-  const { data, welcomeMetadata, wrapperAlgorithm } = envelope;
-  const unwrapped = await unwrapWelcome({ suite, initKeyPair, data, welcomeMetadata, wrapperAlgorithm });
-  const { group, signer } = await MlsGroup.fromWelcome(context.groupConfig, unwrapped.welcome, [bundle]);
+  const { group, signer } = await MlsGroup.fromWelcome(context.groupConfig, welcome, [bundle]);
   await checkMembership(context, group, signal);
   const inviter = group.leaf(signer);
   // When our own device joined by invite and brought us along, the proof that members follow is still to come.
   const ownJoin = inviter !== undefined && decodeMlsCredential(inviter.credential) === context.own.inboxId;
   const record: GroupRecord = {
     groupId: group.groupId,
-    cursor: unwrapped.messageCursor,
-    epochEnteredAtNs: (await commitTime(context, group, unwrapped.messageCursor, signal)) ?? envelope.createdNs,
+    cursor: messageCursor,
+    epochEnteredAtNs: (await commitTime(context, group, messageCursor, signal)) ?? envelope.createdNs,
     createdAtNs: envelope.createdNs,
     status: ownJoin ? "pending" : "confirmed",
     active: 1n,

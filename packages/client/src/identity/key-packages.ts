@@ -7,7 +7,13 @@ import {
   type KeyPackage,
   type KeyPackageBundle,
 } from "@latchkey/mls";
-import { createInstallationKeyPackage, verifyInstallationKeyPackage } from "@latchkey/xmtp";
+import {
+  createInstallationKeyPackage,
+  verifyInstallationKeyPackage,
+  welcomeKeyOf,
+  type WelcomeKeyPair,
+} from "@latchkey/xmtp";
+import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 
@@ -23,14 +29,20 @@ export async function rotateKeyPackage(context: ClientContext, signal?: AbortSig
     inboxId: context.own.inboxId,
     nowSeconds: nowNs / 1_000_000_000n,
   });
-  const { reference, keyPackage } = bundle;
+  const { reference, keyPackage, wrapperPrivateKey } = bundle;
   context.store.transaction(({ keyPackages }) => {
     for (const row of keyPackages.list()) {
       if (row.retiredAtNs === undefined) continue;
       if (row.retiredAtNs + CLIENT_LIMITS.keyPackageRetentionNs < nowNs) keyPackages.delete(row.reference);
     }
-    const encoded = encodeKeyPackageBundle(bundle);
-    keyPackages.put({ reference, initKey: keyPackage.initKey, bundle: encoded, uploaded: 0n, retiredAtNs: undefined });
+    keyPackages.put({
+      reference,
+      initKey: keyPackage.initKey,
+      bundle: encodeKeyPackageBundle(bundle),
+      wrapperPrivateKey,
+      uploaded: 0n,
+      retiredAtNs: undefined,
+    });
   });
   await uploadKeyPackages(context, signal);
 }
@@ -61,10 +73,26 @@ export async function uploadKeyPackages(context: ClientContext, signal?: AbortSi
   }
 }
 
-/** The bundle whose init key a Welcome was wrapped for. */
-export function bundleFor(context: ClientContext, initKey: Uint8Array): KeyPackageBundle | undefined {
-  const row = context.store.keyPackages.list().find((candidate) => equalBytes(candidate.initKey, initKey));
-  return row === undefined ? undefined : decodeKeyPackageBundle(row.bundle);
+/** A key package and that of its key pairs which opens a Welcome. */
+export interface WelcomeOpener {
+  readonly bundle: KeyPackageBundle;
+  readonly keyPair: WelcomeKeyPair;
+}
+
+/** What opens a Welcome that was wrapped for this key: the init key or the X-Wing key of a key package that is kept. */
+export function openerFor(context: ClientContext, hpkePublicKey: Uint8Array): WelcomeOpener | undefined {
+  for (const row of context.store.keyPackages.list()) {
+    const bundle = decodeKeyPackageBundle(row.bundle);
+    if (equalBytes(row.initKey, hpkePublicKey)) {
+      const algorithm = WelcomeWrapperAlgorithm.CURVE25519;
+      return { bundle, keyPair: { algorithm, publicKey: row.initKey, privateKey: bundle.initPrivateKey } };
+    }
+    const key = welcomeKeyOf(bundle.keyPackage);
+    if (equalBytes(key.publicKey, hpkePublicKey)) {
+      return { bundle, keyPair: { ...key, privateKey: row.wrapperPrivateKey } };
+    }
+  }
+  return undefined;
 }
 
 /** Installations with their key packages, and those that have none that is usable. */

@@ -115,6 +115,15 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, id)
   ) STRICT;
   `,
+  `
+  ALTER TABLE key_packages ADD COLUMN wrapper_private_key BLOB NOT NULL DEFAULT x'';
+  CREATE TABLE waiting_welcomes (
+    id INTEGER NOT NULL PRIMARY KEY,
+    created_ns INTEGER NOT NULL,
+    hpke_public_key BLOB NOT NULL,
+    welcome_pointer BLOB NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

@@ -11,6 +11,7 @@ type Row = Record<string, Value>;
 const TABLES = [
   "identity",
   "keyPackages",
+  "waitingWelcomes",
   "groups",
   "groupRows",
   "messages",

@@ -23,9 +23,21 @@ export interface KeyPackageRecord {
   readonly reference: Uint8Array;
   readonly initKey: Uint8Array;
   readonly bundle: Uint8Array;
+  /** X-Wing private key for Welcomes; empty for a key package from before it was offered. */
+  readonly wrapperPrivateKey: Uint8Array;
   readonly uploaded: bigint;
   /** When a newer one took its place; it still opens Welcomes for a while. */
   readonly retiredAtNs: bigint | undefined;
+}
+
+/** A pointer to a Welcome that was not there yet. */
+export interface WaitingWelcomeRecord {
+  /** Id of the pointer's envelope. */
+  readonly id: bigint;
+  readonly createdNs: bigint;
+  readonly hpkePublicKey: Uint8Array;
+  /** Still wrapped. */
+  readonly welcomePointer: Uint8Array;
 }
 
 /** `pending` until something proves that a member is in the same epoch. */

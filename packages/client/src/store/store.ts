@@ -11,6 +11,7 @@ import type {
   OutboxRecord,
   PendingCommitRecord,
   RejectionRecord,
+  WaitingWelcomeRecord,
 } from "./records.ts";
 
 /** The values of the fields `K` of `R`, in order. */
@@ -37,6 +38,7 @@ export interface Table<R, K extends readonly (keyof R)[]> extends ReadTable<R, K
 export interface Tables {
   readonly identity: Table<IdentityRecord, ["name"]>;
   readonly keyPackages: Table<KeyPackageRecord, ["reference"]>;
+  readonly waitingWelcomes: Table<WaitingWelcomeRecord, ["id"]>;
   readonly groups: Table<GroupRecord, ["groupId"]>;
   readonly groupRows: Table<GroupRow, ["groupId", "rowKey"]>;
   readonly messages: Table<MessageRecord, ["groupId", "id"]>;

@@ -5,7 +5,6 @@ import {
   MlsApi,
   SortDirection,
   WelcomeMessageInputSchema,
-  WelcomeWrapperAlgorithm,
   type GetIdentityUpdatesResponse_IdentityUpdateLog,
   type GroupMessage,
   type PagingInfo,
@@ -23,7 +22,7 @@ function malformed(what: string): never {
 }
 
 /** Ids and times have to fit the store's signed integers; id 0 means "nothing yet". */
-function checkEnvelope<T extends Envelope>(envelope: T, what: string): T {
+function checkEnvelope<T extends Pick<Envelope, "id" | "createdNs">>(envelope: T, what: string): T {
   const { id, createdNs } = envelope;
   if (id === 0n || id > INT64_MAX || createdNs > INT64_MAX) malformed(what);
   return envelope;
@@ -35,22 +34,16 @@ function groupEnvelope(message: GroupMessage): Envelope {
   return checkEnvelope({ id, createdNs, data }, "QueryGroupMessages");
 }
 
-function welcomeEnvelope(message: WelcomeMessage): WelcomeEnvelope {
-  const { version } = message;
-  if (version.case === undefined) malformed("QueryWelcomeMessages");
-  const { id, createdNs, hpkePublicKey } = version.value;
-  const common = { id, createdNs, hpkePublicKey };
+function welcomeEnvelope({ version }: WelcomeMessage): WelcomeEnvelope {
+  const what = "QueryWelcomeMessages";
   if (version.case === "v1") {
-    const { data, welcomeMetadata, wrapperAlgorithm } = version.value;
-    return checkEnvelope(
-      { ...common, data, welcomeMetadata, wrapperAlgorithm, isPointer: false },
-      "QueryWelcomeMessages",
-    );
+    const { id, createdNs, data, hpkePublicKey, welcomeMetadata, wrapperAlgorithm } = version.value;
+    const wrapped = { data, hpkePublicKey, welcomeMetadata, wrapperAlgorithm };
+    return checkEnvelope({ kind: "welcome", id, createdNs, ...wrapped }, what);
   }
-  const data = version.value.welcomePointer;
-  const wrapperAlgorithm = WelcomeWrapperAlgorithm.UNSPECIFIED;
-  const welcomeMetadata = new Uint8Array(0);
-  return checkEnvelope({ ...common, data, welcomeMetadata, wrapperAlgorithm, isPointer: true }, "QueryWelcomeMessages");
+  if (version.case === undefined) return malformed(what);
+  const { id, createdNs, welcomePointer, hpkePublicKey, wrapperAlgorithm } = version.value;
+  return checkEnvelope({ kind: "pointer", id, createdNs, welcomePointer, hpkePublicKey, wrapperAlgorithm }, what);
 }
 
 /** A page is the last one when it names no place to go on; short ones need not be, a node may cut pages by bytes. */

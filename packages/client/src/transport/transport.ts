@@ -1,4 +1,4 @@
-import type { WrappedWelcome } from "@latchkey/xmtp";
+import type { WrappedPointer, WrappedWelcome } from "@latchkey/xmtp";
 import type { IdentityUpdate, WelcomeMessageInput } from "@latchkey/xmtp/proto";
 
 /** One entry of a group's log as the node serves it. */
@@ -11,11 +11,9 @@ export interface Envelope {
   readonly data: Uint8Array;
 }
 
-/** One Welcome for this installation, still wrapped. */
-export interface WelcomeEnvelope extends Envelope, WrappedWelcome {
-  /** True for a pointer to a Welcome that lies elsewhere (XIP-74), which this client does not announce to support. */
-  readonly isPointer: boolean;
-}
+/** One Welcome for this installation, or a pointer to one that lies elsewhere (XIP-74), still wrapped. */
+export type WelcomeEnvelope = Pick<Envelope, "id" | "createdNs"> &
+  (({ readonly kind: "welcome" } & WrappedWelcome) | ({ readonly kind: "pointer" } & WrappedPointer));
 
 /** A message on its way to a group. */
 export interface OutgoingMessage {

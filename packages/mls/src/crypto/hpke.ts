@@ -87,7 +87,8 @@ function kemSharedSecret(suite: CipherSuite, dh: Uint8Array, kemOutput: Uint8Arr
 }
 
 /**
- * An HPKE encryption context in base mode (RFC 9180 §5.2): each seal or open uses the next sequence number.
+ * An HPKE encryption context in base mode (RFC 9180 §5.2): each seal or open uses the next sequence number. The shared
+ * secret may come from a KEM other than the suite's, whose id is given then.
  */
 export class HpkeContext {
   readonly #suite: CipherSuite;
@@ -97,9 +98,9 @@ export class HpkeContext {
   readonly #exporterSecret: Uint8Array;
   #sequence = 0;
 
-  constructor(suite: CipherSuite, sharedSecret: Uint8Array, info: Uint8Array) {
+  constructor(suite: CipherSuite, sharedSecret: Uint8Array, info: Uint8Array, kemId: number = suite.kemId) {
     this.#suite = suite;
-    const suiteId = concatBytes(utf8("HPKE"), u16Bytes(suite.kemId, suite.kdfId, suite.aeadId));
+    const suiteId = concatBytes(utf8("HPKE"), u16Bytes(kemId, suite.kdfId, suite.aeadId));
     this.#suiteId = suiteId;
     const pskIdHash = labeledExtract(suite, suiteId, EMPTY, "psk_id_hash", EMPTY);
     const infoHash = labeledExtract(suite, suiteId, EMPTY, "info_hash", info);

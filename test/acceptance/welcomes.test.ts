@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Environment } from "@latchkey/client";
+import { decodeExact, decodeKeyPackage, fromHex, type KeyPackage } from "@latchkey/mls";
+import { welcomeKeyOf, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { WelcomeWrapperAlgorithm, type WelcomeMessageInput } from "@latchkey/xmtp/proto";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { World, epochOf, groupOf, traces, type Device, type Wrap } from "./support.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Notes what a device sends, and can hold it back. */
+function sending(environment: Environment, sent: WelcomeMessageInput[], hold: () => boolean): Environment {
+  const { transport } = environment;
+  const sendWelcomeMessages: typeof transport.sendWelcomeMessages = async (messages, signal) => {
+    sent.push(...messages);
+    if (!hold()) await transport.sendWelcomeMessages(messages, signal);
+  };
+  return { ...environment, transport: { ...transport, sendWelcomeMessages } };
+}
+
+function forms(sent: readonly WelcomeMessageInput[]): string[] {
+  return sent.map(({ version }) => `${version.case} ${version.value?.wrapperAlgorithm}`);
+}
+
+const { XWING_MLKEM_768_DRAFT_6, SYMMETRIC_KEY } = WelcomeWrapperAlgorithm;
+const DIRECT = `v1 ${XWING_MLKEM_768_DRAFT_6}`;
+const STORED = `v1 ${SYMMETRIC_KEY}`;
+const POINTER = `welcomePointer ${XWING_MLKEM_768_DRAFT_6}`;
+
+async function keyPackageOf(device: Device): Promise<KeyPackage> {
+  const { transport } = device.environment;
+  const [bytes] = await transport.fetchKeyPackages([fromHex(device.client.installationId)]);
+  assert.ok(bytes !== undefined);
+  return decodeExact(bytes, decodeKeyPackage);
+}
+
+async function threeDevices(world: World): Promise<Device[]> {
+  const first = await world.device("bob-1");
+  return [first, await world.device("bob-2", first), await world.device("bob-3", first)];
+}
+
+test("two devices get their Welcomes directly, three by pointers to one; all for X-Wing, and all join", async (t) => {
+  const world = await World.start(t);
+  const sent: WelcomeMessageInput[] = [];
+  const wrap: Wrap = (environment) => sending(environment, sent, () => false);
+  const alice = await world.device("alice", { wrap });
+  const carol = await world.device("carol");
+  const carols = [carol, await world.device("carol-2", carol)];
+  const group = await alice.client.conversations.createGroup([carol.client.inboxId]);
+  assert.deepEqual(forms(sent), [DIRECT, DIRECT]);
+  const bobs = await threeDevices(world);
+  sent.length = 0;
+  await group.addMembers([bobs[0]?.client.inboxId ?? ""]);
+  assert.deepEqual(forms(sent), [STORED, POINTER, POINTER, POINTER]);
+  for (const device of [...carols, ...bobs]) {
+    await device.client.conversations.sync();
+    assert.deepEqual(epochOf(groupOf(device, group.id)), epochOf(group));
+    assert.deepEqual(device.environment.store.waitingWelcomes.list(), []);
+  }
+});
+
+test("a pointer that arrives before its Welcome waits, through a restart, and then leads into the group", async (t) => {
+  const world = await World.start(t);
+  const sent: WelcomeMessageInput[] = [];
+  const wrap: Wrap = (environment) => sending(environment, sent, () => true);
+  const alice = await world.device("alice", { wrap });
+  const [bob, ...others] = await threeDevices(world);
+  assert.ok(bob !== undefined);
+  const group = await alice.client.conversations.createGroup([bob.client.inboxId]);
+  const [stored, ...pointers] = sent;
+  assert.ok(stored !== undefined);
+  await bob.environment.transport.sendWelcomeMessages(pointers);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  assert.equal(bob.environment.store.waitingWelcomes.list().length, 1);
+  await world.restart(bob);
+  // Somebody who saw the place in a request puts other things there.
+  const destination = stored.version.value?.installationKey ?? new Uint8Array(0);
+  const junk = await welcomeMessages(
+    nodeCrypto.suite(XMTP_CIPHER_SUITE),
+    { welcome: new Uint8Array(64), messageCursor: 1n },
+    [await keyPackageOf(alice)],
+  );
+  for (const { version } of junk) if (version.value !== undefined) version.value.installationKey = destination;
+  await bob.environment.transport.sendWelcomeMessages(junk);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  await bob.environment.transport.sendWelcomeMessages([stored]);
+  assert.equal((await bob.client.conversations.sync()).length, 1);
+  assert.deepEqual(epochOf(groupOf(bob, group.id)), epochOf(group));
+  assert.deepEqual(bob.environment.store.waitingWelcomes.list(), []);
+  for (const device of others) assert.equal((await device.client.conversations.sync()).length, 1);
+});
+
+test("a pointer that leads nowhere is forgotten after a day, and at most 64 are kept", async (t) => {
+  const world = await World.start(t);
+  const sent: WelcomeMessageInput[] = [];
+  const wrap: Wrap = (environment) => sending(environment, sent, () => true);
+  const alice = await world.device("alice", { wrap });
+  const [bob] = await threeDevices(world);
+  assert.ok(bob !== undefined);
+  const keyPackage = await keyPackageOf(bob);
+  const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+  const content = { welcome: new Uint8Array(64), messageCursor: 1n };
+  for (let round = 0; round < 22; round++) {
+    const [, ...pointers] = await welcomeMessages(suite, content, [keyPackage, keyPackage, keyPackage]);
+    await bob.environment.transport.sendWelcomeMessages(pointers);
+  }
+  const before = traces(bob);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  const kept = bob.environment.store.waitingWelcomes.list();
+  assert.equal(kept.length, 64);
+  assert.equal(kept[0]?.id, 3n, "the oldest of 66 went first");
+  bob.clock.forward(DAY_MS + 1);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  assert.deepEqual(bob.environment.store.waitingWelcomes.list(), []);
+  assert.deepEqual(traces(bob), before);
+  // The node takes no key packages from the future.
+  bob.clock.forward(-DAY_MS - 1);
+  // What was kept stands in nobody's way.
+  const group = await alice.client.conversations.createGroup([bob.client.inboxId]);
+  await bob.environment.transport.sendWelcomeMessages(sent);
+  assert.equal((await bob.client.conversations.sync()).length, 1);
+  assert.deepEqual(epochOf(groupOf(bob, group.id)), epochOf(group));
+});
+
+test("the X-Wing key of a key package is kept with it, replaced with it, and deleted with it", async (t) => {
+  const world = await World.start(t);
+  const { admin, member } = await world.group();
+  const rows = () => member.environment.store.keyPackages.list();
+  // Joining used one up: the old one stays for a day, the new one is on the node.
+  assert.equal(rows().length, 2);
+  const keys = rows().map(({ wrapperPrivateKey }) => Buffer.from(wrapperPrivateKey).toString("hex"));
+  assert.equal(new Set(keys).size, 2);
+  for (const key of keys) assert.equal(key.length, 64);
+  const retired = rows().find(({ retiredAtNs }) => retiredAtNs !== undefined);
+  assert.ok(retired?.retiredAtNs !== undefined);
+  assert.notDeepEqual((await keyPackageOf(member)).initKey, retired.initKey);
+  const longAgo = retired.retiredAtNs - 2n * BigInt(DAY_MS) * 1_000_000n;
+  member.environment.store.transaction(({ keyPackages }) => keyPackages.put({ ...retired, retiredAtNs: longAgo }));
+  await admin.client.conversations.createGroup([member.client.inboxId]);
+  assert.equal((await member.client.conversations.sync()).length, 1);
+  assert.equal(rows().length, 2);
+  assert.ok(!rows().some(({ reference }) => Buffer.from(reference).equals(retired.reference)));
+});
+
+test("a Welcome for a key that no key package of this installation has is passed by", async (t) => {
+  const world = await World.start(t);
+  const alice = await world.device("alice");
+  const bob = await world.device("bob");
+  const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+  const strange = await welcomeMessages(suite, { welcome: new Uint8Array(64), messageCursor: 1n }, [
+    await keyPackageOf(alice),
+  ]);
+  for (const { version } of strange) {
+    if (version.value !== undefined) version.value.installationKey = fromHex(bob.client.installationId);
+  }
+  await alice.environment.transport.sendWelcomeMessages(strange);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  const group = await alice.client.conversations.createGroup([bob.client.inboxId]);
+  await bob.client.conversations.sync();
+  assert.deepEqual(epochOf(groupOf(bob, group.id)), epochOf(group));
+  assert.notDeepEqual(welcomeKeyOf(await keyPackageOf(alice)), welcomeKeyOf(await keyPackageOf(bob)));
+});
