@@ -226,7 +226,7 @@ test("XIP-25 junk that claims the present state hides the loss from the question
   const vandal = await world.device("vandal");
   const slot = slotOf(invite.payload, world.node.url);
   const flood = async () => {
-    const genuine = (await vandal.environment.slots.fetch(slot)).at(-1);
+    const genuine = (await vandal.environment.slots.fetch(slot)).blobs?.at(-1);
     assert.ok(genuine !== undefined);
     for (let count = 0; count < 8; count++) {
       await vandal.environment.slots.upload(slot, junk(0n, 900 + count, peekBlob(genuine)));

@@ -49,7 +49,7 @@ test("XIP-05 after a rotation of the key the old link opens nothing that is wrap
   const { symmetricKey: newKey } = decodeInvitePayload(fresh.payload);
   assert.equal(fresh.externalGroupId, old.externalGroupId);
 
-  const blobs = await joiner.environment.slots.fetch({ serviceUrl: world.node.url, externalGroupId });
+  const { blobs = [] } = await joiner.environment.slots.fetch({ serviceUrl: world.node.url, externalGroupId });
   const [before, ...after] = blobs;
   assert.ok(before !== undefined && after.length === 2);
   for (const blob of after) {

@@ -22,7 +22,8 @@ import {
 /** The newest blob of an invite's slot. */
 async function newestBlob(device: Device, payload: Uint8Array, serviceUrl: string): Promise<Uint8Array> {
   const { externalGroupId } = decodeInvitePayload(payload);
-  const blob = (await device.environment.slots.fetch({ serviceUrl, externalGroupId })).at(-1);
+  const { blobs } = await device.environment.slots.fetch({ serviceUrl, externalGroupId });
+  const blob = blobs?.at(-1);
   if (blob === undefined) throw new Error("the slot is empty");
   return blob;
 }

@@ -162,7 +162,7 @@ export function configOf(device: Device, inboxId: string = device.client.inboxId
 /** The best GroupInfo of an invite's slot, opened as any holder of the link can. */
 export async function openSlot(device: Device, payload: Uint8Array, serviceUrl: string): Promise<Uint8Array> {
   const { externalGroupId, symmetricKey } = decodeInvitePayload(payload);
-  const blobs = await device.environment.slots.fetch({ serviceUrl, externalGroupId });
+  const { blobs = [] } = await device.environment.slots.fetch({ serviceUrl, externalGroupId });
   const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
   const nowNs = device.clock.nowNs();
   const [best] = selectCandidates({ suite, blobs, key: symmetricKey, nowNs }).candidates;

@@ -13,7 +13,7 @@ export type { Invite, InviteSummary } from "./invite/invite.ts";
 export type { KeepFreshOptions } from "./invite/keep-fresh.ts";
 export type { QrBitmap, QrFormat } from "./invite/qr.ts";
 export { httpSlots } from "./invite/slots.ts";
-export type { Slot, SlotService } from "./invite/slots.ts";
+export type { Slot, SlotContents, SlotFetchOptions, SlotService } from "./invite/slots.ts";
 export type { JoinOptions } from "./join/join.ts";
 export type { JoinProgress, JoinStep, ProgressListener } from "./join/progress.ts";
 export type { InvitePreview } from "./join/preview.ts";

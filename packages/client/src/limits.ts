@@ -28,6 +28,12 @@ export const CLIENT_LIMITS = {
   joinTimeoutMs: 60_000,
   /** How long a join waits for a fresh blob while the group's log stands still, in milliseconds. */
   staleGraceMs: 5_000,
+  /** What a join is taken to last while nothing better is known, in milliseconds: for waiting one's turn in a crowd. */
+  joinTurnMs: 200,
+  /** Longest wait for one's turn before the log is asked whether anybody joins at all, in milliseconds. */
+  maxTurnMs: 5_000,
+  /** Commits of other joiners that are remembered while a join waits: a crowd of 250, each commit beaten by some. */
+  maxSeenCommits: 8_192,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

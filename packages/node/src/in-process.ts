@@ -15,8 +15,8 @@ import type { Store } from "./storage/storage.ts";
 export interface InProcessSlots {
   /** Throws NodeError `REQUEST_INVALID`, `BLOB_EXPIRED`, `SLOTS_FULL`. */
   put(slotId: Uint8Array, blob: Uint8Array): Promise<void>;
-  /** Newest last. */
-  list(slotId: Uint8Array): Promise<readonly Uint8Array[]>;
+  /** Newest last, with the tag that HTTP gives as `ETag`. */
+  list(slotId: Uint8Array): Promise<{ readonly blobs: readonly Uint8Array[]; readonly tag: string }>;
   has(slotId: Uint8Array, epoch: bigint, digest: Uint8Array): Promise<boolean>;
 }
 

@@ -56,6 +56,11 @@ export const NODE_LIMITS = {
   slotUploadBurst: 240,
   /** Uploads per second to one slot, over time: a flood evicts the genuine blobs more slowly. */
   slotUploadPerSecond: 4,
+  /**
+   * Milliseconds after which half of those who looked at a slot and did not upload are no longer said to be waiting: about
+   * as long as a join takes at most.
+   */
+  slotWaitingHalfLifeMs: 15_000,
   /** Clients or slots remembered by each rate limiter, the least recent forgotten first. */
   rateLimiterKeys: 65_536,
 

@@ -9,6 +9,7 @@ import { NODE_LIMITS, type NodeLimits } from "./limits.ts";
 import { createLogger, type Logger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
@@ -117,7 +118,9 @@ function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping
     address: limiter(limits.slotAddressBurst, limits.slotAddressPerSecond),
     slot: limiter(limits.slotUploadBurst, limits.slotUploadPerSecond),
   };
-  const slots = createSlotsHandler(runtime, slotLimiters, budget);
+  const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
+  const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
+  const slots = createSlotsHandler(runtime, slotLimiters, budget, room);
   return new Router({ runtime, rpc, slots, trustForwardedFor, stopping });
 }
 

@@ -202,3 +202,19 @@ describe("invite slots", () => {
     assert.equal(await put(url, slotBlob("2")), 201);
   });
 });
+
+test("SLOT a joiner is told how many others have come and not uploaded; looking is not counted", async (t) => {
+  const { url } = await startNode(t);
+  await put(url, slotBlob("blob"));
+  const waiting = async (query = "") => {
+    const response = await fetch(`${slotUrl(url)}${query}`);
+    await response.body?.cancel();
+    return response.headers.get("x-latchkey-waiting");
+  };
+  assert.deepEqual([await waiting(), await waiting()], ["0", "0"]);
+  assert.deepEqual([await waiting("?joining=1"), await waiting("?joining=1"), await waiting()], ["0", "1", "2"]);
+  await put(url, slotBlob("of the first who is in"));
+  assert.equal(await waiting(), "1");
+  await put(url, slotBlob("of the first who is in"));
+  assert.equal(await waiting(), "1");
+});

@@ -63,6 +63,8 @@ export type { InvitePayload } from "./invite/payload.ts";
 export { inviteUrl, parseInviteUrl } from "./invite/url.ts";
 export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invite/blob.ts";
 export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";
+export { encodeGroupInfoHints, readGroupInfoHints } from "./invite/group-info-hints.ts";
+export type { GroupInfoHints } from "./invite/group-info-hints.ts";
 export { compareCandidates, selectCandidates } from "./invite/candidates.ts";
 export type { CandidateSelection, RejectedCandidate } from "./invite/candidates.ts";
 export { welcomeKeyOf } from "./welcome/key.ts";

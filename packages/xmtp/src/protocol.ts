@@ -31,3 +31,6 @@ export const WELCOME_EXTENSION_TYPE = {
  * capabilities to say that its client follows external commits of XIP-82, for which neither MLS nor XMTP has a sign.
  */
 export const FOLLOWS_EXTERNAL_COMMITS = 0xf082;
+
+/** A GroupInfo extension for private use; see `invite/group-info-hints.ts`. */
+export const LOG_CURSOR_HINT = 0xf083;

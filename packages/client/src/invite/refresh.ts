@@ -2,6 +2,7 @@ import { equalBytes, LatchkeyError, verifyGroupInfo } from "@latchkey/mls";
 import {
   decodeInvitePayload,
   effectiveExpiryNs,
+  encodeGroupInfoHints,
   groupStateHash,
   readServicePointer,
   selectCandidates,
@@ -45,7 +46,7 @@ export async function currentBlob(
   const blob = wrapGroupInfo({
     suite,
     key: policy.symmetricKey?.material ?? new Uint8Array(0),
-    groupInfo: await mls.exportGroupInfo(),
+    groupInfo: await mls.exportGroupInfo({ extensions: encodeGroupInfoHints({ logCursor: core.record.cursor }) }),
     epoch: mls.epoch,
     groupStateHash: digest,
     expiresAtNs: end,
@@ -63,8 +64,8 @@ async function servesGenuine(
 ): Promise<boolean> {
   const { crypto, slots, clock } = core.context;
   const suite = crypto.suite(core.mls.cipherSuite);
-  const blobs = await slots.fetch(slot, signal).catch((error: unknown) => {
-    if (codeOf(error) === "INVITE_UNKNOWN_SLOT") return [];
+  const { blobs = [] } = await slots.fetch(slot, { signal }).catch((error: unknown) => {
+    if (codeOf(error) === "INVITE_UNKNOWN_SLOT") return { blobs: [] };
     throw error;
   });
   const key = policy.symmetricKey?.material ?? new Uint8Array(0);

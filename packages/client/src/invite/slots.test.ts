@@ -71,13 +71,37 @@ test("blobs go to and come from the slot's address; existence is asked by epoch 
     request.resume();
   });
   await httpSlots.upload(slot, Uint8Array.of(1));
-  assert.deepEqual(await httpSlots.fetch(slot), [Uint8Array.of(7)]);
+  assert.deepEqual((await httpSlots.fetch(slot)).blobs, [Uint8Array.of(7)]);
   assert.equal(await httpSlots.exists(slot, 5n, Uint8Array.of(0xee)), false);
   assert.deepEqual(asked, [
     "PUT /v1/slots/abcd0102",
     "GET /v1/slots/abcd0102",
     "HEAD /v1/slots/abcd0102?epoch=5&digest=ee",
   ]);
+});
+
+test("what was fetched before is not sent again; tags and numbers that make no sense are left out", async (t) => {
+  const asked: (string | undefined)[] = [];
+  let answer: Record<string, string> = { etag: '"one"', "x-latchkey-waiting": "17" };
+  const slot = await serve(t, (request, response) => {
+    asked.push(request.headers["if-none-match"]);
+    const known = request.headers["if-none-match"] === answer["etag"];
+    response.writeHead(known ? 304 : 200, answer).end(known ? undefined : frames(Uint8Array.of(7)));
+  });
+  const fresh = { blobs: [Uint8Array.of(7)], tag: '"one"', waiting: 17 };
+  assert.deepEqual(await httpSlots.fetch(slot), fresh);
+  assert.deepEqual(await httpSlots.fetch(slot, { unless: '"one"' }), { ...fresh, blobs: undefined });
+  assert.deepEqual(await httpSlots.fetch(slot, { unless: '"zero"' }), fresh);
+  assert.deepEqual(asked, [undefined, '"one"', '"zero"']);
+  for (const etag of ["", "one", 'W/"one"', `"${"x".repeat(200)}"`]) {
+    answer = { etag, "x-latchkey-waiting": etag === "" ? "-1" : "many" };
+    assert.deepEqual(await httpSlots.fetch(slot), { ...fresh, tag: undefined, waiting: undefined });
+  }
+});
+
+test("SEC-11 a service that claims that nothing has changed when nobody asked is refused", async (t) => {
+  const slot = await serve(t, (_request, response) => void response.writeHead(304).end());
+  await assert.rejects(httpSlots.fetch(slot), { code: "NODE_REJECTED" });
 });
 
 test("REV-07 answers of the service have their codes", async (t) => {
@@ -123,5 +147,5 @@ test("a caller who stops gets the reason, not a network error", async (t) => {
     response.write(Uint8Array.of(0));
     stopping.abort(new Error("stopped"));
   });
-  await assert.rejects(httpSlots.fetch(slot, stopping.signal), { message: "stopped" });
+  await assert.rejects(httpSlots.fetch(slot, { signal: stopping.signal }), { message: "stopped" });
 });

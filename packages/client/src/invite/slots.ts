@@ -11,12 +11,31 @@ export interface Slot {
   readonly externalGroupId: Uint8Array;
 }
 
+/** What a look-up of a slot gives. */
+export interface SlotContents {
+  /** The newest blobs of the slot, newest last, at most `maxCandidates`; undefined: those of the tag that was named. */
+  readonly blobs: readonly Uint8Array[] | undefined;
+  /** Names these blobs for the next look-up; undefined when the service gives no tags. */
+  readonly tag: string | undefined;
+  /** How many others came to join lately and are not done, as the service guesses; undefined when it does not say. */
+  readonly waiting: number | undefined;
+}
+
+/** How a slot is looked up. */
+export interface SlotFetchOptions {
+  /** Says that this is the beginning of a join, for the count of those who wait. */
+  readonly joining?: boolean;
+  /** The blobs of this tag are known and need not be sent again. */
+  readonly unless?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** The invite service: it keeps encrypted blobs by slot and can read none of them. */
 export interface SlotService {
   /** Stores a blob; the same bytes again change nothing. */
   upload(slot: Slot, blob: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** The newest blobs of the slot, newest last, at most `maxCandidates`; throws INVITE_UNKNOWN_SLOT. */
-  fetch(slot: Slot, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** What the slot holds; throws INVITE_UNKNOWN_SLOT. */
+  fetch(slot: Slot, options?: SlotFetchOptions): Promise<SlotContents>;
   /** Whether a blob of that epoch and state is there already. */
   exists(slot: Slot, epoch: bigint, groupStateHash: Uint8Array, signal?: AbortSignal): Promise<boolean>;
 }
@@ -111,6 +130,17 @@ export function splitFrames(body: Uint8Array): Uint8Array[] {
   return newest;
 }
 
+/** The entity tag of an answer, when it is one that can be sent back. */
+function tagOf({ headers }: Response): string | undefined {
+  const tag = headers.get("etag") ?? "";
+  return /^"[!#-~]{1,128}"$/.test(tag) ? tag : undefined;
+}
+
+function waitingOf({ headers }: Response): number | undefined {
+  const told = headers.get("x-latchkey-waiting") ?? "";
+  return /^\d{1,9}$/.test(told) ? Number(told) : undefined;
+}
+
 /** The slots of Latchkey's node, over the `fetch` of the platform. */
 export const httpSlots: SlotService = {
   async upload(slot, blob, signal) {
@@ -120,9 +150,14 @@ export const httpSlots: SlotService = {
     if (!response.ok) refuse("the upload of a blob", response);
   },
 
-  async fetch(slot, signal) {
+  async fetch(slot, { joining = false, unless, signal } = {}) {
     const what = "the look-up of an invite";
-    const response = await request(what, slotUrl(slot), { method: "GET" }, signal);
+    const headers: Record<string, string> = unless === undefined ? {} : { "if-none-match": unless };
+    const url = `${slotUrl(slot)}${joining ? "?joining=1" : ""}`;
+    const response = await request(what, url, { method: "GET", headers }, signal);
+    const tag = tagOf(response);
+    const waiting = waitingOf(response);
+    if (response.status === 304 && unless !== undefined) return { blobs: undefined, tag: unless, waiting };
     if (response.status === 404) {
       await response.body?.cancel();
       throw clientError(
@@ -134,7 +169,7 @@ export const httpSlots: SlotService = {
       await response.body?.cancel();
       refuse(what, response);
     }
-    return splitFrames(await readBody(what, response, signal));
+    return { blobs: splitFrames(await readBody(what, response, signal)), tag, waiting };
   },
 
   async exists(slot, epoch, groupStateHash, signal) {

@@ -13,28 +13,42 @@ export interface SeenCommit {
   readonly hash: Uint8Array;
 }
 
+/** Where a reading of the log begins. */
+export interface ScanStart {
+  /** Commits of earlier epochs are not remembered. */
+  readonly fromEpoch: bigint;
+  /** Nothing up to this id is looked at. */
+  readonly afterId: bigint;
+  /** `afterId` is what a member said, and counts only if the log has an envelope of that id. */
+  readonly hinted?: boolean;
+}
+
 /**
  * Reads a group's log without being in the group, to learn which commit of an epoch was sequenced first.
  *
- * Headers of messages are in the clear, so the first commit-type message of an epoch can be found, but whether members
- * accept it cannot be told: to be first is evidence, the proof is a message of a member (see the state CONFIRMED).
- * Only epochs from `fromEpoch` on are remembered, which bounds what a hostile sender can make us keep.
+ * Headers of messages are in the clear, so the commit-type messages of an epoch can be found, but whether members
+ * accept them cannot be told: to be first is evidence, the proof is a message of a member (see the state CONFIRMED).
+ *
+ * The walk goes from old to new. From new to old it would be shorter and wrong: where the epoch began is known by a
+ * message of the epoch before, and anybody can write one.
  */
 export class LogScan {
+  readonly fromEpoch: bigint;
   readonly #context: ClientContext;
   readonly #groupId: Uint8Array;
-  /** Commits of earlier epochs are not remembered. */
-  readonly fromEpoch: bigint;
-  readonly #first = new Map<bigint, SeenCommit>();
+  readonly #commits = new Map<bigint, SeenCommit[]>();
+  #remembered = 0;
   #cursor: bigint;
+  /** The envelope that has to be the next one, or the hint was false. */
+  #landmark: bigint | undefined;
   #read = 0;
-  #commits = 0;
 
-  constructor(context: ClientContext, groupId: Uint8Array, fromEpoch: bigint, afterId: bigint) {
+  constructor(context: ClientContext, groupId: Uint8Array, start: ScanStart) {
     this.#context = context;
     this.#groupId = groupId;
-    this.fromEpoch = fromEpoch;
-    this.#cursor = afterId;
+    this.fromEpoch = start.fromEpoch;
+    this.#landmark = start.hinted === true && start.afterId > 0n ? start.afterId : undefined;
+    this.#cursor = this.#landmark === undefined ? start.afterId : this.#landmark - 1n;
   }
 
   /** Id of the newest envelope that was looked at. */
@@ -42,34 +56,53 @@ export class LogScan {
     return this.#cursor;
   }
 
-  /** Commits met so far. */
-  get commits(): number {
-    return this.#commits;
+  /** Commits of that epoch behind an id, as far as the log was read, in its order. */
+  commits(epoch: bigint, afterId = 0n): readonly SeenCommit[] {
+    return (this.#commits.get(epoch) ?? []).filter(({ id }) => id > afterId);
   }
 
-  /** The first commit that ends the given epoch, as far as the log was read. */
-  first(epoch: bigint): SeenCommit | undefined {
-    return this.#first.get(epoch);
+  /** The first epoch that no commit ends, as far as the log was read and if all of them were accepted. */
+  get openEpoch(): bigint {
+    let epoch = this.fromEpoch;
+    while (this.#commits.has(epoch)) epoch++;
+    return epoch;
   }
 
   /** Reads to the end of the log; throws GROUP_UNSUPPORTED when it is endless, and as `Transport`. */
   async advance(signal?: AbortSignal): Promise<void> {
+    if (await this.#readOn(signal)) return;
+    // The hint led nowhere: what a member says must not keep anybody out.
+    this.#landmark = undefined;
+    this.#cursor = 0n;
+    await this.#readOn(signal);
+  }
+
+  /** False when the hint turned out to be false; nothing was read then. */
+  async #readOn(signal: AbortSignal | undefined): Promise<boolean> {
     const { transport } = this.#context;
     const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
     for await (const envelope of readTopic(query, { topic: this.#groupId, afterId: this.#cursor }, signal)) {
-      this.#look(envelope);
+      if (this.#landmark === undefined) this.#look(envelope);
+      else if (envelope.id !== this.#landmark) return false;
+      this.#landmark = undefined;
       this.#cursor = envelope.id;
       if (++this.#read > CLIENT_LIMITS.maxLogScan) {
         throw clientError("GROUP_UNSUPPORTED", `the group's log has more than ${CLIENT_LIMITS.maxLogScan} messages`);
       }
     }
+    return this.#landmark === undefined;
   }
 
   #look({ id, createdNs, data }: Envelope): void {
     const epoch = endedEpoch(data);
-    if (epoch !== undefined) this.#commits++;
-    if (epoch === undefined || epoch < this.fromEpoch || this.#first.has(epoch)) return;
-    this.#first.set(epoch, { id, createdNs, hash: messageHash(this.#context, data) });
+    if (epoch === undefined || epoch < this.fromEpoch) return;
+    const seen = this.#commits.get(epoch);
+    // Of each epoch the first is always kept: that there is one decides more than which ones follow.
+    if (seen !== undefined && this.#remembered >= CLIENT_LIMITS.maxSeenCommits) return;
+    this.#remembered++;
+    const commit = { id, createdNs, hash: messageHash(this.#context, data) };
+    if (seen === undefined) this.#commits.set(epoch, [commit]);
+    else seen.push(commit);
   }
 }
 

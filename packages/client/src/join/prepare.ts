@@ -1,11 +1,14 @@
 import {
   bytesKey,
   createExternalCommit,
+  decodeMlsMessage,
   encodeRows,
   LatchkeyError,
+  VerifiedTreeCache,
   verifyGroupInfo,
+  type KeyPackage,
+  type MlsMessage,
   type VerifiedGroupInfo,
-  type VerifiedTreeCache,
 } from "@latchkey/mls";
 import {
   applyAppDataUpdates,
@@ -15,6 +18,7 @@ import {
   encodeInvitePayload,
   installationLeaf,
   membershipInsert,
+  readGroupInfoHints,
   selectCandidates,
   XMTP_CIPHER_SUITE,
   type ExternalCommitPolicyV1,
@@ -40,6 +44,21 @@ export interface JoinRequest {
   readonly verifiedTrees: VerifiedTreeCache;
   /** How far the logs of groups were read, by group id, so that a retry reads only what is new. */
   readonly scans: Map<string, LogScan>;
+  /** The own devices, looked up once: what they were at the first attempt may go into the commit of the last. */
+  devices?: OwnDevices;
+}
+
+/** A request that nothing has been done for. */
+export function newJoinRequest(context: ClientContext, payload: InvitePayload, allOrNothing = false): JoinRequest {
+  return { context, payload, allOrNothing, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
+}
+
+/** The devices of this inbox that come along in the same commit. */
+interface OwnDevices {
+  readonly sequenceId: bigint;
+  readonly keyPackages: readonly KeyPackage[];
+  /** Installation ids of those that cannot. */
+  readonly missing: readonly string[];
 }
 
 /** A candidate that passed every check that can be made before anything is sent. */
@@ -48,6 +67,8 @@ export interface JoinableCandidate {
   readonly policy: ExternalCommitPolicyV1;
   /** The log read to its end after the candidate was fetched, with no commit that ends its epoch in it. */
   readonly scan: LogScan;
+  /** A member has seen the log up to here, in this epoch; 0 when it did not say. */
+  readonly logCursor: bigint;
 }
 
 /**
@@ -94,37 +115,75 @@ async function checkCandidate(
   signal: AbortSignal | undefined,
 ): Promise<JoinableCandidate> {
   const { context, payload, verifiedTrees } = request;
+  await requireNotOver(request, candidate, signal);
   const info = await verifyCandidate(context, candidate, verifiedTrees);
   const nowNs = context.clock.nowNs();
   const { groupId, epoch } = info.context;
+  const { logCursor = 0n } = readGroupInfoHints(info.groupInfo.extensions);
   const own = context.groups.get(groupId);
   if (own?.active === true) {
     throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
   }
-  const scan = scanOf(request, groupId, epoch);
+  const scan = scanOf(request, groupId, epoch, logCursor);
   // Whoever was removed still stands in blobs from before: that those are over is the truth to tell.
-  if (own !== undefined) await requireOpen(scan, epoch, signal);
+  if (own !== undefined) await requireOpen(scan, epoch, logCursor, signal);
   const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
-  await requireOpen(scan, epoch, signal);
+  await requireOpen(scan, epoch, logCursor, signal);
   await checkMembership(context, { appData: info.appData, members: () => info.members() }, signal);
-  return { info, policy, scan };
+  return { info, policy, scan, logCursor };
+}
+
+/**
+ * Throws INVITE_STALE when the log, as an earlier attempt knows it, shows that the candidate's epoch is over: in a crowd
+ * most candidates are, and to find that out costs one question instead of a verified tree.
+ */
+async function requireNotOver(
+  request: JoinRequest,
+  { groupInfo }: UnwrappedGroupInfo,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const decoded = decodedOrNothing(groupInfo);
+  if (decoded?.wireFormat !== "group_info") return;
+  const { context, extensions } = decoded.message;
+  const scan = request.scans.get(bytesKey(context.groupId));
+  if (scan === undefined || scan.fromEpoch > context.epoch) return;
+  await requireOpen(scan, context.epoch, readGroupInfoHints(extensions).logCursor ?? 0n, signal);
+}
+
+/** What does not decode is left to the verification, which says why. */
+function decodedOrNothing(groupInfo: Uint8Array): MlsMessage | undefined {
+  try {
+    return decodeMlsMessage(groupInfo);
+  } catch (error) {
+    if (error instanceof LatchkeyError) return undefined;
+    throw error;
+  }
 }
 
 /** The reading of a group's log that knows about this epoch. */
-function scanOf({ context, scans }: JoinRequest, groupId: Uint8Array, epoch: bigint): LogScan {
+function scanOf({ context, scans }: JoinRequest, groupId: Uint8Array, epoch: bigint, logCursor: bigint): LogScan {
   const known = scans.get(bytesKey(groupId));
   if (known !== undefined && known.fromEpoch <= epoch) return known;
-  const scan = new LogScan(context, groupId, epoch, 0n);
+  const scan = new LogScan(context, groupId, { fromEpoch: epoch, afterId: logCursor, hinted: true });
   scans.set(bytesKey(groupId), scan);
   return scan;
 }
 
-/** Reads the log to its end; throws INVITE_STALE when it holds a commit that ends the epoch. */
-async function requireOpen(scan: LogScan, epoch: bigint, signal: AbortSignal | undefined): Promise<void> {
+/** Reads the log to its end; throws INVITE_STALE when it holds a commit behind `logCursor` that ends the epoch. */
+async function requireOpen(
+  scan: LogScan,
+  epoch: bigint,
+  logCursor: bigint,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await scan.advance(signal);
-  if (scan.first(epoch) === undefined) return;
-  throw clientError("INVITE_STALE", "the group has moved on since the invite's blob was made; try again shortly", {
-    data: { epoch, commitsSeen: scan.commits },
+  if (scan.commits(epoch, logCursor).length > 0) throw staleInvite(scan);
+}
+
+/** The slot holds nothing of the epoch that the log has reached. */
+export function staleInvite({ openEpoch }: LogScan): LatchkeyError {
+  return clientError("INVITE_STALE", "the group has moved on since the invite's blob was made; try again shortly", {
+    data: { openEpoch },
   });
 }
 
@@ -146,7 +205,8 @@ async function verifyCandidate(
 }
 
 /** Own devices that come along in the same commit. */
-async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined) {
+async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined): Promise<OwnDevices> {
+  if (request.devices !== undefined) return request.devices;
   const { context, allOrNothing } = request;
   const { inboxId, installationId } = context.own;
   const [latest] = await context.directory.latest([inboxId], signal);
@@ -161,7 +221,7 @@ async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined)
       data: { installations: missing.map(shortId) },
     });
   }
-  return { sequenceId: latest.sequenceId, keyPackages, missing };
+  return (request.devices = { sequenceId: latest.sequenceId, keyPackages, missing });
 }
 
 /**
@@ -174,7 +234,7 @@ export async function prepareJoin(
   signal: AbortSignal | undefined,
 ): Promise<JoinRecord> {
   const { context, payload, verifiedTrees } = request;
-  const { info, policy, scan } = candidate;
+  const { info, policy, scan, logCursor } = candidate;
   const { inboxId } = context.own;
   const { sequenceId, keyPackages, missing } = await ownDevices(request, signal);
   const update = membershipInsert({
@@ -191,7 +251,7 @@ export async function prepareJoin(
     appData: applyAppDataUpdates(info.appData, [appDataUpdate(componentId, update)]),
   });
   // A last look, right before the commit leaves: under contention it saves a commit that would be lost.
-  await requireOpen(scan, info.context.epoch, signal);
+  await requireOpen(scan, info.context.epoch, logCursor, signal);
   return {
     groupId: info.context.groupId,
     state: "PREPARED",

@@ -1,9 +1,8 @@
-import { VerifiedTreeCache } from "@latchkey/mls";
 import { countUses, readGroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { requireService } from "../invite/invite.ts";
 import { readInvite } from "../invite/read-invite.ts";
-import { chooseCandidate } from "./prepare.ts";
+import { chooseCandidate, newJoinRequest } from "./prepare.ts";
 
 /** What an invite leads to, as the group itself says. Texts are of strangers: show them as such. */
 export interface InvitePreview {
@@ -32,9 +31,9 @@ export async function previewInvite(
 ): Promise<InvitePreview> {
   const payload = readInvite(invite, context.readQr);
   const serviceUrl = requireService(payload, context.inviteServiceUrl);
-  const blobs = await context.slots.fetch({ serviceUrl, externalGroupId: payload.externalGroupId }, signal);
-  const request = { context, payload, allOrNothing: false, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
-  const { info, policy } = await chooseCandidate(request, blobs, signal);
+  const slot = { serviceUrl, externalGroupId: payload.externalGroupId };
+  const { blobs = [] } = await context.slots.fetch(slot, { signal });
+  const { info, policy } = await chooseCandidate(newJoinRequest(context, payload), blobs, signal);
   const state = readGroupState(info.appData);
   const { expiresAtNs, maxUses } = policy;
   return {

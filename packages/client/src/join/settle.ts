@@ -44,10 +44,10 @@ async function sequence(
   options: SettleOptions,
 ): Promise<JoinRecord | undefined> {
   const { signal, onStep } = options;
-  const scan = new LogScan(context, join.groupId, join.epoch, join.logCursor);
+  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor });
   if (options.unsent !== true) await scan.advance(signal);
   let current = join;
-  if (scan.first(join.epoch) === undefined) {
+  if (scan.commits(join.epoch).length === 0) {
     onStep?.("publishing");
     await publish(context, join, signal);
     current = recordPublished(context, join);
@@ -56,7 +56,7 @@ async function sequence(
   const backoff = newBackoff(context);
   for (let attempt = 0; attempt < CLIENT_LIMITS.maxReadBackAttempts; attempt++) {
     await scan.advance(signal);
-    const first = scan.first(join.epoch);
+    const [first] = scan.commits(join.epoch);
     if (first !== undefined) {
       if (equalBytes(first.hash, join.messageHash)) return recordSequenced(context, current, first);
       recordLost(context, join);

@@ -1,7 +1,7 @@
 import { generateHpkeKeyPair } from "../crypto/hpke.ts";
 import { StateError } from "../errors.ts";
 import type { AppData, AppDataChanges } from "../messages/app-data.ts";
-import { encodeExternalPub, EXTENSION_TYPE } from "../messages/extension.ts";
+import { encodeExternalPub, EXTENSION_TYPE, type Extension } from "../messages/extension.ts";
 import type { FramingWireFormat } from "../messages/framing.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { signGroupInfo } from "../messages/group-info.ts";
@@ -192,8 +192,11 @@ export class MlsGroup {
     };
   }
 
-  /** A GroupInfo with `ratchet_tree` and `external_pub`, for joining by external commit; an MLSMessage. O(members). */
-  async exportGroupInfo(): Promise<Uint8Array> {
+  /**
+   * A GroupInfo with `ratchet_tree` and `external_pub`, for joining by external commit; an MLSMessage. `extensions` of
+   * other types follow behind these two. O(members).
+   */
+  async exportGroupInfo(options: { readonly extensions?: readonly Extension[] } = {}): Promise<Uint8Array> {
     const { suite, head, tree, config } = this.#activeState();
     const { publicKey } = await deriveExternalKeyPair(suite, head.secrets.external);
     const message = await signGroupInfo(suite, config.identity.signatureKeyPair.privateKey, {
@@ -201,6 +204,7 @@ export class MlsGroup {
       extensions: [
         { type: EXTENSION_TYPE.ratchetTree, data: encodeRatchetTree(tree.nodes()) },
         { type: EXTENSION_TYPE.externalPub, data: encodeExternalPub(publicKey) },
+        ...(options.extensions ?? []),
       ],
       confirmationTag: head.confirmationTag,
       signer: head.ownLeafIndex,

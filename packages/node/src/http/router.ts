@@ -6,7 +6,7 @@ import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
 import { abortRequest, sendJson, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import type { RpcHandler } from "./rpc.ts";
-import { CANDIDATES_HEADER, SLOTS_PATH, type SlotsHandler } from "./slots-api.ts";
+import { CANDIDATES_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 
 /** What requests are given to. */
 export interface RouterOptions {
@@ -21,11 +21,20 @@ export interface RouterOptions {
 
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, PUT",
-  "access-control-allow-headers": [...cors.allowedHeaders, "x-libxmtp-version", "x-app-version"].join(", "),
+  "access-control-allow-headers": [...cors.allowedHeaders, "x-libxmtp-version", "x-app-version", "if-none-match"].join(
+    ", ",
+  ),
   "access-control-max-age": "7200",
 };
 
-const EXPOSED_HEADERS = [...cors.exposedHeaders, CANDIDATES_HEADER, ERROR_HEADER, "retry-after"].join(", ");
+const EXPOSED_HEADERS = [
+  ...cors.exposedHeaders,
+  CANDIDATES_HEADER,
+  WAITING_HEADER,
+  ERROR_HEADER,
+  "etag",
+  "retry-after",
+].join(", ");
 
 /** Handles every request of both HTTP versions, and knows when none is running. */
 export class Router {

@@ -6,6 +6,7 @@ import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import { shortId } from "../logging.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
+import type { WaitingRoom } from "../waiting-room.ts";
 import type { SlotBlob, SlotQuery } from "../storage/storage.ts";
 import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
@@ -14,6 +15,9 @@ export const SLOTS_PATH = "/v1/slots/";
 
 /** Header of answers with candidates: how many there are. */
 export const CANDIDATES_HEADER = "x-latchkey-candidates";
+
+/** Header of answers to GET: how many others have come for the slot lately and are not done. */
+export const WAITING_HEADER = "x-latchkey-waiting";
 
 const DIGEST_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -65,6 +69,13 @@ function readMatch(parameters: URLSearchParams): SlotQuery["match"] {
   return { epoch: BigInt(epoch), digest: bytes };
 }
 
+/** Whether the request says that it has these very blobs (RFC 9110 §13.1.2): its list of entity tags names theirs. */
+function hasAlready(request: HttpRequest, etag: string): boolean {
+  const asked = request.headers["if-none-match"];
+  if (asked === undefined) return false;
+  return asked.trim() === "*" || asked.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
+}
+
 async function readBody(request: HttpRequest, limit: number, lease: ByteLease): Promise<Uint8Array> {
   requireAtMost("the blob", Number(request.headers["content-length"] ?? 0), limit);
   const chunks: Uint8Array[] = [];
@@ -77,6 +88,10 @@ async function readBody(request: HttpRequest, limit: number, lease: ByteLease): 
     chunks.push(chunk);
   }
   return concatBytes(...chunks);
+}
+
+function keyOf(slotId: Uint8Array): string {
+  return Buffer.from(slotId).toString("hex");
 }
 
 function frames(blobs: readonly Uint8Array[]): Uint8Array[] {
@@ -95,6 +110,7 @@ export function createSlotsHandler(
   runtime: NodeRuntime,
   limiters: { readonly address: RateLimiter; readonly slot: RateLimiter },
   budget: ByteBudget,
+  room: WaitingRoom,
 ): SlotsHandler {
   const { store, limits, metrics, logger, nowNs } = runtime;
 
@@ -119,33 +135,54 @@ export function createSlotsHandler(
     return id;
   }
 
+  /** How many others are about to join; who says that it begins to is counted for those who come later. */
+  function waitingHeader({ slotId }: SlotQuery, request: HttpRequest, joining: boolean): Record<string, string> {
+    if (request.method !== "GET") return {};
+    const key = keyOf(slotId);
+    const waiting = room.waiting(key);
+    if (joining) room.arrive(key);
+    return { [WAITING_HEADER]: String(waiting) };
+  }
+
   async function put(slotId: Uint8Array, request: HttpRequest, response: HttpResponse): Promise<void> {
     const lease = budget.lease();
     response.once("close", lease.release);
     const body = await readBody(request, limits.slotBlobBytes, lease);
     const now = nowNs();
     const blob = readBlob(body, now);
-    limit("slot_uploads", limiters.slot, Buffer.from(slotId).toString("hex"));
+    limit("slot_uploads", limiters.slot, keyOf(slotId));
     const bounds = {
       blobsPerSlot: limits.slotBlobs,
       slotsTotal: limits.slotsTotal,
       bytesTotal: limits.slotBytesTotal,
     };
     const outcome = await store.slots.put(slotId, blob, bounds, now);
+    // Whoever has joined leaves a fresh blob.
+    if (outcome === "stored") room.depart(keyOf(slotId));
     metrics.slotUploads.inc({ outcome });
     logger.debug({ slot: shortId(slotId), outcome, bytes: blob.bytes.length }, "blob uploaded");
     response.writeHead(outcome === "stored" ? 201 : 200, { "content-length": "0" });
     response.end();
   }
 
-  async function get(query: SlotQuery, request: HttpRequest, response: HttpResponse): Promise<void> {
-    const { blobs, bytes } = await store.slots.measure(query);
-    metrics.slotFetches.inc({ outcome: blobs === 0 ? "missing" : "found" });
-    if (blobs === 0) throw new NodeError("NOT_FOUND", "the slot holds no such blob");
+  async function get(query: SlotQuery, request: HttpRequest, response: HttpResponse, joining: boolean): Promise<void> {
+    const { blobs, bytes, tag } = await store.slots.measure(query);
+    if (blobs === 0) {
+      metrics.slotFetches.inc({ outcome: "missing" });
+      throw new NodeError("NOT_FOUND", "the slot holds no such blob");
+    }
+    const validators = { "cache-control": "no-store", etag: `"${tag}"`, ...waitingHeader(query, request, joining) };
+    if (hasAlready(request, `"${tag}"`)) {
+      metrics.slotFetches.inc({ outcome: "unchanged" });
+      response.writeHead(304, validators);
+      response.end();
+      return;
+    }
+    metrics.slotFetches.inc({ outcome: "found" });
     const headers = {
+      ...validators,
       "content-type": "application/octet-stream",
       "content-length": String(bytes + 4 * blobs),
-      "cache-control": "no-store",
       [CANDIDATES_HEADER]: String(blobs),
     };
     if (request.method === "HEAD") {
@@ -156,9 +193,10 @@ export function createSlotsHandler(
     const lease = budget.lease();
     response.once("close", lease.release);
     lease.add(bytes);
-    const candidates = await store.slots.list(query);
+    const { blobs: candidates, tag: listed } = await store.slots.list(query);
     const slow = setTimeout(abortRequest, limits.slotAnswerMs, request);
     response.once("close", () => clearTimeout(slow));
+    headers.etag = `"${listed}"`;
     headers[CANDIDATES_HEADER] = String(candidates.length);
     headers["content-length"] = String(candidates.reduce((sum, blob) => sum + blob.length + 4, 0));
     response.writeHead(200, headers);
@@ -174,7 +212,12 @@ export function createSlotsHandler(
         return put(slotId, request, response);
       case "GET":
       case "HEAD":
-        return get({ slotId, match: readMatch(url.searchParams), nowNs: nowNs() }, request, response);
+        return get(
+          { slotId, match: readMatch(url.searchParams), nowNs: nowNs() },
+          request,
+          response,
+          url.searchParams.has("joining"),
+        );
       default:
         throw new NodeError("METHOD_NOT_ALLOWED", "slots understand GET, HEAD and PUT");
     }

@@ -58,6 +58,37 @@ const resource: SlotRule[] = [
     },
   },
   {
+    title: "an ETag names what GET gives; who sends it back gets 304 without a body, until something changes",
+    async check(slot) {
+      await store(slot, testBlob());
+      const first = (await slot.call("GET")).headers.get("etag") ?? "";
+      assert.match(first, /^"[^"]+"$/, "a strong tag");
+      assert.equal((await slot.call("HEAD")).headers.get("etag"), first);
+      for (const tags of [first, `"other", W/${first}`, "*"]) {
+        const { status, headers, body } = await slot.call("GET", "", undefined, { "if-none-match": tags });
+        assert.deepEqual([status, headers.get("etag"), body.length], [304, first, 0], tags);
+      }
+      assert.equal((await slot.call("GET", "", undefined, { "if-none-match": '"other"' })).status, 200);
+      await store(slot, testBlob());
+      const changed = await slot.call("GET", "", undefined, { "if-none-match": first });
+      assert.deepEqual([changed.status, splitFrames(changed.body).length], [200, 2]);
+      assert.notEqual(changed.headers.get("etag"), first);
+      const empty = await slot.other().call("GET", "", undefined, { "if-none-match": "*" });
+      refused(empty, 404, "NOT_FOUND");
+    },
+  },
+  {
+    title: "GET with ?joining answers as GET; the number of those who wait, where it is told, is a number",
+    async check(slot) {
+      const blob = testBlob();
+      await store(slot, blob);
+      const { status, headers, body } = await slot.call("GET", "?joining=1");
+      assert.equal(status, 200);
+      assert.deepEqual(splitFrames(body).map(toHex), [toHex(blob)]);
+      assert.match(headers.get("x-latchkey-waiting") ?? "0", /^\d{1,9}$/);
+    },
+  },
+  {
     title: "HEAD answers as GET without the body",
     async check(slot) {
       await store(slot, testBlob(), testBlob());
@@ -230,7 +261,9 @@ const refusals: SlotRule[] = [
       await store(slot, testBlob());
       const { headers } = await slot.call("GET");
       assert.equal(headers.get("access-control-allow-origin"), "*");
-      assert.match(headers.get("access-control-expose-headers")?.toLowerCase() ?? "", /x-latchkey-candidates/);
+      const exposed = headers.get("access-control-expose-headers")?.toLowerCase() ?? "";
+      for (const name of ["x-latchkey-candidates", "etag"]) assert.ok(exposed.includes(name), `${name} is exposed`);
+      assert.match(preflight.headers.get("access-control-allow-headers")?.toLowerCase() ?? "", /if-none-match/);
     },
   },
 ];

@@ -56,10 +56,11 @@ export class SlotUnderTest {
   }
 
   /** Sends a request as it is, without following redirects; waits and repeats when told that there are too many. */
-  async call(method: string, query = "", body?: BodyInit): Promise<Answer> {
+  async call(method: string, query = "", body?: BodyInit, headers: Record<string, string> = {}): Promise<Answer> {
     for (let retry = 0; ; retry++) {
       const init: RequestInit & { duplex?: "half" } = {
         method,
+        headers,
         redirect: "manual",
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
         ...(body === undefined ? {} : { body }),

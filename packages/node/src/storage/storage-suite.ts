@@ -185,7 +185,9 @@ function describeIdentity(storeTest: StoreTest): void {
 }
 
 function describeSlots(storeTest: StoreTest): void {
-  const texts = (blobs: readonly Uint8Array[]) => blobs.map((bytes) => Buffer.from(bytes).toString());
+  const texts = ({ blobs }: Awaited<ReturnType<Store["slots"]["list"]>>) =>
+    blobs.map((bytes) => Buffer.from(bytes).toString());
+  const sizes = ({ blobs, bytes }: Awaited<ReturnType<Store["slots"]["measure"]>>) => ({ blobs, bytes });
 
   storeTest("SLOT the last 8 blobs are kept, whatever epoch they claim", async (_fixture, { slots }) => {
     for (let i = 0; i < 10; i++) {
@@ -201,7 +203,7 @@ function describeSlots(storeTest: StoreTest): void {
     assert.equal(await slots.put(TOPIC, blob("a"), BOUNDS, 1n), "present");
     assert.equal(await slots.put(OTHER, blob("a"), BOUNDS, 1n), "stored");
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 1n })), ["a", "b"]);
-    assert.deepEqual(await slots.measure({ slotId: TOPIC, nowNs: 1n }), { blobs: 2, bytes: 2 });
+    assert.deepEqual(sizes(await slots.measure({ slotId: TOPIC, nowNs: 1n })), { blobs: 2, bytes: 2 });
   });
 
   storeTest("SLOT epoch and digest select, up to the largest epoch", async (_fixture, { slots }) => {
@@ -210,7 +212,7 @@ function describeSlots(storeTest: StoreTest): void {
     await slots.put(TOPIC, blob("b", { digest: match.digest }), BOUNDS, 1n);
     await slots.put(TOPIC, blob("c", { epoch: match.epoch }), BOUNDS, 1n);
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, match, nowNs: 1n })), ["a"]);
-    assert.deepEqual(await slots.measure({ slotId: TOPIC, match, nowNs: 1n }), { blobs: 1, bytes: 1 });
+    assert.deepEqual(sizes(await slots.measure({ slotId: TOPIC, match, nowNs: 1n })), { blobs: 1, bytes: 1 });
     assert.equal((await slots.measure({ slotId: OTHER, match, nowNs: 1n })).blobs, 0);
   });
 
@@ -222,7 +224,28 @@ function describeSlots(storeTest: StoreTest): void {
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 50n })), ["b"]);
     assert.equal(await slots.sweep(100n), 2);
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 1n })), ["b"]);
-    assert.deepEqual(await slots.measure({ slotId: OTHER, nowNs: 1n }), { blobs: 0, bytes: 0 });
+    assert.deepEqual(sizes(await slots.measure({ slotId: OTHER, nowNs: 1n })), { blobs: 0, bytes: 0 });
+  });
+
+  storeTest("SLOT a tag names what a look-up gives: blobs and order, nothing else", async (_fixture, { slots }) => {
+    const tagOf = async (slotId: Uint8Array, nowNs = 1n) => {
+      const { tag } = await slots.measure({ slotId, nowNs });
+      assert.equal((await slots.list({ slotId, nowNs })).tag, tag);
+      return tag;
+    };
+    const expiring = blob("a", { expiresAtNs: 50n });
+    const states = [await tagOf(TOPIC)];
+    await slots.put(TOPIC, expiring, BOUNDS, 1n);
+    states.push(await tagOf(TOPIC));
+    await slots.put(TOPIC, blob("b"), BOUNDS, 1n);
+    states.push(await tagOf(TOPIC), await tagOf(TOPIC, 50n));
+    await slots.put(OTHER, blob("b"), BOUNDS, 1n);
+    assert.equal(await tagOf(OTHER), states[3]);
+    await slots.put(OTHER, expiring, BOUNDS, 1n);
+    states.push(await tagOf(OTHER));
+    assert.equal(new Set(states).size, states.length);
+    await slots.put(TOPIC, expiring, BOUNDS, 1n);
+    assert.equal(await tagOf(TOPIC), states[2]);
   });
 
   storeTest("SLOT bounds on slots and bytes hold, and freed room is usable", async (_fixture, { slots }) => {

@@ -131,10 +131,10 @@ export interface SlotStore {
    * Throws NodeError `SLOTS_FULL` when the bounds would be exceeded; nothing is stored then.
    */
   put(slotId: Uint8Array, blob: SlotBlob, bounds: SlotBounds, nowNs: bigint): Promise<"stored" | "present">;
-  /** How many blobs there are and how many bytes they have, without reading them. */
-  measure(query: SlotQuery): Promise<{ readonly blobs: number; readonly bytes: number }>;
-  /** The blobs in order of upload, newest last. */
-  list(query: SlotQuery): Promise<readonly Uint8Array[]>;
+  /** How many blobs there are, how many bytes they have, and the tag of what `list` would give, without reading them. */
+  measure(query: SlotQuery): Promise<{ readonly blobs: number; readonly bytes: number; readonly tag: string }>;
+  /** The blobs in order of upload, newest last, and a tag that is equal for the same blobs in the same order only. */
+  list(query: SlotQuery): Promise<{ readonly blobs: readonly Uint8Array[]; readonly tag: string }>;
   /** Deletes expired blobs of all slots and tells how many there were. */
   sweep(nowNs: bigint): Promise<number>;
 }

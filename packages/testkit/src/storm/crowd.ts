@@ -45,11 +45,11 @@ function counted(environment: Environment, traffic: Traffic): Environment {
     },
     slots: {
       ...slots,
-      async fetch(slot, signal) {
-        const blobs = await slots.fetch(slot, signal);
+      async fetch(slot, options) {
+        const contents = await slots.fetch(slot, options);
         traffic.fetches++;
-        traffic.bytes += sizes(blobs);
-        return blobs;
+        traffic.bytes += sizes(contents.blobs ?? []);
+        return contents;
       },
     },
   };

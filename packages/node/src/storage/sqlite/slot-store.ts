@@ -2,8 +2,10 @@ import { createHash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import type { SlotQuery, SlotStore } from "../storage.ts";
-import { bytes, integer, type Database } from "./database.ts";
+import { bytes, integer, type Database, type Row } from "./database.ts";
 
+/** Hex digits of a tag: 128 bits, so that two states of a slot never share one by chance. */
+const TAG_DIGITS = 32;
 const NEVER = 2n ** 64n - 1n;
 
 function u64(value: bigint): Uint8Array {
@@ -16,15 +18,22 @@ function parameters({ slotId, match, nowNs }: SlotQuery): SQLInputValue[] {
   return [slotId, u64(nowNs), ...(match === undefined ? [] : [u64(match.epoch), match.digest])];
 }
 
+/** Names a list of blobs: a hash over the hashes of all of them, in their order. */
+function tagOf(rows: readonly Row[]): string {
+  const hash = createHash("sha256");
+  for (const row of rows) hash.update(bytes(row, "content_hash"));
+  return hash.digest("hex").slice(0, TAG_DIGITS);
+}
+
 /** The blobs of all slots in one table, ordered by upload. */
 export function sqliteSlotStore(database: Database): SlotStore {
   const live = "FROM slot_blobs WHERE slot_id = ? AND expiry > ?";
   const matching = "AND epoch = ? AND digest = ?";
-  const size = "SELECT count(*) AS blobs, coalesce(sum(length(bytes)), 0) AS bytes";
-  const measureAll = database.prepare(`${size} ${live}`);
-  const measureMatching = database.prepare(`${size} ${live} ${matching}`);
-  const listAll = database.prepare(`SELECT bytes ${live} ORDER BY id`);
-  const listMatching = database.prepare(`SELECT bytes ${live} ${matching} ORDER BY id`);
+  const size = "SELECT content_hash, length(bytes) AS size";
+  const measureAll = database.prepare(`${size} ${live} ORDER BY id`);
+  const measureMatching = database.prepare(`${size} ${live} ${matching} ORDER BY id`);
+  const listAll = database.prepare(`SELECT content_hash, bytes ${live} ORDER BY id`);
+  const listMatching = database.prepare(`SELECT content_hash, bytes ${live} ${matching} ORDER BY id`);
   const totals = database.prepare("SELECT slots, bytes FROM slot_totals");
   const sweepSlot = database.prepare("DELETE FROM slot_blobs WHERE slot_id = ? AND expiry <= ?");
   const sweepAll = database.prepare("DELETE FROM slot_blobs WHERE expiry <= ?");
@@ -54,12 +63,13 @@ export function sqliteSlotStore(database: Database): SlotStore {
       });
     },
     async measure(query) {
-      const row = (query.match === undefined ? measureAll : measureMatching).get(...parameters(query)) ?? {};
-      return { blobs: Number(integer(row, "blobs")), bytes: Number(integer(row, "bytes")) };
+      const rows = (query.match === undefined ? measureAll : measureMatching).all(...parameters(query));
+      const total = rows.reduce((sum, row) => sum + Number(integer(row, "size")), 0);
+      return { blobs: rows.length, bytes: total, tag: tagOf(rows) };
     },
     async list(query) {
       const rows = (query.match === undefined ? listAll : listMatching).all(...parameters(query));
-      return rows.map((row) => bytes(row, "bytes"));
+      return { blobs: rows.map((row) => bytes(row, "bytes")), tag: tagOf(rows) };
     },
     async sweep(nowNs) {
       return Number(sweepAll.run(u64(nowNs)));

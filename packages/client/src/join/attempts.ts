@@ -1,0 +1,167 @@
+import { equalBytes, LatchkeyError } from "@latchkey/mls";
+import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
+import type { Backoff } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import { clientError } from "../errors.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { newBackoff } from "../group/log.ts";
+import type { SlotContents, SlotFetchOptions } from "../invite/slots.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { JoinRecord } from "../store/records.ts";
+import { recordPrepared } from "./journal.ts";
+import type { JoinOptions } from "./join.ts";
+import type { LogScan } from "./log-scan.ts";
+import {
+  chooseCandidate,
+  newJoinRequest,
+  prepareJoin,
+  staleInvite,
+  type JoinableCandidate,
+  type JoinRequest,
+} from "./prepare.ts";
+import type { JoinStep } from "./progress.ts";
+import { resumeInTurn } from "./resume.ts";
+import { settleJoin } from "./settle.ts";
+import { Turn } from "./turn.ts";
+
+/** Where blobs come from; told why the attempt before did not do, if there was one. */
+export type BlobSource = (fetch: SlotFetchOptions, reason: LatchkeyError | undefined) => Promise<SlotContents>;
+
+/** A join by this very invite that is under way, or done and not confirmed: joining again then leads to the same group. */
+export function journalled(context: ClientContext, payload: InvitePayload): JoinRecord | undefined {
+  const invite = encodeInvitePayload(payload);
+  return context.store.joins.list().find((row) => equalBytes(row.invite, invite));
+}
+
+/** The attempts of one join: fetch, check, commit; and again after a loss, until the deadline. */
+export class Attempts {
+  readonly report: (step: JoinStep) => void;
+  /** Why the last attempt has to be repeated. */
+  reason: LatchkeyError | undefined;
+  readonly #request: JoinRequest;
+  readonly #source: BlobSource;
+  readonly #signal: AbortSignal;
+  readonly #backoff: Backoff;
+  #contents: SlotContents | undefined;
+  #turn: Turn | undefined;
+  #attempt = 1;
+  #networkFailures = 0;
+  #stale = { openEpoch: -1n, sinceNs: 0n };
+
+  constructor(
+    context: ClientContext,
+    payload: InvitePayload,
+    options: JoinOptions,
+    source: BlobSource,
+    signal: AbortSignal,
+  ) {
+    this.#request = newJoinRequest(context, payload, options.allOrNothing);
+    this.#source = source;
+    this.#signal = signal;
+    this.#backoff = newBackoff(context);
+    this.report = (step) => options.onProgress?.({ step, attempt: this.#attempt });
+  }
+
+  async run(): Promise<GroupCore> {
+    // What another call left open may be a join of this very group, by this invite or another one.
+    await resumeInTurn(this.#request.context, this.#signal);
+    for (; ; this.#attempt++) {
+      const core = await this.#try();
+      if (core !== undefined) return core;
+      this.report("waiting");
+      const { clock } = this.#request.context;
+      await clock.sleep(Math.max(this.#backoff.nextMs(), this.reason?.retryAfterMs ?? 0), this.#signal);
+    }
+  }
+
+  /** One attempt; undefined when it is worth another one. */
+  async #try(): Promise<GroupCore | undefined> {
+    const { context, payload } = this.#request;
+    try {
+      const unfinished = journalled(context, payload);
+      const core = await (unfinished === undefined ? this.#commit() : this.#settle(unfinished));
+      if (core === undefined) {
+        this.reason = clientError("JOIN_LOST", "other changes of the group came first each time; join again");
+      }
+      return core;
+    } catch (error) {
+      if (!(error instanceof LatchkeyError) || !this.#isWorthRetrying(error)) throw error;
+      this.reason = error;
+      return undefined;
+    }
+  }
+
+  #settle(join: JoinRecord, unsent = false): Promise<GroupCore | undefined> {
+    return settleJoin(this.#request.context, join, { unsent, signal: this.#signal, onStep: this.report });
+  }
+
+  async #commit(): Promise<GroupCore | undefined> {
+    const { context } = this.#request;
+    let candidate = await this.#candidate();
+    if (this.#turn?.mustWait === true) {
+      await this.#letOthersGo(this.#turn, candidate.scan);
+      candidate = await this.#candidate();
+    }
+    this.report("preparing");
+    const prepared = await prepareJoin(this.#request, candidate, this.#signal);
+    // Whoever stops before this point wants nothing to happen; from here on the log decides.
+    this.#signal.throwIfAborted();
+    const earlier = context.store.joins.get(prepared.groupId);
+    // A join of this group by another invite may have been sent: two drafts for one group must not exist.
+    if (earlier !== undefined && earlier.state !== "JOINED") return this.#settle(earlier);
+    return this.#settle(recordPrepared(context, prepared), true);
+  }
+
+  /** Fetches what the slot holds and takes the best of it; nothing is fetched or verified twice that has not changed. */
+  async #candidate(): Promise<JoinableCandidate> {
+    const { context } = this.#request;
+    this.report("fetching");
+    const known = this.#contents;
+    const fetch = { joining: known === undefined, unless: known?.tag, signal: this.#signal };
+    const contents = await this.#source(fetch, this.reason);
+    this.#contents = { ...contents, blobs: contents.blobs ?? known?.blobs };
+    this.#turn ??= new Turn({ ...context, ahead: contents.waiting ?? 0 });
+    const scan = this.#lastScan();
+    if (contents.blobs === undefined && scan !== undefined) await this.#requireNews(scan);
+    this.report("checking");
+    return chooseCandidate(this.#request, this.#contents.blobs ?? [], this.#signal);
+  }
+
+  #lastScan(): LogScan | undefined {
+    return [...this.#request.scans.values()].at(-1);
+  }
+
+  /** The blobs are those that did not do, and unless it was the network's fault they still do not. */
+  async #requireNews(scan: LogScan): Promise<void> {
+    const { code } = this.reason ?? {};
+    if (code !== "INVITE_STALE" && code !== "JOIN_LOST") return;
+    await scan.advance(this.#signal);
+    throw staleInvite(scan);
+  }
+
+  async #letOthersGo(turn: Turn, scan: LogScan): Promise<void> {
+    this.report("waiting");
+    const openEpoch = async () => {
+      await scan.advance(this.#signal);
+      return scan.openEpoch;
+    };
+    while (turn.mustWait) await turn.wait(openEpoch, this.#signal);
+  }
+
+  #isWorthRetrying(error: LatchkeyError): boolean {
+    const { code } = error;
+    if (code === "NODE_UNREACHABLE" || code === "RATE_LIMITED") {
+      return ++this.#networkFailures < CLIENT_LIMITS.maxNetworkAttempts;
+    }
+    return code === "INVITE_STALE" && this.#stillMoves(error);
+  }
+
+  /** A stale blob is waited for as long as the group's log moves: whoever came first is about to upload the next one. */
+  #stillMoves(error: LatchkeyError): boolean {
+    const openEpoch = error.data["openEpoch"];
+    if (typeof openEpoch !== "bigint") return false;
+    const nowNs = this.#request.context.clock.nowNs();
+    if (openEpoch !== this.#stale.openEpoch) this.#stale = { openEpoch, sinceNs: nowNs };
+    return nowNs - this.#stale.sinceNs < BigInt(CLIENT_LIMITS.staleGraceMs) * 1_000_000n;
+  }
+}
