@@ -106,7 +106,7 @@ export async function rawExternalCommit(
 const NOTHING_APPLIED = {
   added: [],
   removed: [],
-  updated: [],
+  newKeys: [],
   extensions: [],
   touchedComponents: new Set<number>(),
   optionalTypes: [],

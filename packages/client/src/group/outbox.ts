@@ -10,7 +10,9 @@ export async function enqueue(
   core: GroupCore,
   row: Pick<OutboxRecord, "groupId" | "queueId" | "messageId" | "plaintext">,
 ): Promise<OutboxRecord> {
-  const { message, change } = await core.mls.encryptApplication(row.plaintext);
+  // A member's proposal alone changes nothing here: members commit what they propose. One that waits for a commit that
+  // never came must not silence the group.
+  const { message, change } = await core.mls.encryptApplication(row.plaintext, { despiteProposals: true });
   const queued = { ...row, epoch: core.mls.epoch, message, messageHash: messageHash(core.context, message) };
   core.step({ change, write: (tables) => tables.outbox.put(queued) });
   return queued;

@@ -80,6 +80,22 @@ export async function generateHpkeKeyPair(suite: CipherSuite): Promise<KeyPair> 
   return deriveHpkeKeyPair(suite, suite.randomBytes(suite.hpkePrivateKeyLength));
 }
 
+/**
+ * True for a public key that something can be encrypted to: of the suite's length, on its curve, and not of low order.
+ * Costs one Diffie-Hellman.
+ */
+export async function isHpkePublicKey(suite: CipherSuite, publicKey: Uint8Array): Promise<boolean> {
+  // Any scalar does; this one is below the order of every curve.
+  const privateKey = new Uint8Array(suite.hpkePrivateKeyLength).fill(1);
+  try {
+    await suite.dh(privateKey, publicKey);
+    return true;
+  } catch (error) {
+    if (error instanceof CryptoError) return false;
+    throw error;
+  }
+}
+
 function kemSharedSecret(suite: CipherSuite, dh: Uint8Array, kemOutput: Uint8Array, publicKey: Uint8Array): Uint8Array {
   const suiteId = kemSuiteId(suite);
   const prk = labeledExtract(suite, suiteId, EMPTY, "eae_prk", dh);

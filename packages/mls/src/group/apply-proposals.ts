@@ -3,16 +3,11 @@ import { labelledCheck } from "../crypto/labels.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { equalBytes } from "../bytes.ts";
 import { ValidationError } from "../errors.ts";
-import {
-  encodeAppDataDictionary,
-  decodeAppDataDictionary,
-  type AppData,
-  type AppDataChanges,
-} from "../messages/app-data.ts";
-import { EXTENSION_TYPE, findExtension, replaceExtension, type Extension } from "../messages/extension.ts";
+import { encodeAppDataDictionary, type AppData, type AppDataChanges } from "../messages/app-data.ts";
+import { EXTENSION_TYPE, replaceExtension, type Extension } from "../messages/extension.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { keyPackageToBeSigned, type KeyPackage } from "../messages/key-package.ts";
-import { encodeLeafNode, leafNodeCheck } from "../messages/leaf-node.ts";
+import { encodeLeafNode, leafNodeCheck, type LeafNode } from "../messages/leaf-node.ts";
 import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import {
   checkAllSupport,
@@ -21,6 +16,7 @@ import {
   checkLeafKeysUnique,
   groupRequirements,
   isDefaultProposal,
+  type GroupRequirements,
 } from "../tree/leaf-rules.ts";
 import type { LeafIndex } from "../tree/math.ts";
 import type { TreeDraft } from "../tree/tree-draft.ts";
@@ -30,7 +26,6 @@ import { removedLeaf, type ResolvedProposal } from "./proposals.ts";
 export interface AppliedProposals {
   readonly added: readonly { readonly leafIndex: LeafIndex; readonly keyPackage: KeyPackage }[];
   readonly removed: readonly LeafIndex[];
-  readonly updated: readonly LeafIndex[];
   /** Extensions of the next GroupContext, before app data is written into them. */
   readonly extensions: readonly Extension[];
   /** Components that AppDataUpdates of this commit touch. */
@@ -39,6 +34,8 @@ export interface AppliedProposals {
   readonly optionalTypes: readonly number[];
   /** Signatures of the leaves and key packages that the proposals bring. */
   readonly checks: readonly SignatureCheck[];
+  /** HPKE public keys that they bring. */
+  readonly newKeys: readonly Uint8Array[];
 }
 
 function keyPackageChecks(keyPackage: KeyPackage): SignatureCheck[] {
@@ -61,6 +58,48 @@ export function checkKeyPackage(keyPackage: KeyPackage, version: number, cipherS
   return keyPackageChecks(keyPackage);
 }
 
+/** Puts the leaf of an Update into the draft (RFC 9420 §12.1.2); returns the signature check. */
+export function applyUpdate(
+  draft: TreeDraft,
+  groupId: Uint8Array,
+  requirements: GroupRequirements,
+  { leafNode, leafIndex }: { readonly leafNode: LeafNode; readonly leafIndex: LeafIndex | undefined },
+): SignatureCheck {
+  const before = leafIndex === undefined ? undefined : draft.leaf(leafIndex);
+  if (leafIndex === undefined || before === undefined) {
+    throw new ValidationError("update-sender", "an Update does not come from a member, whose leaf it would replace");
+  }
+  if (leafNode.source.kind !== "update") throw new ValidationError("leaf-source", "an Update brings a wrong leaf");
+  if (equalBytes(leafNode.encryptionKey, before.encryptionKey)) {
+    throw new ValidationError("leaf-key-change", "an Update keeps the encryption key of its leaf");
+  }
+  checkLeafCapabilities(leafNode, requirements);
+  checkLeafKeysUnique(draft, leafNode, leafIndex);
+  draft.updateLeaf(leafIndex, leafNode);
+  return leafNodeCheck(leafNode, encode(leafNode, encodeLeafNode), { groupId, leafIndex });
+}
+
+/** Blanks a leaf of the draft: a Remove or SelfRemove (RFC 9420 §12.1.3). */
+export function applyRemove(draft: TreeDraft, leafIndex: LeafIndex): void {
+  if (draft.leaf(leafIndex) === undefined) {
+    throw new ValidationError("remove-leaf", `a removal names leaf ${leafIndex}, which is blank`);
+  }
+  draft.removeLeaf(leafIndex);
+}
+
+/** Puts a new member into the draft (RFC 9420 §12.1.1); returns its leaf and the signature checks. */
+export function applyAdd(
+  draft: TreeDraft,
+  { version, cipherSuite }: Pick<GroupContext, "version" | "cipherSuite">,
+  requirements: GroupRequirements,
+  keyPackage: KeyPackage,
+): { leafIndex: LeafIndex; checks: SignatureCheck[] } {
+  const checks = checkKeyPackage(keyPackage, version, cipherSuite);
+  checkLeafCapabilities(keyPackage.leafNode, requirements);
+  checkLeafKeysUnique(draft, keyPackage.leafNode);
+  return { leafIndex: draft.addLeaf(keyPackage.leafNode), checks };
+}
+
 /**
  * Applies proposals to a draft in the order of RFC 9420 §12.3 and checks each (§12.1). Signatures are collected, not
  * verified; app data is written by `writeAppData`.
@@ -71,6 +110,7 @@ export function applyProposals(
   proposals: readonly ResolvedProposal[],
 ): AppliedProposals {
   const checks: SignatureCheck[] = [];
+  const newKeys: Uint8Array[] = [];
   const touchedComponents = new Set<number>();
   const optionalTypes = new Set<number>();
   let extensions = context.extensions;
@@ -81,47 +121,29 @@ export function applyProposals(
     if (!isDefaultProposal(type)) optionalTypes.add(type);
   }
   const requirements = groupRequirements(extensions);
-  const updated: LeafIndex[] = [];
   for (const { proposal, sender } of proposals) {
     if (proposal.kind !== "update") continue;
-    const before = sender.kind === "member" ? draft.leaf(sender.leafIndex) : undefined;
-    if (sender.kind !== "member" || before === undefined) {
-      throw new ValidationError("update-sender", "an Update does not come from a member, whose leaf it would replace");
-    }
     const { leafNode } = proposal;
-    if (leafNode.source.kind !== "update") throw new ValidationError("leaf-source", "an Update brings a wrong leaf");
-    if (equalBytes(leafNode.encryptionKey, before.encryptionKey)) {
-      throw new ValidationError("leaf-key-change", "an Update keeps the encryption key of its leaf");
-    }
-    checkLeafCapabilities(leafNode, requirements);
-    checkLeafKeysUnique(draft, leafNode, sender.leafIndex);
-    const position = { groupId: context.groupId, leafIndex: sender.leafIndex };
-    checks.push(leafNodeCheck(leafNode, encode(leafNode, encodeLeafNode), position));
-    draft.updateLeaf(sender.leafIndex, leafNode);
-    updated.push(sender.leafIndex);
+    const leafIndex = sender.kind === "member" ? sender.leafIndex : undefined;
+    checks.push(applyUpdate(draft, context.groupId, requirements, { leafNode, leafIndex }));
+    newKeys.push(leafNode.encryptionKey);
   }
-  const removed: LeafIndex[] = [];
-  for (const { proposal, sender } of proposals) {
-    const leafIndex = removedLeaf(proposal, sender);
-    if (leafIndex === undefined) continue;
-    if (draft.leaf(leafIndex) === undefined) {
-      throw new ValidationError("remove-leaf", `a ${proposal.kind} names leaf ${leafIndex}, which is blank`);
-    }
-    draft.removeLeaf(leafIndex);
-    removed.push(leafIndex);
-  }
+  const removed = proposals
+    .map(({ proposal, sender }) => removedLeaf(proposal, sender))
+    .filter((leaf) => leaf !== undefined);
+  for (const leafIndex of removed) applyRemove(draft, leafIndex);
   const added: { leafIndex: LeafIndex; keyPackage: KeyPackage }[] = [];
   for (const { proposal } of proposals) {
     if (proposal.kind !== "add") continue;
     const { keyPackage } = proposal;
-    checks.push(...checkKeyPackage(keyPackage, context.version, context.cipherSuite));
-    checkLeafCapabilities(keyPackage.leafNode, requirements);
-    checkLeafKeysUnique(draft, keyPackage.leafNode);
-    added.push({ leafIndex: draft.addLeaf(keyPackage.leafNode), keyPackage });
+    const { leafIndex, checks: signatures } = applyAdd(draft, context, requirements, keyPackage);
+    checks.push(...signatures);
+    newKeys.push(keyPackage.initKey, keyPackage.leafNode.encryptionKey);
+    added.push({ leafIndex, keyPackage });
   }
   if (removed.length > 0) draft.truncate();
   if (extensions !== context.extensions) checkAllSupport(draft, requirements);
-  return { added, removed, updated, extensions, touchedComponents, optionalTypes: [...optionalTypes], checks };
+  return { added, removed, extensions, touchedComponents, optionalTypes: [...optionalTypes], checks, newKeys };
 }
 
 /** Checks, once every leaf of the new epoch is in place, that all members support what all of them now use. */
@@ -158,10 +180,4 @@ export function writeAppData(
     else next.set(componentId, value);
   }
   return replaceExtension(extensions, { type: EXTENSION_TYPE.appDataDictionary, data: encodeAppDataDictionary(next) });
-}
-
-/** The dictionary in a GroupContext's extensions; empty when there is none. Throws DecodeError. */
-export function appDataOf(extensions: readonly Extension[]): AppData {
-  const data = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
-  return data === undefined ? new Map() : decodeAppDataDictionary(data);
 }

@@ -8,6 +8,7 @@ import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyProposals, writeAppData, type AppliedProposals } from "./apply-proposals.ts";
 import { buildCommit, type LeafParameters } from "./build-commit.ts";
 import type { GroupChange } from "./change.ts";
+import { committable } from "./committable.ts";
 import { addPathKeys, epochChange, keptPrivateKeys, messageChange, ownNode } from "./epoch-change.ts";
 import { makeWelcome } from "./make-welcome.ts";
 import type { Head } from "./head.ts";
@@ -20,14 +21,14 @@ import {
   type ResolvedProposal,
 } from "./proposals.ts";
 import { pskIdsOf, resolvePskSecret } from "./psks.ts";
-import { protect, verifySignatures } from "./protect.ts";
+import { protect, verifyPublicKeys, verifySignatures } from "./protect.ts";
 import { currentEpoch, type GroupState } from "./state.ts";
 
 /** What an own commit carries. */
 export interface CommitOptions {
   /** By value, after the referenced ones. */
   readonly proposals?: readonly Proposal[];
-  /** Pending proposals to commit by reference; default: every pending one that this member may commit. */
+  /** Pending proposals to commit by reference; default: all that this member can commit, see `committable`. */
   readonly references?: readonly Uint8Array[];
   /** New value of every component that AppDataUpdates among the proposals touch. */
   readonly appData?: AppDataChanges;
@@ -38,6 +39,8 @@ export interface CommitOptions {
   /** Default `private_message`. */
   readonly wireFormat?: FramingWireFormat;
   readonly authenticatedData?: Uint8Array;
+  /** Zero bytes that hide the length of a PrivateMessage's content (RFC 9420 §6.3.1); default 0. */
+  readonly padding?: number;
 }
 
 /**
@@ -52,19 +55,14 @@ export interface PendingCommit extends GroupChange {
   /** MLSMessage(Welcome) for the added members. */
   readonly welcome: Uint8Array | undefined;
   readonly sent: GroupChange;
+  /** What it covers: first what it refers to, then what it carries, which has no reference. */
+  readonly committed: readonly { readonly proposal: Proposal; readonly reference: Uint8Array | undefined }[];
   readonly added: AppliedProposals["added"];
   readonly contextBytes: Uint8Array;
   readonly epochAuthenticator: Uint8Array;
 }
 
-function isCommittable(state: GroupState, { proposal, sender }: PendingProposal): boolean {
-  const own = state.head.ownLeafIndex;
-  if (proposal.kind === "update") return sender.kind === "member" && sender.leafIndex !== own;
-  return proposal.kind !== "remove" || proposal.removed !== own;
-}
-
-function referenced(state: GroupState, references: readonly Uint8Array[] | undefined): PendingProposal[] {
-  if (references === undefined) return [...state.proposals.values()].filter((pending) => isCommittable(state, pending));
+function referenced(state: GroupState, references: readonly Uint8Array[]): PendingProposal[] {
   return references.map((reference) => {
     const pending = state.proposals.get(toHex(reference));
     if (pending === undefined) throw new StateError("there is no pending proposal with that reference in this epoch");
@@ -83,11 +81,13 @@ export function ownLeafParameters(state: GroupState, changed: Partial<LeafParame
 export async function createCommit(state: GroupState, options: CommitOptions): Promise<PendingCommit> {
   const { suite, head, config } = state;
   const sender: Sender & { kind: "member" } = { kind: "member", leafIndex: head.ownLeafIndex };
-  const byReference = referenced(state, options.references);
-  const byValue = options.proposals ?? [];
+  const { proposals: byValue = [], references, appData = new Map() } = options;
+  const given = byValue.map((proposal): ResolvedProposal => ({ proposal, sender, byReference: false }));
+  const byReference =
+    references === undefined ? await committable(state, given, appData) : referenced(state, references);
   const resolved: ResolvedProposal[] = [
     ...byReference.map((pending) => ({ proposal: pending.proposal, sender: pending.sender, byReference: true })),
-    ...byValue.map((proposal) => ({ proposal, sender, byReference: false })),
+    ...given,
   ];
   checkMemberProposals(resolved, sender, head.context.extensions);
   const withPath = options.path ?? true;
@@ -97,6 +97,7 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
   const draft = new TreeDraft(state.tree);
   const applied = applyProposals(draft, head.context, resolved);
   await verifySignatures(state, applied.checks);
+  await verifyPublicKeys(state, applied.newKeys);
   const proposals: ProposalOrRef[] = [
     ...byReference.map(({ reference }): ProposalOrRef => ({ kind: "reference", reference })),
     ...byValue.map((proposal): ProposalOrRef => ({ kind: "proposal", proposal })),
@@ -109,7 +110,7 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
     context: head.context,
     contextBytes: head.contextBytes,
     interimTranscriptHash: head.interimTranscriptHash,
-    extensions: writeAppData(applied, state.appData, options.appData ?? new Map()),
+    extensions: writeAppData(applied, state.appData, appData),
     sender,
     committer: head.ownLeafIndex,
     proposals,
@@ -131,11 +132,14 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
   const reinit = reinitOf(resolved, head.context.version);
   const nextHead: Head = { ...headOf(suite, built.next, head.ownLeafIndex, draft.leafCount), reinit };
   const change = epochChange(state, { draft, head: nextHead, privateKeys, secretTree: undefined, revision: undefined });
-  const { message, secretTree } = protect(state, built.message);
+  const { message, secretTree } = protect(state, built.message, options.padding);
   return Object.assign(change, {
     message,
     welcome,
     sent: messageChange(state, currentEpoch(state), secretTree),
+    committed: [...byReference, ...byValue.map((proposal) => ({ proposal, reference: undefined }))].map(
+      ({ proposal, reference }) => ({ proposal, reference }),
+    ),
     added: applied.added,
     contextBytes: nextHead.contextBytes,
     epochAuthenticator: nextHead.secrets.authentication,

@@ -1,12 +1,12 @@
 import { equalBytes } from "../bytes.ts";
 import { MLS_LIMITS } from "../limits.ts";
+import { appDataOf } from "../messages/app-data.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import type { SecretTreeChange } from "../schedule/secret-tree.ts";
 import { isLeaf, leafNodeIndex, nodeLeafIndex, nodeWidth, type LeafIndex, type NodeIndex } from "../tree/math.ts";
 import { encryptionKeyOf, type TreeNode } from "../tree/node.ts";
 import type { PathSecrets, PrivateKeys } from "../tree/treekem.ts";
 import type { TreeDraft } from "../tree/tree-draft.ts";
-import { appDataOf } from "./apply-proposals.ts";
 import { Change } from "./change.ts";
 import { epochDeletion, epochRow, epochRows, secretTreeRows, type Epoch } from "./epoch.ts";
 import { encodeHead, type Head } from "./head.ts";

@@ -17,7 +17,7 @@ import { makeWelcome } from "./make-welcome.ts";
 import { freshEpoch, headOf } from "./next-epoch.ts";
 import { checkExternalProposals, type ResolvedProposal } from "./proposals.ts";
 import { resolvePskSecret } from "./psks.ts";
-import { verifySignatures } from "./protect.ts";
+import { verifyPublicKeys, verifySignatures } from "./protect.ts";
 import { freshState, type GroupState } from "./state.ts";
 import type { VerifiedGroupInfo } from "./verify-group-info.ts";
 
@@ -77,6 +77,7 @@ export async function externalJoin(
   const draft = new TreeDraft(info.tree);
   const applied = applyProposals(draft, context, resolved);
   await verifySignatures({ suite }, applied.checks);
+  await verifyPublicKeys({ suite }, applied.newKeys);
   const input: CommitInput = {
     suite,
     identity: config.identity,

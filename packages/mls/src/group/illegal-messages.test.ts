@@ -4,6 +4,9 @@ import { utf8 } from "../bytes.ts";
 import { Writer } from "../codec/writer.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { EXTENSION_TYPE } from "../messages/extension.ts";
+import type { Sender } from "../messages/framing.ts";
+import { signGroupInfo } from "../messages/group-info.ts";
+import { decodeMlsMessage, encodeMlsMessage } from "../messages/mls-message.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex, type NodeIndex } from "../tree/math.ts";
 import { decodeRatchetTree, leafTreeNode, parentTreeNode, type TreeNode } from "../tree/node.ts";
@@ -14,8 +17,16 @@ import { applyPathKeys, decryptPathSecrets, derivePathSecrets, encryptPathSecret
 import { applyProposals } from "./apply-proposals.ts";
 import { createKeyPackage, keyPackageBundle, verifyKeyPackage } from "./key-packages.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
+import { assertRefused } from "./test-refusal.ts";
 import { nextContext } from "./next-epoch.ts";
-import { forgeGroupInfo, forgeMemberMessage, forgePrivateMessage, publicMessageIn, stateOf } from "./test-forge.ts";
+import {
+  encodePublic,
+  forgeGroupInfo,
+  forgeMemberMessage,
+  forgePrivateMessage,
+  publicMessageIn,
+  stateOf,
+} from "./test-forge.ts";
 import {
   addProposal,
   commit,
@@ -48,10 +59,7 @@ describe("an illegal PrivateMessage is refused", () => {
   for (const [rule, name, sender] of cases) {
     test(`${rule}: ${name}`, async () => {
       const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
-      await assert.rejects(bob.group.verify(forgePrivateMessage(ann, sender, utf8("x"))), {
-        code: "MLS_INVALID",
-        rule,
-      });
+      await assertRefused(bob, forgePrivateMessage(ann, sender, utf8("x")), rule);
     });
   }
 
@@ -59,7 +67,7 @@ describe("an illegal PrivateMessage is refused", () => {
     const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
     for (const leafIndex of [0x7fffffff, 0x80000000, 0xffffffff]) {
       const message = forgePrivateMessage(ann, { leafIndex, generation: 0 }, utf8("x"));
-      await assert.rejects(bob.group.verify(message), { code: "DECODE" });
+      await assertRefused(bob, message, { code: "DECODE" });
     }
   });
 
@@ -70,7 +78,7 @@ describe("an illegal PrivateMessage is refused", () => {
     plaintext.opaque(new Uint8Array(64));
     plaintext.bytes(Uint8Array.of(0, 0, 1));
     const message = forgePrivateMessage(ann, { leafIndex: 0, generation: 0 }, plaintext.finish());
-    await assert.rejects(bob.group.verify(message), { code: "MLS_INVALID", rule: "private-padding" });
+    await assertRefused(bob, message, "private-padding");
   });
 
   test("signature: content that its sender did not sign", async () => {
@@ -79,7 +87,7 @@ describe("an illegal PrivateMessage is refused", () => {
     plaintext.opaque(utf8("hello"));
     plaintext.opaque(new Uint8Array(64));
     const message = forgePrivateMessage(ann, { leafIndex: 0, generation: 0 }, plaintext.finish());
-    await assert.rejects(bob.group.verify(message), { code: "MLS_INVALID", rule: "signature" });
+    await assertRefused(bob, message, "signature");
   });
 });
 
@@ -92,8 +100,30 @@ describe("an illegal message of the group is refused", () => {
     );
     const content = { kind: "application", data: utf8("hello") } as const;
     const forged = await forgeMemberMessage(ann, publicMessageIn(message), (framed) => ({ ...framed, content }));
-    await assert.rejects(bob.group.verify(forged), { code: "MLS_INVALID", rule: "public-application" });
+    await assertRefused(bob, forged, "public-application");
   });
+
+  const senders: [string, Sender, "proposal" | "commit"][] = [
+    ["a member that is not there", { kind: "member", leafIndex: asLeafIndex(7) }, "proposal"],
+    ["a joiner that proposes", { kind: "new_member_commit" }, "proposal"],
+    ["somebody from outside who commits", { kind: "new_member_proposal" }, "commit"],
+    ["somebody from outside who proposes more than to be added", { kind: "new_member_proposal" }, "proposal"],
+    ["an external sender that commits", { kind: "external", senderIndex: 0 }, "commit"],
+  ];
+  for (const [name, sender, kind] of senders) {
+    test(`sender: ${name}`, async () => {
+      const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
+      const wireFormat = "public_message";
+      const remove = { kind: "remove", removed: asLeafIndex(1) } as const;
+      const { message } = await (kind === "commit"
+        ? ann.group.createCommit({ wireFormat })
+        : ann.group.createProposal(remove, { wireFormat }));
+      const good = publicMessageIn(message);
+      const membershipTag = sender.kind === "member" ? good.membershipTag : undefined;
+      const forged = encodePublic({ ...good, content: { ...good.content, sender }, membershipTag });
+      await assertRefused(bob, forged, "sender");
+    });
+  }
 
   test("group-id: a message of another group", async () => {
     const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
@@ -102,7 +132,7 @@ describe("an illegal message of the group is refused", () => {
       ...framed,
       groupId: utf8("?"),
     }));
-    await assert.rejects(bob.group.verify(forged), { code: "MLS_INVALID", rule: "group-id" });
+    await assertRefused(bob, forged, "group-id");
   });
 
   test("an own PublicMessage is own, and no error", async () => {
@@ -120,7 +150,7 @@ describe("an illegal message of the group is refused", () => {
       await deliver(bob, message, "proposal");
     }
     const { message } = await ann.group.createProposal(remove, { wireFormat: "public_message" });
-    await assert.rejects(bob.group.verify(message), { code: "MLS_INVALID", rule: "pending-proposals" });
+    await assertRefused(bob, message, "pending-proposals");
   });
 
   test("duplicate: the same proposal twice", async () => {
@@ -220,7 +250,7 @@ describe("an illegal GroupInfo is refused", () => {
     return ann;
   }
   /** Refused by itself and beside the tree it was made from, and the second time as the first. */
-  const assertRefused = async (ann: TestMember, bytes: Uint8Array, rule: string): Promise<void> => {
+  const assertInvalid = async (ann: TestMember, bytes: Uint8Array, rule: string): Promise<void> => {
     await assert.rejects(verifyGroupInfo(ann.config, bytes), { code: "MLS_INVALID", rule });
     const config = { ...ann.config, verifiedTrees: new VerifiedTreeCache() };
     const good = ann.group.exportGroupInfo();
@@ -248,7 +278,17 @@ describe("an illegal GroupInfo is refused", () => {
   test("group-info: without a ratchet tree", async () => {
     const ann = await flatGroup();
     const bytes = await forgeGroupInfo(ann, (nodes) => nodes, { leaveOut: EXTENSION_TYPE.ratchetTree });
-    await assertRefused(ann, bytes, "group-info");
+    await assertInvalid(ann, bytes, "group-info");
+  });
+
+  test("group-info: of another protocol version", async () => {
+    const ann = await flatGroup();
+    const decoded = decodeMlsMessage(await ann.group.exportGroupInfo());
+    assert.ok(decoded.wireFormat === "group_info");
+    const { privateKey } = ann.config.identity.signatureKeyPair;
+    const context = { ...decoded.message.context, version: 2 };
+    const message = await signGroupInfo(suite, privateKey, { ...decoded.message, context });
+    await assertInvalid(ann, encodeMlsMessage({ wireFormat: "group_info", message }), "group-info");
   });
 
   test("external-pub: joining without an external key", async () => {
@@ -262,24 +302,24 @@ describe("an illegal GroupInfo is refused", () => {
     const ann = await flatGroup();
     const bytes = await ann.group.exportGroupInfo();
     bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
-    await assertRefused(ann, bytes, "group-info-signature");
+    await assertInvalid(ann, bytes, "group-info-signature");
   });
 
   test("sender: signed for a blank leaf", async () => {
     const ann = await flatGroup();
-    await assertRefused(ann, await forgeGroupInfo(ann, (nodes) => [undefined, ...nodes.slice(1)]), "sender");
+    await assertInvalid(ann, await forgeGroupInfo(ann, (nodes) => [undefined, ...nodes.slice(1)]), "sender");
   });
 
   test("tree-hash: another tree than the GroupContext's", async () => {
     const ann = await flatGroup();
     const change = withLeaf(({ leaf }) => leafTreeNode({ ...leaf, signature: new Uint8Array(64) }));
-    await assertRefused(ann, await forgeGroupInfo(ann, change, { keepTreeHash: true }), "tree-hash");
+    await assertInvalid(ann, await forgeGroupInfo(ann, change, { keepTreeHash: true }), "tree-hash");
   });
 
   test("leaf-signature: a leaf its owner did not sign", async () => {
     const ann = await flatGroup();
     const change = withLeaf(({ leaf }) => leafTreeNode({ ...leaf, signature: new Uint8Array(64) }));
-    await assertRefused(ann, await forgeGroupInfo(ann, change), "leaf-signature");
+    await assertInvalid(ann, await forgeGroupInfo(ann, change), "leaf-signature");
   });
 
   test("unique-signature-key, unique-encryption-key: SEC-07 a key that stands twice", async () => {
@@ -288,27 +328,27 @@ describe("an illegal GroupInfo is refused", () => {
     assert.ok(own !== undefined);
     const { signatureKey, encryptionKey } = own;
     const sameSignatureKey = withLeaf(({ leaf }) => leafTreeNode({ ...leaf, signatureKey }));
-    await assertRefused(ann, await forgeGroupInfo(ann, sameSignatureKey), "unique-signature-key");
+    await assertInvalid(ann, await forgeGroupInfo(ann, sameSignatureKey), "unique-signature-key");
     const sameEncryptionKey = withLeaf(({ leaf }) => leafTreeNode({ ...leaf, encryptionKey }));
-    await assertRefused(ann, await forgeGroupInfo(ann, sameEncryptionKey), "unique-encryption-key");
+    await assertInvalid(ann, await forgeGroupInfo(ann, sameEncryptionKey), "unique-encryption-key");
   });
 
   test("unmerged-leaves: SEC-07 blank, outside of the subtree, out of order, or merged below", async () => {
     const ann = await flatGroup();
-    await assertRefused(ann, await forgeGroupInfo(ann, withParent([3], 3)), "unmerged-leaves");
-    await assertRefused(ann, await forgeGroupInfo(ann, withParent([2])), "unmerged-leaves");
-    await assertRefused(ann, await forgeGroupInfo(ann, withParent([1, 0])), "unmerged-leaves");
-    await assertRefused(ann, await forgeGroupInfo(ann, withParent([0, 0])), "unmerged-leaves");
+    await assertInvalid(ann, await forgeGroupInfo(ann, withParent([3], 3)), "unmerged-leaves");
+    await assertInvalid(ann, await forgeGroupInfo(ann, withParent([2])), "unmerged-leaves");
+    await assertInvalid(ann, await forgeGroupInfo(ann, withParent([1, 0])), "unmerged-leaves");
+    await assertInvalid(ann, await forgeGroupInfo(ann, withParent([0, 0])), "unmerged-leaves");
     const above = (nodes: (TreeNode | undefined)[]) => withParent([], 1)(withParent([1], 3)(nodes));
-    await assertRefused(ann, await forgeGroupInfo(ann, above), "unmerged-leaves");
+    await assertInvalid(ann, await forgeGroupInfo(ann, above), "unmerged-leaves");
   });
 
   test("parent-hash: SEC-07 a parent that no leaf vouches for, or a root with a parent hash", async () => {
     const ann = await flatGroup();
-    await assertRefused(ann, await forgeGroupInfo(ann, withParent([])), "parent-hash");
+    await assertInvalid(ann, await forgeGroupInfo(ann, withParent([])), "parent-hash");
     const root = parentTreeNode({ encryptionKey: suite.randomBytes(32), parentHash: utf8("x"), unmergedLeaves: [] });
     const change = (nodes: (TreeNode | undefined)[]) => nodes.map((node, index) => (index === 3 ? root : node));
-    await assertRefused(ann, await forgeGroupInfo(ann, change), "parent-hash");
+    await assertInvalid(ann, await forgeGroupInfo(ann, change), "parent-hash");
   });
 
   test("DECODE: SEC-07 nodes of the wrong kind, a tree that ends with a blank, or none", async () => {
@@ -334,6 +374,23 @@ describe("verifyKeyPackage", () => {
       const late = verifyKeyPackage(nodeCrypto, bytes, { cipherSuite: SUITE, nowSeconds });
       await assert.rejects(late, { code: "MLS_INVALID", rule: "lifetime" });
     }
+  });
+
+  test("lifetime: longer than the application accepts (RFC 9420 §7.2)", async () => {
+    const options = { cipherSuite: SUITE, leaf: LEAF, lifetime: { notBefore: NOW, notAfter: NOW + 10n } };
+    const { bytes } = await createKeyPackage(await newConfig("a"), options);
+    const verify = (lifetimeMaxSeconds: bigint) =>
+      verifyKeyPackage(nodeCrypto, bytes, { cipherSuite: SUITE, lifetimeMaxSeconds });
+    await verify(10n);
+    await assert.rejects(verify(9n), { code: "MLS_INVALID", rule: "lifetime" });
+  });
+
+  test("DECODE: a key package of another version than the message around it (RFC 9420 §10)", async () => {
+    const { keyPackage } = await keyPackageFor(await newConfig("a"));
+    const good = encodeMlsMessage({ wireFormat: "key_package", message: keyPackage });
+    assert.equal(decodeMlsMessage(good).wireFormat, "key_package");
+    const other = encodeMlsMessage({ wireFormat: "key_package", message: { ...keyPackage, version: 2 } });
+    assert.throws(() => decodeMlsMessage(other), { code: "DECODE" });
   });
 
   test("key-package, signature: refuses another suite, one key for two uses, and any change", async () => {

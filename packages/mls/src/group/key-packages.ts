@@ -17,7 +17,7 @@ import { checkLeafCapabilities } from "../tree/leaf-rules.ts";
 import { checkKeyPackage } from "./apply-proposals.ts";
 import type { LeafParameters } from "./build-commit.ts";
 import type { SigningIdentity } from "./config.ts";
-import { verifySignatures } from "./protect.ts";
+import { verifyPublicKeys, verifySignatures } from "./protect.ts";
 
 /** A key package with its private keys: secret, kept until a Welcome used it. */
 export interface KeyPackageBundle {
@@ -105,13 +105,14 @@ export function decodeKeyPackageBundle(encoded: Uint8Array): KeyPackageBundle {
 
 /**
  * Verifies a received TLS KeyPackage (RFC 9420 §10.1): version, suite, leaf source, distinct keys, self-consistent
- * capabilities, both signatures, and its lifetime when `nowSeconds` (since 1970) is given.
+ * capabilities, usable keys, both signatures, and its lifetime: that it has begun and not ended when `nowSeconds` (since
+ * 1970) is given, and its length when `lifetimeMaxSeconds` is (§7.2).
  * Throws DecodeError or ValidationError.
  */
 export async function verifyKeyPackage(
   crypto: CryptoProvider,
   bytes: Uint8Array,
-  expected: { readonly cipherSuite: number; readonly nowSeconds?: bigint },
+  expected: { readonly cipherSuite: number; readonly nowSeconds?: bigint; readonly lifetimeMaxSeconds?: bigint },
 ): Promise<KeyPackage> {
   const keyPackage = decodeExact(bytes, decodeKeyPackage);
   const checks = checkKeyPackage(keyPackage, PROTOCOL_VERSION_MLS10, expected.cipherSuite);
@@ -123,6 +124,11 @@ export async function verifyKeyPackage(
   if (now !== undefined && (now < notBefore || now > notAfter)) {
     throw new ValidationError("lifetime", "the key package is not valid yet or not any more");
   }
-  await verifySignatures({ suite: crypto.suite(expected.cipherSuite) }, checks);
+  if (expected.lifetimeMaxSeconds !== undefined && notAfter - notBefore > expected.lifetimeMaxSeconds) {
+    throw new ValidationError("lifetime", "the key package claims to be valid for longer than is accepted");
+  }
+  const suite = crypto.suite(expected.cipherSuite);
+  await verifySignatures({ suite }, checks);
+  await verifyPublicKeys({ suite }, [keyPackage.initKey, leafNode.encryptionKey]);
   return keyPackage;
 }

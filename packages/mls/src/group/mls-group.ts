@@ -32,9 +32,20 @@ const EMPTY = new Uint8Array(0);
 
 /** Options of an own message. */
 export interface MessageOptions {
-  /** Default `private_message`. */
+  /** Default `private_message`; a SelfRemove is a `public_message` always, so that joiners can read it. */
   readonly wireFormat?: FramingWireFormat;
   readonly authenticatedData?: Uint8Array;
+  /** Zero bytes that hide the length of a PrivateMessage's content (RFC 9420 §6.3.1); default 0. */
+  readonly padding?: number;
+}
+
+/** Options of an application message. */
+export interface ApplicationOptions extends Omit<MessageOptions, "wireFormat"> {
+  /**
+   * Send although proposals of the epoch wait for a commit, which RFC 9420 §12.4 forbids: whoever they remove reads the
+   * message. For applications in which a proposal whose commit was lost must not silence the group.
+   */
+  readonly despiteProposals?: boolean;
 }
 
 /** An own proposal: write and merge `change` before the message leaves. */
@@ -212,15 +223,22 @@ export class MlsGroup {
     return encodeMlsMessage({ wireFormat: "group_info", message });
   }
 
-  /** Encrypts application data; write and merge `change` before the message leaves. */
+  /**
+   * Encrypts application data; write and merge `change` before the message leaves. Throws StateError while proposals
+   * wait for a commit (RFC 9420 §12.4).
+   */
   async encryptApplication(
     data: Uint8Array,
-    options: Pick<MessageOptions, "authenticatedData"> = {},
+    options: ApplicationOptions = {},
   ): Promise<{ message: Uint8Array; change: GroupChange }> {
     const state = this.#activeState();
+    const { authenticatedData = EMPTY, padding = 0, despiteProposals = false } = options;
+    if (state.proposals.size > 0 && !despiteProposals) {
+      throw new StateError("proposals of this epoch wait for a commit; commit before you send application data");
+    }
     const content = { kind: "application", data } as const;
-    const signed = await signContent(state, "private_message", content, options.authenticatedData ?? EMPTY);
-    const { message, secretTree } = protect(state, signed);
+    const signed = await signContent(state, "private_message", content, authenticatedData);
+    const { message, secretTree } = protect(state, signed, padding);
     return { message, change: messageChange(state, currentEpoch(state), secretTree) };
   }
 
@@ -287,9 +305,13 @@ export class MlsGroup {
     options: MessageOptions,
   ): Promise<SentProposal> {
     const state = this.#activeState();
-    const { wireFormat = "private_message", authenticatedData = EMPTY } = options;
+    const usual = proposal.kind === "self_remove" ? "public_message" : "private_message";
+    const { wireFormat = usual, authenticatedData = EMPTY, padding = 0 } = options;
+    if (proposal.kind === "self_remove" && wireFormat !== usual) {
+      throw new StateError("a SelfRemove is sent as a PublicMessage, so that joiners can read it");
+    }
     const signed = await signContent(state, wireFormat, { kind: "proposal", proposal }, authenticatedData);
-    const { message, secretTree } = protect(state, signed);
+    const { message, secretTree } = protect(state, signed, padding);
     const { change, reference } = keepProposal(state, signed, proposal, leafPrivateKey, secretTree);
     return { message, reference, change };
   }

@@ -1,6 +1,7 @@
 import { bytesKey, equalBytes, toHex } from "../bytes.ts";
 import { ValidationError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
+import { appDataOf } from "../messages/app-data.ts";
 import type { Commit } from "../messages/commit.ts";
 import { EXTENSION_TYPE, findExtension, type Extension } from "../messages/extension.ts";
 import type { Sender } from "../messages/framing.ts";
@@ -103,6 +104,10 @@ function checkAppDataUpdates(proposals: readonly ResolvedProposal[], extensions:
     if (operation.kind === "remove") removed.add(componentId);
   }
   const before = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
+  const present = removed.size === 0 ? undefined : appDataOf(extensions);
+  if ([...removed].some((componentId) => present?.has(componentId) === false)) {
+    throw new ValidationError("app-data-remove", "an AppDataUpdate removes a component that the group does not have");
+  }
   for (const { proposal } of ofKind(proposals, "group_context_extensions")) {
     const after = findExtension(proposal.extensions, EXTENSION_TYPE.appDataDictionary);
     const same = before === undefined || after === undefined ? before === after : equalBytes(before, after);

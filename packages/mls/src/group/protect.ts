@@ -1,4 +1,5 @@
-import { CryptoError, ValidationError } from "../errors.ts";
+import { isHpkePublicKey } from "../crypto/hpke.ts";
+import { CryptoError, StateError, ValidationError } from "../errors.ts";
 import { EXTENSION_TYPE, findExtension } from "../messages/extension.ts";
 import { decodeExternalSenders } from "../messages/external-sender.ts";
 import type { GroupContext } from "../messages/group-context.ts";
@@ -58,10 +59,14 @@ export async function signContent(
   return { wireFormat, content: framed, auth: { signature, confirmationTag: undefined } };
 }
 
-/** Frames a signed own content; a PrivateMessage takes one step of the own ratchet, a PublicMessage none. */
+/**
+ * Frames a signed own content; a PrivateMessage takes one step of the own ratchet and `padding` zero bytes, a
+ * PublicMessage neither.
+ */
 export function protect(
   state: GroupState,
   message: AuthenticatedContent,
+  padding = 0,
 ): { message: Uint8Array; secretTree: SecretTreeChange | undefined } {
   const { suite, head } = state;
   const { content, auth } = message;
@@ -70,9 +75,18 @@ export function protect(
     const framed: PublicMessage = { content, auth, membershipTag };
     return { message: encodeMlsMessage({ wireFormat: "public_message", message: framed }), secretTree: undefined };
   }
+  if (!Number.isInteger(padding) || padding < 0) throw new StateError("padding is a whole number of bytes");
   const epoch = currentEpoch(state);
   const { generation, key, change } = epoch.secretTree.next(head.ownLeafIndex, content.content.kind);
-  const sealed = sealPrivateMessage(suite, message, head.ownLeafIndex, generation, key, epoch.senderDataSecret, 0);
+  const sealed = sealPrivateMessage(
+    suite,
+    message,
+    head.ownLeafIndex,
+    generation,
+    key,
+    epoch.senderDataSecret,
+    padding,
+  );
   return { message: encodeMlsMessage({ wireFormat: "private_message", message: sealed }), secretTree: change };
 }
 
@@ -187,4 +201,18 @@ export async function verifySignatures(
   const results = await state.suite.verifyBatch(checks);
   if (results.length !== checks.length) throw new CryptoError("the crypto provider lost a signature check");
   if (!results.every((valid) => valid)) throw new ValidationError("signature", "a signature of the message is wrong");
+}
+
+/**
+ * Checks that keys which a message brings can be encrypted to (RFC 9420 §10): one that cannot would keep everybody from
+ * committing. Throws ValidationError `public-key`.
+ */
+export async function verifyPublicKeys(
+  { suite }: Pick<GroupState, "suite">,
+  keys: readonly Uint8Array[],
+): Promise<void> {
+  const results = await Promise.all(keys.map((key) => isHpkePublicKey(suite, key)));
+  if (!results.every((usable) => usable)) {
+    throw new ValidationError("public-key", "a key of the message is no public key of the cipher suite");
+  }
 }

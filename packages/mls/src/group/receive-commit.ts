@@ -35,7 +35,7 @@ import {
   type ResolvedProposal,
 } from "./proposals.ts";
 import { pskIdsOf, resolvePskSecret } from "./psks.ts";
-import { verifySignatures, type Opened } from "./protect.ts";
+import { verifyPublicKeys, verifySignatures, type Opened } from "./protect.ts";
 import type { GroupState } from "./state.ts";
 
 /** Who commits: a member, or somebody who joins by committing. */
@@ -120,6 +120,10 @@ export async function verifyCommit(state: GroupState, opened: Opened): Promise<V
   }
   if (opened.signature !== undefined) checks.push(opened.signature);
   await verifySignatures(state, checks);
+  await verifyPublicKeys(
+    state,
+    pathLeaf === undefined ? applied.newKeys : [...applied.newKeys, pathLeaf.encryptionKey],
+  );
   const { secretTree } = opened;
   const verified: VerifiedCommit = {
     wireFormat: message.wireFormat,
@@ -142,13 +146,18 @@ export async function verifyCommit(state: GroupState, opened: Opened): Promise<V
 
 /**
  * A Remove in an external commit takes out a former leaf of the joiner itself: one with the very credential of the
- * joining leaf (RFC 9420 §12.4.3.2; CVE-2026-71890). Applications may want more.
+ * joining leaf (RFC 9420 §12.4.3.2; CVE-2026-71890), which brings a new encryption key as an Update would (§12.2).
+ * Applications may want more.
  */
 function checkResync(state: GroupState, removed: readonly LeafIndex[], joining: LeafNode): void {
   const credential = encode(joining.credential, encodeCredential);
   for (const leafIndex of removed) {
-    if (!equalBytes(encode(leafBefore(state, leafIndex).credential, encodeCredential), credential)) {
+    const former = leafBefore(state, leafIndex);
+    if (!equalBytes(encode(former.credential, encodeCredential), credential)) {
       throw new ValidationError("external-remove", "an external commit removes somebody else than its joiner");
+    }
+    if (equalBytes(former.encryptionKey, joining.encryptionKey)) {
+      throw new ValidationError("leaf-key-change", "a joiner comes back with the encryption key of its former leaf");
     }
   }
 }

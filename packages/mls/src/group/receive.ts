@@ -110,6 +110,9 @@ function receivedProposal(
   opened: Opened,
 ): Received {
   const { sender } = message.content;
+  if (proposal.kind === "self_remove" && message.wireFormat !== "public_message") {
+    throw new ValidationError("self-remove", "a SelfRemove is encrypted, so that no joiner could read it");
+  }
   const { change, reference, known } = keepProposal(state, message, proposal, undefined, opened.secretTree);
   return known ? { kind: "duplicate" } : { kind: "proposal", change, proposal, reference, sender };
 }

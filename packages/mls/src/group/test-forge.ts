@@ -29,7 +29,7 @@ const NO_DATA = new Uint8Array(0);
 const NOTHING_APPLIED = {
   added: [],
   removed: [],
-  updated: [],
+  newKeys: [],
   extensions: [],
   touchedComponents: new Set<number>(),
   optionalTypes: [],

@@ -1,6 +1,6 @@
 import type { CryptoProvider } from "../crypto/provider.ts";
 import { DecodeError, ValidationError } from "../errors.ts";
-import type { AppData } from "../messages/app-data.ts";
+import { appDataOf, type AppData } from "../messages/app-data.ts";
 import { decodeExternalPub, EXTENSION_TYPE, findExtension } from "../messages/extension.ts";
 import { groupContextBytes, type GroupContext } from "../messages/group-context.ts";
 import { groupInfoCheck, type GroupInfo } from "../messages/group-info.ts";
@@ -12,7 +12,6 @@ import type { RatchetTree } from "../tree/ratchet-tree.ts";
 import { checkTreeStructure, signatureKeyAt, verifyLeafSignatures } from "../tree/tree-validation.ts";
 import type { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import type { LeafIndex } from "../tree/math.ts";
-import { appDataOf } from "./apply-proposals.ts";
 
 /** A GroupInfo of which everything that can be checked is good. */
 export interface VerifiedGroupInfo {

@@ -2,6 +2,7 @@ import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
+import { EXTENSION_TYPE, findExtension, type Extension } from "./extension.ts";
 
 /** The app-data dictionary of the extensions draft: component id (16 bits) to opaque value. */
 export type AppData = ReadonlyMap<number, Uint8Array>;
@@ -32,4 +33,10 @@ export function decodeAppDataDictionary(data: Uint8Array): Map<number, Uint8Arra
     }
   });
   return new Map(entries);
+}
+
+/** The dictionary in a GroupContext's extensions; empty when there is none. Throws DecodeError. */
+export function appDataOf(extensions: readonly Extension[]): AppData {
+  const data = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
+  return data === undefined ? new Map() : decodeAppDataDictionary(data);
 }

@@ -69,9 +69,16 @@ export function decodeMlsMessage(bytes: Uint8Array): MlsMessage {
       case "group_info":
         return { wireFormat, message: decodeGroupInfo(reader) };
       case "key_package":
-        return { wireFormat, message: decodeKeyPackage(reader) };
+        return { wireFormat, message: decodeKeyPackageOf(PROTOCOL_VERSION_MLS10, reader) };
     }
   });
+}
+
+/** A KeyPackage is of the version of the MLSMessage around it (RFC 9420 §10). */
+function decodeKeyPackageOf(version: number, reader: Reader): KeyPackage {
+  const keyPackage = decodeKeyPackage(reader);
+  if (keyPackage.version === version) return keyPackage;
+  throw new DecodeError(`a key package of version ${keyPackage.version} stands in a message of version ${version}`);
 }
 
 /** What anybody can read of a message without a key: where it belongs and what it is. */

@@ -75,6 +75,18 @@ export function checkCredentialSupport(tree: TreeView): void {
   }
 }
 
+/** Checks that a leaf which is to come in and the members support each other's credential types (RFC 9420 §7.3). */
+export function checkCredentialFits(tree: TreeView, leaf: LeafNode): void {
+  const ownType = CREDENTIAL_TYPE[leaf.credential.kind];
+  const inUse = Object.values(CREDENTIAL_TYPE).filter(
+    (type) => tree.capabilityCount(capabilityKey("used-credential", type)) > 0,
+  );
+  const isKnown = tree.capabilityCount(capabilityKey("credential", ownType)) === tree.memberCount;
+  if (!isKnown || !inUse.every((type) => leaf.capabilities.credentials.includes(type))) {
+    throw new ValidationError("leaf-credential", "a new leaf and the members do not support each other's credentials");
+  }
+}
+
 /** Checks that every member supports new requirements, by counters, O(requirements) (RFC 9420 §12.1.7). */
 export function checkAllSupport(tree: TreeView, requirements: GroupRequirements): void {
   for (const [name, types] of [
