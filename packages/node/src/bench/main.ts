@@ -4,12 +4,9 @@
  * time, and how long a message takes to reach each of 200 open streams.
  * Usage: main.ts [--json] [--directory <where the databases go, on a disk; default: the system's temporary files>]
  */
-import { fork, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
@@ -18,6 +15,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { MlsApi, SendGroupMessagesRequestSchema } from "@latchkey/xmtp/proto";
 import { fieldsOf, groupMessage } from "../test-support.ts";
+import { BenchServer } from "./server.ts";
 
 /** Length of each timed run, in milliseconds. */
 const RUN_MS = 5_000;
@@ -134,17 +132,11 @@ async function streamLatencies(url: string): Promise<number[]> {
   return latencies.sort((a, b) => a - b);
 }
 
-async function startServer(directory: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(new URL("./serve.ts", import.meta.url), [join(directory, "node")]);
-  const [url] = (await once(child, "message")) as [string];
-  return { child, url };
-}
-
 const { values } = parseArgs({ options: { json: { type: "boolean" }, directory: { type: "string" } } });
-const directory = mkdtempSync(join(values.directory ?? tmpdir(), "latchkey-bench-"));
-const { child, url } = await startServer(directory);
+const server = await BenchServer.start(values.directory);
+const { url } = server;
 try {
-  const rawRowsPerSecond = Math.round(rawInsertRate(directory));
+  const rawRowsPerSecond = Math.round(rawInsertRate(server.directory));
   const messagesPerSecond = Math.round(await acceptedPerSecond(url));
   const latencies = await streamLatencies(url);
   const at = (share: number): number => Number((latencies[Math.floor(latencies.length * share)] ?? NaN).toFixed(1));
@@ -162,8 +154,5 @@ try {
     console.log(`${STREAMS} open streams: a message arrives after ${at(0.5)} ms (median), ${at(0.99)} ms (99 of 100)`);
   }
 } finally {
-  const exited = once(child, "exit");
-  child.disconnect();
-  await exited;
-  rmSync(directory, { recursive: true });
+  await server.stop();
 }

@@ -3,6 +3,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import type { SlotQuery, SlotStore } from "../storage.ts";
 import { bytes, integer, type Database, type Row } from "./database.ts";
+import type { GroupCommit } from "./group-commit.ts";
 
 /** Hex digits of a tag: 128 bits, so that two states of a slot never share one by chance. */
 const TAG_DIGITS = 32;
@@ -26,7 +27,7 @@ function tagOf(rows: readonly Row[]): string {
 }
 
 /** The blobs of all slots in one table, ordered by upload. */
-export function sqliteSlotStore(database: Database): SlotStore {
+export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotStore {
   const live = "FROM slot_blobs WHERE slot_id = ? AND expiry > ?";
   const matching = "AND epoch = ? AND digest = ?";
   const size = "SELECT content_hash, length(bytes) AS size";
@@ -50,7 +51,7 @@ export function sqliteSlotStore(database: Database): SlotStore {
     async put(slotId, blob, bounds, nowNs) {
       const contentHash = createHash("sha256").update(blob.bytes).digest();
       const expiry = u64(blob.expiresAtNs === 0n ? NEVER : blob.expiresAtNs);
-      return database.transaction(() => {
+      return writes.run(() => {
         sweepSlot.run(slotId, u64(nowNs));
         const added = insert.run(slotId, u64(blob.epoch), blob.digest, expiry, contentHash, blob.bytes);
         if (added === 0n) return "present";

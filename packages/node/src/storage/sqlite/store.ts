@@ -36,7 +36,7 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
     commitLog: sqliteTopicLog(database, writes, "commit_log", options.clock),
     identity: sqliteIdentityStore(database, options.clock),
     keyPackages: sqliteKeyPackageStore(database),
-    slots: sqliteSlotStore(database),
+    slots: sqliteSlotStore(database, writes),
     async check() {
       check.get();
     },
