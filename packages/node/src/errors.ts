@@ -7,6 +7,7 @@ export type NodeErrorCode =
   | "RATE_LIMITED"
   | "NODE_BUSY"
   | "SLOTS_FULL"
+  | "SLOT_FORBIDDEN"
   | "BLOB_EXPIRED"
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"

@@ -39,6 +39,8 @@ export const NODE_LIMITS = {
   slotBlobBytes: 8 * MIB,
   /** Blobs kept per slot, the oldest dropped first; XIP-82 demands at least 4. */
   slotBlobs: 8,
+  /** Milliseconds for which the credential of a slot that holds nothing is remembered: an invite may rest for a month. */
+  slotCredentialMs: 30 * 86_400_000,
   /** Slots in all: bounds what anonymous uploads can make the node index. */
   slotsTotal: 1_000_000,
   /** Bytes of all blobs in all slots: bounds what anonymous uploads can make the node store. */

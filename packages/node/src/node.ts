@@ -128,7 +128,7 @@ function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping
 function startSweep({ store, metrics, logger, limits, nowNs }: NodeRuntime): NodeJS.Timeout {
   const timer = setInterval(() => {
     store.slots
-      .sweep(nowNs())
+      .sweep(nowNs(), nowNs() - BigInt(limits.slotCredentialMs) * 1_000_000n)
       .then((deleted) => metrics.slotBlobsExpired.inc(deleted))
       .catch((error: unknown) => logger.error({ err: error }, "expired blobs could not be deleted"));
   }, limits.sweepMs);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
@@ -175,6 +176,28 @@ describe("invite slots", () => {
     const { status, body } = await call("GET");
     assert.equal(status, 200);
     assert.ok(equalBytes(body.subarray(4), slotBlob("blob")));
+  });
+
+  test("SLOT a slot closed by a credential refuses whoever has none, before their upload is read or counted", async (t) => {
+    const { url } = await startNode(t, { limits: { slotUploadBurst: 3, slotUploadPerSecond: 0.001 } });
+    const credential = (byte: number) => Buffer.alloc(32, byte).toString("base64url");
+    const upload = async (text: string, headers: Record<string, string>) =>
+      fetch(slotUrl(url), { method: "PUT", headers, body: Buffer.from(slotBlob(text)) });
+    const bearer = (byte: number) => ({ authorization: `Bearer ${credential(byte)}` });
+    assert.equal((await upload("a", bearer(1))).status, 201);
+    for (let count = 0; count < 5; count++) {
+      assert.deepEqual(await refusal(await upload("junk", count % 2 === 0 ? {} : bearer(2))), [403, "SLOT_FORBIDDEN"]);
+    }
+    const next = createHash("sha256").update(Buffer.alloc(32, 2)).digest("base64url");
+    assert.equal((await upload("b", { ...bearer(1), "x-latchkey-next-credential": next })).status, 201);
+    assert.deepEqual(await refusal(await upload("c", bearer(1))), [403, "SLOT_FORBIDDEN"]);
+    assert.equal((await upload("c", bearer(2))).status, 201);
+    assert.equal((await get(url)).count, "3", "reading needs no credential");
+    for (const headers of [{ authorization: "Bearer short" }, { "x-latchkey-next-credential": next }]) {
+      assert.deepEqual(await refusal(await upload("d", headers)), [400, "REQUEST_INVALID"]);
+    }
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /slot_uploads_total\{outcome="forbidden"\} 6/);
   });
 
   test("LIMIT uploads per slot and requests per address are 429 with Retry-After", async (t) => {

@@ -11,6 +11,7 @@ const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number 
   NOT_FOUND: { rpc: Code.NotFound, http: 404 },
   RATE_LIMITED: { rpc: Code.ResourceExhausted, http: 429 },
   NODE_BUSY: { rpc: Code.Unavailable, http: 503 },
+  SLOT_FORBIDDEN: { rpc: Code.PermissionDenied, http: 403 },
   SLOTS_FULL: { rpc: Code.Unavailable, http: 507 },
   IDENTITY_LOG_FULL: { rpc: Code.FailedPrecondition, http: 409 },
   IDENTITY_CONFLICT: { rpc: Code.Aborted, http: 409 },

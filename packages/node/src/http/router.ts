@@ -7,6 +7,7 @@ import { abortRequest, sendJson, type HttpRequest, type HttpResponse } from "./e
 import { reportError, type Outcome } from "./report.ts";
 import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
+import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
 
 /** What requests are given to. */
 export interface RouterOptions {
@@ -21,9 +22,14 @@ export interface RouterOptions {
 
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, PUT",
-  "access-control-allow-headers": [...cors.allowedHeaders, "x-libxmtp-version", "x-app-version", "if-none-match"].join(
-    ", ",
-  ),
+  "access-control-allow-headers": [
+    ...cors.allowedHeaders,
+    "x-libxmtp-version",
+    "x-app-version",
+    "if-none-match",
+    "authorization",
+    NEXT_CREDENTIAL_HEADER,
+  ].join(", "),
   "access-control-max-age": "7200",
 };
 

@@ -8,6 +8,7 @@ import type { RateLimiter } from "../rate-limiter.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
 import type { SlotBlob, SlotQuery } from "../storage/storage.ts";
+import { readSlotWriter } from "./slot-writer.ts";
 import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 /** Where the slots are; the id in hex follows. */
@@ -144,7 +145,15 @@ export function createSlotsHandler(
     return { [WAITING_HEADER]: String(waiting) };
   }
 
+  function forbidden(): NodeError {
+    metrics.slotUploads.inc({ outcome: "forbidden" });
+    return new NodeError("SLOT_FORBIDDEN", "uploads to this slot need its credential, which the invite's key gives");
+  }
+
   async function put(slotId: Uint8Array, request: HttpRequest, response: HttpResponse): Promise<void> {
+    const writer = readSlotWriter(request.headers);
+    // Before the body is read and counted, so that whoever has no key can neither fill the slot nor use up its rate.
+    if (!(await store.slots.admits(slotId, writer))) throw forbidden();
     const lease = budget.lease();
     response.once("close", lease.release);
     const body = await readBody(request, limits.slotBlobBytes, lease);
@@ -156,7 +165,8 @@ export function createSlotsHandler(
       slotsTotal: limits.slotsTotal,
       bytesTotal: limits.slotBytesTotal,
     };
-    const outcome = await store.slots.put(slotId, blob, bounds, now);
+    const outcome = await store.slots.put(slotId, blob, bounds, now, writer);
+    if (outcome === "forbidden") throw forbidden();
     // Whoever has joined leaves a fresh blob.
     if (outcome === "stored") room.depart(keyOf(slotId));
     metrics.slotUploads.inc({ outcome });

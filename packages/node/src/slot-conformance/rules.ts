@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { concatBytes, toHex } from "@latchkey/mls";
 import { splitFrames, testBlob, type Answer, type SlotUnderTest } from "./slot-under-test.ts";
@@ -207,6 +207,56 @@ const keeping: SlotRule[] = [
   },
 ];
 
+/** A fresh write credential: the header that shows it, and the header that puts it in the place of another. */
+function credential() {
+  const token = randomBytes(32);
+  const next = createHash("sha256").update(token).digest("base64url");
+  return {
+    shown: { authorization: `Bearer ${token.toString("base64url")}` },
+    next: { "x-latchkey-next-credential": next },
+  };
+}
+
+const credentials: SlotRule[] = [
+  {
+    title: "a slot that was begun without a credential takes uploads with and without one",
+    async check(slot) {
+      await store(slot, testBlob());
+      assert.equal((await slot.put(testBlob(), credential().shown)).status, 201);
+      await store(slot, testBlob());
+    },
+  },
+  {
+    title:
+      "a slot that was begun with a credential takes no upload without it, if the service knows credentials at all",
+    async check(slot) {
+      const [mine, others] = [credential(), credential()];
+      const blobs = [testBlob(), testBlob()];
+      for (const blob of blobs) assert.equal((await slot.put(blob, mine.shown)).status, 201);
+      const without = await slot.put(testBlob());
+      if (without.status === 201) return;
+      refused(without, 403, "SLOT_FORBIDDEN");
+      refused(await slot.put(testBlob(), others.shown), 403, "SLOT_FORBIDDEN");
+      refused(await slot.put(testBlob(), { ...others.shown, ...others.next }), 403, "SLOT_FORBIDDEN");
+      assert.deepEqual(await slot.blobs(), blobs.map(toHex));
+    },
+  },
+  {
+    title:
+      "the holder of the present credential, and nobody else, puts another in its place, if the service knows credentials",
+    async check(slot) {
+      const [before, after] = [credential(), credential()];
+      const upload = async (headers: Record<string, string>) => (await slot.put(testBlob(), headers)).status;
+      assert.equal(await upload(before.shown), 201);
+      if ((await upload({})) === 201) return;
+      assert.equal(await upload({ ...after.shown, ...after.next }), 403);
+      assert.equal(await upload({ ...before.shown, ...after.next }), 201);
+      assert.deepEqual([await upload(before.shown), await upload(after.shown)], [403, 201]);
+      refused(await slot.put(testBlob(), { authorization: "Bearer no" }), 400, "REQUEST_INVALID");
+    },
+  },
+];
+
 const refusals: SlotRule[] = [
   {
     title: "what is no blob of version 1 is 400 REQUEST_INVALID and leaves nothing",
@@ -269,4 +319,4 @@ const refusals: SlotRule[] = [
 ];
 
 /** The written contract of invite slots, rule by rule. */
-export const SLOT_RULES: readonly SlotRule[] = [...resource, ...keeping, ...refusals];
+export const SLOT_RULES: readonly SlotRule[] = [...resource, ...keeping, ...credentials, ...refusals];

@@ -78,8 +78,8 @@ export class SlotUnderTest {
     }
   }
 
-  put(blob: Uint8Array): Promise<Answer> {
-    return this.call("PUT", "", Buffer.from(blob));
+  put(blob: Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    return this.call("PUT", "", Buffer.from(blob), headers);
   }
 
   /** The blobs of a look-up in hex, in their order; none when there are none. */

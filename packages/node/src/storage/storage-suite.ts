@@ -222,9 +222,59 @@ function describeSlots(storeTest: StoreTest): void {
     await slots.put(OTHER, blob("c", { expiresAtNs: 60n }), BOUNDS, 1n);
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 49n })), ["a", "b"]);
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 50n })), ["b"]);
-    assert.equal(await slots.sweep(100n), 2);
+    assert.equal(await slots.sweep(100n, 0n), 2);
     assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 1n })), ["b"]);
     assert.deepEqual(sizes(await slots.measure({ slotId: OTHER, nowNs: 1n })), { blobs: 0, bytes: 0 });
+  });
+
+  storeTest(
+    "SLOT a credential closes an empty slot, lets itself be changed, and outlives the blobs",
+    async (_fixture, store) => {
+      const { slots } = store;
+      const [first, second] = [
+        { credentialHash: new Uint8Array(32).fill(1) },
+        { credentialHash: new Uint8Array(32).fill(2) },
+      ];
+      const put = (text: string, writer = {}, expiresAtNs = 50n) =>
+        slots.put(TOPIC, blob(text, { expiresAtNs }), BOUNDS, 1n, writer);
+      assert.equal(await put("a", first), "stored");
+      assert.deepEqual([await put("b"), await put("b", second)], ["forbidden", "forbidden"]);
+      assert.deepEqual([await slots.admits(TOPIC, {}), await slots.admits(TOPIC, first)], [false, true]);
+      assert.deepEqual(texts(await slots.list({ slotId: TOPIC, nowNs: 1n })), ["a"]);
+      assert.equal(await put("b", { ...first, nextHash: second.credentialHash }), "stored");
+      assert.deepEqual([await put("c", first), await put("c", second)], ["forbidden", "stored"]);
+
+      // Its blobs go, and its credential does not, for a while.
+      assert.equal(await slots.sweep(50n, 1n), 3);
+      assert.equal(await slots.admits(TOPIC, first), false);
+      await slots.sweep(50n, 2n);
+      assert.equal(await slots.admits(TOPIC, first), true);
+    },
+  );
+
+  storeTest(
+    "SLOT a slot that was begun without a credential stays open while it holds something",
+    async (_fixture, store) => {
+      const { slots } = store;
+      const writer = { credentialHash: new Uint8Array(32).fill(1) };
+      await slots.put(TOPIC, blob("a", { expiresAtNs: 50n }), BOUNDS, 1n);
+      assert.equal(await slots.put(TOPIC, blob("b", { expiresAtNs: 60n }), BOUNDS, 1n, writer), "stored");
+      assert.equal(await slots.put(TOPIC, blob("c", { expiresAtNs: 60n }), BOUNDS, 1n), "stored");
+      assert.equal(await slots.put(TOPIC, blob("d"), BOUNDS, 60n, writer), "stored");
+      assert.equal(await slots.put(TOPIC, blob("e"), BOUNDS, 60n), "forbidden");
+    },
+  );
+
+  storeTest("SLOT credentials of slots that hold nothing are bounded like slots", async (_fixture, { slots }) => {
+    const bounds = { ...BOUNDS, slotsTotal: 2 };
+    const put = (id: number, nowNs: bigint) =>
+      slots.put(Uint8Array.of(0, 0, 0, id), blob("x", { expiresAtNs: nowNs + 1n }), bounds, nowNs, {
+        credentialHash: new Uint8Array(32).fill(1),
+      });
+    for (const id of [1, 2]) assert.equal(await put(id, BigInt(id)), "stored");
+    await assert.rejects(put(3, 3n), { code: "SLOTS_FULL" });
+    await slots.sweep(10n, 3n);
+    assert.equal(await put(3, 10n), "stored");
   });
 
   storeTest("SLOT a tag names what a look-up gives: blobs and order, nothing else", async (_fixture, { slots }) => {
@@ -258,7 +308,7 @@ function describeSlots(storeTest: StoreTest): void {
     await assert.rejects(put("2", "eleven byte", 0n, 1n), { code: "SLOTS_FULL" });
     await put("2", "10 bytes.!", 0n, 1n);
     await put("2", "10 bytes.?", 0n, 1n); // Evicts one: the sum stays at 30.
-    assert.equal(await slots.sweep(5n), 1);
+    assert.equal(await slots.sweep(5n, 0n), 1);
     await put("3", "x", 0n, 5n);
     assert.deepEqual(texts(await slots.list({ slotId: utf8("2"), nowNs: 5n })), ["10 bytes.!", "10 bytes.?"]);
   });

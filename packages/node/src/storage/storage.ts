@@ -110,6 +110,14 @@ export interface SlotBlob {
   readonly bytes: Uint8Array;
 }
 
+/** By which right an upload is made; see "Write credentials" in `docs/invite-slots.md`. */
+export interface SlotWriter {
+  /** SHA-256 of the credential that came along. */
+  readonly credentialHash?: Uint8Array | undefined;
+  /** SHA-256 of the credential that admits from this upload on. */
+  readonly nextHash?: Uint8Array | undefined;
+}
+
 /** Bounds of the slots, applied in the transaction of each upload. */
 export interface SlotBounds {
   readonly blobsPerSlot: number;
@@ -124,17 +132,32 @@ export interface SlotQuery {
   readonly nowNs: bigint;
 }
 
+/** What became of an upload. */
+export type SlotPutOutcome = "stored" | "present" | "forbidden";
+
 /** Invite slots (XIP-82): per slot the last blobs in order of upload. */
 export interface SlotStore {
   /**
-   * Deletes what has expired in this slot, then stores; a byte-identical blob stays where it is (`present`).
+   * Deletes what has expired in this slot, then stores; a byte-identical blob stays where it is (`present`). An upload
+   * with a credential to a slot that holds nothing closes it: from then on others are `forbidden`.
    * Throws NodeError `SLOTS_FULL` when the bounds would be exceeded; nothing is stored then.
    */
-  put(slotId: Uint8Array, blob: SlotBlob, bounds: SlotBounds, nowNs: bigint): Promise<"stored" | "present">;
+  put(
+    slotId: Uint8Array,
+    blob: SlotBlob,
+    bounds: SlotBounds,
+    nowNs: bigint,
+    writer?: SlotWriter,
+  ): Promise<SlotPutOutcome>;
+  /** Whether the slot would take an upload by this right. */
+  admits(slotId: Uint8Array, writer: SlotWriter): Promise<boolean>;
   /** How many blobs there are, how many bytes they have, and the tag of what `list` would give, without reading them. */
   measure(query: SlotQuery): Promise<{ readonly blobs: number; readonly bytes: number; readonly tag: string }>;
   /** The blobs in order of upload, newest last, and a tag that is equal for the same blobs in the same order only. */
   list(query: SlotQuery): Promise<{ readonly blobs: readonly Uint8Array[]; readonly tag: string }>;
-  /** Deletes expired blobs of all slots and tells how many there were. */
-  sweep(nowNs: bigint): Promise<number>;
+  /**
+   * Deletes expired blobs of all slots and tells how many there were; and the credentials of slots that hold nothing and
+   * were not written since `credentialsSinceNs`.
+   */
+  sweep(nowNs: bigint, credentialsSinceNs: bigint): Promise<number>;
 }

@@ -62,4 +62,20 @@ export const MIGRATIONS: readonly string[] = [
         slots = slots - (NOT EXISTS (SELECT 1 FROM slot_blobs WHERE slot_id = old.slot_id));
     END;
   `,
+  `
+    CREATE TABLE slot_credentials (
+      slot_id BLOB PRIMARY KEY,
+      credential_hash BLOB NOT NULL,
+      written_ns INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX slot_credentials_by_age ON slot_credentials (written_ns);
+
+    ALTER TABLE slot_totals ADD COLUMN credentials INTEGER NOT NULL DEFAULT 0;
+    CREATE TRIGGER slot_credential_added AFTER INSERT ON slot_credentials BEGIN
+      UPDATE slot_totals SET credentials = credentials + 1;
+    END;
+    CREATE TRIGGER slot_credential_removed AFTER DELETE ON slot_credentials BEGIN
+      UPDATE slot_totals SET credentials = credentials - 1;
+    END;
+  `,
 ];

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import type { SlotQuery, SlotStore } from "../storage.ts";
+import { SlotCredentials } from "./slot-credentials.ts";
 import { bytes, integer, type Database, type Row } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
@@ -35,7 +36,8 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
   const measureMatching = database.prepare(`${size} ${live} ${matching} ORDER BY id`);
   const listAll = database.prepare(`SELECT content_hash, bytes ${live} ORDER BY id`);
   const listMatching = database.prepare(`SELECT content_hash, bytes ${live} ${matching} ORDER BY id`);
-  const totals = database.prepare("SELECT slots, bytes FROM slot_totals");
+  const credentials = new SlotCredentials(database);
+  const totals = database.prepare("SELECT slots, bytes, credentials FROM slot_totals");
   const sweepSlot = database.prepare("DELETE FROM slot_blobs WHERE slot_id = ? AND expiry <= ?");
   const sweepAll = database.prepare("DELETE FROM slot_blobs WHERE expiry <= ?");
   const insert = database.prepare(
@@ -48,16 +50,21 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
   );
 
   return {
-    async put(slotId, blob, bounds, nowNs) {
+    async put(slotId, blob, bounds, nowNs, writer = {}) {
       const contentHash = createHash("sha256").update(blob.bytes).digest();
       const expiry = u64(blob.expiresAtNs === 0n ? NEVER : blob.expiresAtNs);
       return writes.run(() => {
         sweepSlot.run(slotId, u64(nowNs));
+        if (!credentials.enter(slotId, writer, nowNs)) return "forbidden";
         const added = insert.run(slotId, u64(blob.epoch), blob.digest, expiry, contentHash, blob.bytes);
         if (added === 0n) return "present";
         evict.run(slotId, bounds.blobsPerSlot);
         const after = totals.get() ?? {};
-        if (integer(after, "slots") > bounds.slotsTotal || integer(after, "bytes") > bounds.bytesTotal) {
+        if (
+          integer(after, "slots") > bounds.slotsTotal ||
+          integer(after, "bytes") > bounds.bytesTotal ||
+          integer(after, "credentials") > bounds.slotsTotal
+        ) {
           throw new NodeError("SLOTS_FULL", "the service holds as many invite slots as it may", { retryable: true });
         }
         return "stored";
@@ -72,8 +79,13 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
       const rows = (query.match === undefined ? listAll : listMatching).all(...parameters(query));
       return { blobs: rows.map((row) => bytes(row, "bytes")), tag: tagOf(rows) };
     },
-    async sweep(nowNs) {
-      return Number(sweepAll.run(u64(nowNs)));
+    async admits(slotId, { credentialHash }) {
+      return credentials.admits(slotId, credentialHash);
+    },
+    async sweep(nowNs, credentialsSinceNs) {
+      const deleted = Number(sweepAll.run(u64(nowNs)));
+      credentials.sweep(credentialsSinceNs);
+      return deleted;
     },
   };
 }
