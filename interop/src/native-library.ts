@@ -137,6 +137,10 @@ export interface NativeGroup {
   groupDescription(): string;
   updateGroupName(name: string): Promise<void>;
   updateGroupDescription(description: string): Promise<void>;
+  groupImageUrlSquare(): string;
+  updateGroupImageUrlSquare(url: string): Promise<void>;
+  appData(): string;
+  updateAppData(options: { readonly value: string }): Promise<void>;
   updatePermissionPolicy(type: number, policy: number, field?: number): Promise<void>;
   proposalsEnabled(): boolean;
   pausedForVersion(): string | null;

@@ -161,3 +161,20 @@ test("a Welcome for a key that no key package of this installation has is passed
   assert.deepEqual(epochOf(groupOf(bob, group.id)), epochOf(group));
   assert.notDeepEqual(welcomeKeyOf(await keyPackageOf(alice)), welcomeKeyOf(await keyPackageOf(bob)));
 });
+
+test("who was removed and added again while offline is in the group again with the next sync", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  await adminGroup.removeMembers([member.client.inboxId]);
+  await adminGroup.send("without member");
+  await adminGroup.addMembers([member.client.inboxId]);
+  await adminGroup.send("with member again");
+  assert.equal((await member.client.conversations.sync()).length, 1);
+  assert.equal(memberGroup.isActive, true);
+  assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup));
+  const texts = memberGroup.messages().map(({ text }) => text);
+  assert.deepEqual(texts, ["with member again"]);
+  await memberGroup.send("here");
+  await admin.client.conversations.sync();
+  assert.equal(adminGroup.messages().at(-1)?.text, "here");
+});

@@ -3,11 +3,12 @@ import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup 
 import { isAborted } from "./clock.ts";
 import type { ClientContext } from "./context.ts";
 import { commitChange } from "./group/commit.ts";
-import { runFollowUps } from "./group/follow-ups.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
+import { runDuties } from "./group/leave.ts";
 import { syncLocked } from "./group/log.ts";
 import { planFirstMembers } from "./group/membership.ts";
+import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
@@ -61,7 +62,7 @@ export class Conversations {
     for (const core of this.#context.groups.all()) {
       try {
         await core.exclusive(() => syncLocked(core, signal));
-        await runFollowUps(core, signal);
+        await runDuties(core, signal);
       } catch (error) {
         if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
         failure ??= error;
@@ -79,6 +80,7 @@ export class Conversations {
    */
   async createGroup(inboxIds: readonly string[] = [], options: GroupOptions = {}): Promise<Group> {
     const { signal, ...state } = options;
+    for (const kind of ["name", "description", "imageUrl"] as const) requireText(kind, state[kind] ?? "");
     const core = await this.#create(state, signal);
     try {
       await commitChange(core, () => planFirstMembers(core, inboxIds, signal), signal);

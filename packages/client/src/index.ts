@@ -4,6 +4,8 @@ export { Conversations } from "./conversations.ts";
 export type { GroupOptions, JoinedGroup } from "./conversations.ts";
 export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, Permission, Rejection } from "./group/group.ts";
+export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
+export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";
 export type { ExternalInvite, InviteOptions, Removal, RemoveOptions } from "./invite/issue.ts";
 export { imageKind } from "./invite/image.ts";

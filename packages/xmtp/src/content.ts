@@ -75,6 +75,15 @@ export function encodeTextMessage(groupId: Uint8Array, text: string, idempotency
   return encodeMessageContent(groupId, message, idempotencyKey);
 }
 
+/** Content type by which a member asks to be taken out of the group; a super admin's client does it. */
+export const LEAVE_REQUEST_CONTENT_TYPE = "xmtp.org/leave_request:1.0";
+
+/** A message that asks for one's own removal. */
+export function encodeLeaveRequest(groupId: Uint8Array, idempotencyKey?: string): OutgoingContent {
+  const message = { contentType: LEAVE_REQUEST_CONTENT_TYPE, body: new Uint8Array(0) };
+  return encodeMessageContent(groupId, message, idempotencyKey);
+}
+
 function decodeText({ type, content, compression }: EncodedContent): string | undefined {
   const isText = type?.authorityId === "xmtp.org" && type.typeId === "text" && type.versionMajor === 1;
   if (!isText || compression !== undefined) return undefined;

@@ -37,14 +37,22 @@ export type { SetMutation } from "./app-data/tls-set.ts";
 export { appDataUpdate, appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "./app-data/apply.ts";
 export type { ComponentUpdate } from "./app-data/apply.ts";
 export type { ComponentRegistry, GroupPermissions } from "./app-data/registry.ts";
+export { isPermissible, PERMISSION_POLICIES, permissionUpdate, REGULATED_ACTIONS } from "./app-data/permissions.ts";
+export type { GroupPermissionSet, PermissionPolicy, RegulatedAction } from "./app-data/permissions.ts";
 export { membershipDelta, membershipInsert } from "./app-data/membership.ts";
 export type { MembershipEntry, MembershipMutation } from "./app-data/membership.ts";
-export { adminListDelta, registerExternalCommitPolicy, stringUpdate, superAdminListDelta } from "./app-data/updates.ts";
+export {
+  adminListDelta,
+  registerExternalCommitPolicy,
+  stringUpdate,
+  superAdminListDelta,
+  timeUpdate,
+} from "./app-data/updates.ts";
 export type { ListMutation } from "./app-data/updates.ts";
 export { newGroupExtensions } from "./app-data/new-group.ts";
 export type { NewGroup } from "./app-data/new-group.ts";
 export { isMigrated, readGroupState } from "./app-data/group-state.ts";
-export type { GroupState } from "./app-data/group-state.ts";
+export type { DisappearingSettings, GroupState } from "./app-data/group-state.ts";
 export {
   countUses,
   effectiveExpiryNs,
@@ -77,8 +85,10 @@ export type { WelcomeContent, WelcomeKeyPair, WrappedWelcome } from "./welcome/w
 export { HMAC_ROOT_BYTES, senderHmac } from "./sender-hmac.ts";
 export {
   decodeMessageContent,
+  encodeLeaveRequest,
   encodeMessageContent,
   encodeTextMessage,
+  LEAVE_REQUEST_CONTENT_TYPE,
   messageId,
   TEXT_CONTENT_TYPE,
 } from "./content.ts";

@@ -26,6 +26,11 @@ export const XMTP_LIMITS = {
   maxCandidates: 16,
   /** Bytes of one blob: a GroupInfo of 10 000 members has about 4 MiB. */
   maxBlobBytes: 8 * 1024 * 1024,
+  /** Bytes of a group's name, description, image address and application data: what XMTP's clients write. */
+  maxGroupNameBytes: 100,
+  maxGroupDescriptionBytes: 1_000,
+  maxGroupImageUrlBytes: 2_048,
+  maxAppDataBytes: 8_192,
   /** Bytes of a text message after encoding; a delivery node takes 25 MiB at most. */
   maxContentBytes: 1024 * 1024,
 } as const;

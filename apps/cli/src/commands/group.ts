@@ -6,6 +6,7 @@ import { groupJson, groupLine, groupName, memberJson, memberLine, plural } from 
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withClient, withGroup } from "../own-client.ts";
+import { addGroupSettings } from "./group-settings.ts";
 import { quoted, shortId } from "../text.ts";
 
 const GROUP = "name of the group, or the beginning of its id";
@@ -34,6 +35,7 @@ export const addGroupCommands: AddCommands = (program, execute) => {
     .argument("<group>", GROUP)
     .argument("<name>", "the new name")
     .action((wanted: string, name: string) => execute((context) => rename(context, wanted, name)));
+  addGroupSettings(group, execute);
   group
     .command("remove")
     .description("remove people from a group; an invite in force stays in their hands unless it is replaced")

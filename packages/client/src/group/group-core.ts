@@ -194,6 +194,7 @@ export class GroupRegistry {
       tables.pendingCommits.delete(groupId);
       tables.followUps.delete(groupId);
       tables.outbox.delete(groupId);
+      tables.leaveRequests.delete(groupId);
     });
     this.#cores.delete(core.id);
   }

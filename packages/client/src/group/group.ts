@@ -3,9 +3,12 @@ import {
   adminListDelta,
   COMPONENT,
   followsExternalCommits,
-  stringUpdate,
   superAdminListDelta,
+  type DisappearingSettings,
+  type GroupPermissionSet,
   type MembershipEntry,
+  type PermissionPolicy,
+  type RegulatedAction,
 } from "@latchkey/xmtp";
 import {
   activeInvite,
@@ -23,13 +26,14 @@ import {
 import type { Invite } from "../invite/invite.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { planOf } from "./changes.ts";
-import { commitChange } from "./commit.ts";
-import { runFollowUps } from "./follow-ups.ts";
+import { commitChange, type CommitPlan } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
+import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
 import { planAddMembers, planUpdateInstallations } from "./membership.ts";
 import { senderOf } from "./message.ts";
 import { sendText } from "./send.ts";
+import { planDisappearing, planPermission, planText } from "./settings.ts";
 import { streamRecords } from "./stream.ts";
 
 /** A message of a group as an application sees it. */
@@ -134,6 +138,25 @@ export class Group {
     return this.#core.state.description;
   }
 
+  get imageUrl(): string | undefined {
+    return this.#core.state.imageUrl;
+  }
+
+  /** What applications keep with the group. */
+  get appData(): string | undefined {
+    return this.#core.state.appData;
+  }
+
+  /** From when on, and how long after they were sent, messages are to disappear; undefined while they stay. */
+  get messageDisappearingSettings(): DisappearingSettings | undefined {
+    return this.#core.state.disappearing;
+  }
+
+  /** Who may do what; making and unmaking super admins is theirs alone. */
+  get permissions(): GroupPermissionSet {
+    return this.#core.state.permissions;
+  }
+
   get epoch(): bigint {
     return this.#core.mls.epoch;
   }
@@ -204,7 +227,7 @@ export class Group {
   /** Reads what is new, settles what is under way, and sends what is waiting. */
   async sync(options: CallOptions = {}): Promise<void> {
     await this.#core.exclusive(() => syncLocked(this.#core, options.signal));
-    await runFollowUps(this.#core, options.signal);
+    await runDuties(this.#core, options.signal);
   }
 
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
@@ -245,11 +268,45 @@ export class Group {
   }
 
   async updateName(name: string, options: CallOptions = {}): Promise<void> {
-    await this.#update(COMPONENT.groupName, () => stringUpdate(name), options);
+    await this.#commit(() => planText(this.#core, "name", name), options);
   }
 
   async updateDescription(description: string, options: CallOptions = {}): Promise<void> {
-    await this.#update(COMPONENT.groupDescription, () => stringUpdate(description), options);
+    await this.#commit(() => planText(this.#core, "description", description), options);
+  }
+
+  async updateImageUrl(imageUrl: string, options: CallOptions = {}): Promise<void> {
+    await this.#commit(() => planText(this.#core, "imageUrl", imageUrl), options);
+  }
+
+  async updateAppData(appData: string, options: CallOptions = {}): Promise<void> {
+    await this.#commit(() => planText(this.#core, "appData", appData), options);
+  }
+
+  /** Tells clients when messages are to disappear; undefined lets them stay. */
+  async updateMessageDisappearingSettings(
+    settings: DisappearingSettings | undefined,
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.#commit(() => planDisappearing(this.#core, settings), options);
+  }
+
+  /** Says who may do something from now on. Super admins only. */
+  async updatePermission(action: RegulatedAction, policy: PermissionPolicy, options: CallOptions = {}): Promise<void> {
+    await this.#commit(() => planPermission(this.#core, action, policy), options);
+  }
+
+  /**
+   * Gives this installation fresh keys in the group: who got hold of the ones before reads nothing from then on (RFC 9420
+   * §16.6). Every other change does that as well; call it where there are none for long.
+   */
+  async rotateKeys(options: CallOptions = {}): Promise<void> {
+    await this.#commit(() => ({ proposals: [] }), options);
+  }
+
+  /** Asks to be taken out of the group; see `leaveGroup` in `group/leave.ts`. */
+  leave(options: CallOptions = {}): Promise<void> {
+    return leaveGroup(this.#core, options.signal);
   }
 
   /** Makes a member an admin, or a super admin. */
@@ -295,8 +352,9 @@ export class Group {
     return createExternalInvite(this.#core, options);
   }
 
-  async #update(componentId: number, make: () => Uint8Array, options: CallOptions): Promise<void> {
-    await commitChange(this.#core, async () => planOf(this.#core, [{ componentId, update: make() }]), options.signal);
+  /** Commits a plan that needs nothing from the network. */
+  async #commit(plan: () => CommitPlan | undefined, { signal }: CallOptions): Promise<void> {
+    await commitChange(this.#core, async () => plan(), signal);
   }
 
   async #updateRole(
@@ -308,12 +366,12 @@ export class Group {
     const superAdmin = role === "super_admin";
     const componentId = superAdmin ? COMPONENT.superAdminList : COMPONENT.adminList;
     const payload = superAdmin ? superAdminListDelta : adminListDelta;
-    const plan = async () => {
+    const plan = () => {
       const { admins, superAdmins } = this.#core.state;
       const isThere = (superAdmin ? superAdmins : admins).has(inboxId);
       if (isThere === (op === "insert")) return undefined;
       return planOf(this.#core, [{ componentId, update: payload([{ op, inboxId }]) }]);
     };
-    await commitChange(this.#core, plan, options.signal);
+    await this.#commit(plan, options);
   }
 }

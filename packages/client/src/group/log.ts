@@ -5,6 +5,7 @@ import { clientError, codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { readTopic, type OutgoingMessage } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
+import { forgetLeavers } from "./leave-requests.ts";
 import { renewedOutbox } from "./outbox.ts";
 import { receiveEnvelope } from "./receive.ts";
 
@@ -29,6 +30,7 @@ export function newBackoff(context: ClientContext): Backoff {
 /** Reads the group's log from its cursor to the end; inside of `exclusive`. */
 async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.active) return;
+  forgetLeavers(core);
   const { transport } = core.context;
   const position = { topic: core.groupId, afterId: core.record.cursor };
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);

@@ -5,6 +5,7 @@ import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
+import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { messageRecord } from "./message.ts";
 import { queueFollowUps, welcomeFollowUps } from "./queue-follow-ups.ts";
 
@@ -32,6 +33,7 @@ export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash
   if (pending.live !== undefined) core.step({ change: pending.live, record, write });
   else core.stepByRows(decodeRows(pending.record.rows), { record, write });
   core.settlePendingCommit("merged");
+  forgetLeavers(core);
   return true;
 }
 
@@ -46,6 +48,7 @@ export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uin
     write: (tables) => {
       tables.outbox.delete(core.groupId, sent.queueId);
       tables.messages.put(message);
+      noteLeaveRequest(tables, message);
     },
   });
   return true;

@@ -23,6 +23,7 @@ import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
+import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { messageRecord, senderOf } from "./message.ts";
 import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
 
@@ -113,7 +114,10 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
     record,
     write: (tables) => {
       confirmed.write(tables);
-      if (message !== undefined) tables.messages.put(message);
+      if (message !== undefined) {
+        tables.messages.put(message);
+        noteLeaveRequest(tables, message);
+      }
       if (refused !== undefined) recordRejection(core, tables, envelope, refused);
     },
   });
@@ -171,8 +175,10 @@ async function receiveCommit(
       tables.pendingCommits.delete(core.groupId);
       if (!staged.selfRemoved) return;
       tables.outbox.delete(core.groupId);
+      tables.leaveRequests.delete(core.groupId);
       tables.joins.delete(core.groupId);
     },
   });
   core.settlePendingCommit("lost");
+  forgetLeavers(core);
 }

@@ -1,5 +1,5 @@
 import { LatchkeyError, toHex } from "@latchkey/mls";
-import { encodeTextMessage, XMTP_LIMITS } from "@latchkey/xmtp";
+import { encodeTextMessage, XMTP_LIMITS, type OutgoingContent } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -16,9 +16,18 @@ const IDEMPOTENCY_KEY_BYTES = 16;
  *
  * @throws NOT_A_MEMBER; NODE_UNREACHABLE (the message is queued); NODE_REJECTED and RATE_LIMITED (it is not).
  */
-export async function sendText(core: GroupCore, text: string, signal?: AbortSignal): Promise<MessageRecord> {
+export function sendText(core: GroupCore, text: string, signal?: AbortSignal): Promise<MessageRecord> {
+  return sendContent(core, (groupId, idempotencyKey) => encodeTextMessage(groupId, text, idempotencyKey), signal);
+}
+
+/** As `sendText`, for any content. */
+export async function sendContent(
+  core: GroupCore,
+  encodeContent: (groupId: Uint8Array, idempotencyKey: string) => OutgoingContent,
+  signal?: AbortSignal,
+): Promise<MessageRecord> {
   const idempotencyKey = toHex(core.context.crypto.randomBytes(IDEMPOTENCY_KEY_BYTES));
-  const { plaintext, messageId } = encodeTextMessage(core.groupId, text, idempotencyKey);
+  const { plaintext, messageId } = encodeContent(core.groupId, idempotencyKey);
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }

@@ -1,7 +1,7 @@
 import { asError, isAborted } from "../clock.ts";
 import { isRetryable } from "../errors.ts";
-import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore } from "./group-core.ts";
+import { runDuties } from "./leave.ts";
 import { newBackoff } from "./log.ts";
 import { receiveEnvelope } from "./receive.ts";
 
@@ -34,7 +34,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
             yield record;
           }
           if (isOver()) return;
-          await runFollowUps(core, stop);
+          await runDuties(core, stop);
         }
       } catch (error) {
         if (isAborted(stop)) return;

@@ -10,6 +10,7 @@ import type { Tables } from "../store/store.ts";
 import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
 import { checkMembership } from "./check-membership.ts";
 import { writeRows, type GroupCore } from "./group-core.ts";
+import { syncLocked } from "./log.ts";
 import { openEnvelope, type OpenedWelcome } from "./welcome-content.ts";
 
 /**
@@ -60,6 +61,10 @@ async function receiveWelcome(
     if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
   }
   const known = opened === undefined ? undefined : context.groups.get(opened.record.groupId);
+  // Who was removed and added again has to read of the removal first.
+  if (opened !== undefined && known?.active === true && opened.group.epoch > known.mls.epoch) {
+    await known.exclusive(() => syncLocked(known, signal));
+  }
   const accept = async () => {
     // A Welcome must not replace a group that is alive here: anybody could write one for its id.
     const accepted = known?.active === true ? undefined : opened;
@@ -104,6 +109,7 @@ export function writeJoinedGroup(
   tables.pendingCommits.delete(groupId);
   tables.outbox.delete(groupId);
   tables.followUps.delete(groupId);
+  tables.leaveRequests.delete(groupId);
   tables.groups.put(record);
   writeRows(tables, groupId, rows);
 }

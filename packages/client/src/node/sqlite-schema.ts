@@ -124,6 +124,13 @@ export const MIGRATIONS: readonly string[] = [
     welcome_pointer BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE leave_requests (
+    group_id BLOB NOT NULL,
+    inbox_id TEXT NOT NULL,
+    PRIMARY KEY (group_id, inbox_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version this program writes. */

@@ -22,6 +22,7 @@ const TABLES = [
   "identityUpdates",
   "rejections",
   "admissions",
+  "leaveRequests",
 ] as const satisfies readonly TableName[];
 
 /** Settings of a database file. */

@@ -164,6 +164,12 @@ export interface AdmissionRecord {
   readonly admittedAtNs: bigint;
 }
 
+/** A member that asked to be taken out of the group. */
+export interface LeaveRequestRecord {
+  readonly groupId: Uint8Array;
+  readonly inboxId: string;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

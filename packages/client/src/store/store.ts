@@ -7,6 +7,7 @@ import type {
   IdentityUpdateRecord,
   JoinRecord,
   KeyPackageRecord,
+  LeaveRequestRecord,
   MessageRecord,
   OutboxRecord,
   PendingCommitRecord,
@@ -48,6 +49,7 @@ export interface Tables {
   readonly followUps: Table<FollowUpRecord, ["groupId", "followUpId"]>;
   readonly identityUpdates: Table<IdentityUpdateRecord, ["inboxId", "sequenceId"]>;
   readonly admissions: Table<AdmissionRecord, ["groupId", "id"]>;
+  readonly leaveRequests: Table<LeaveRequestRecord, ["groupId", "inboxId"]>;
   readonly rejections: Table<RejectionRecord, ["groupId", "id"]>;
 }
 

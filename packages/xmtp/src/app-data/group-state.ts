@@ -5,20 +5,32 @@ import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
 import { COMPONENT } from "./component.ts";
 import { INBOX_ID_KEY } from "./keys.ts";
 import { decodeMembershipEntry, type MembershipEntry } from "./membership.ts";
+import { readPermissions, type GroupPermissionSet } from "./permissions.ts";
 import { decodeRegistry, type ComponentRegistry } from "./registry.ts";
 import { decodeTlsMap } from "./tls-map.ts";
 import { decodeTlsSet } from "./tls-set.ts";
+
+/** Messages sent after a point in time disappear some time after they were sent. */
+export interface DisappearingSettings {
+  readonly fromNs: bigint;
+  readonly inNs: bigint;
+}
 
 /** What a group's app data says, decoded; an empty name, description or image address counts as none. */
 export interface GroupState {
   readonly name: string | undefined;
   readonly description: string | undefined;
   readonly imageUrl: string | undefined;
+  /** What applications keep with the group. */
+  readonly appData: string | undefined;
+  /** Undefined while messages stay. */
+  readonly disappearing: DisappearingSettings | undefined;
   /** By inbox id. */
   readonly members: ReadonlyMap<string, MembershipEntry>;
   readonly admins: ReadonlySet<string>;
   readonly superAdmins: ReadonlySet<string>;
   readonly registry: ComponentRegistry;
+  readonly permissions: GroupPermissionSet;
   /** Undefined when there is none or it is of an unknown version: both mean "off". */
   readonly policy: ExternalCommitPolicyV1 | undefined;
   readonly minVersion: string | undefined;
@@ -43,6 +55,22 @@ function text(bytes: Uint8Array | undefined): string | undefined {
 function textForPeople(bytes: Uint8Array | undefined): string | undefined {
   const value = text(bytes);
   return value === "" ? undefined : value;
+}
+
+/** Eight bytes, signed; whatever else stands there counts as not set. */
+function timeNs(bytes: Uint8Array | undefined): bigint {
+  return bytes?.length === 8
+    ? BigInt.asIntN(
+        64,
+        decodeExact(bytes, (reader) => reader.u64()),
+      )
+    : 0n;
+}
+
+function disappearing(appData: AppData): DisappearingSettings | undefined {
+  const fromNs = timeNs(appData.get(COMPONENT.messageDisappearFromNs));
+  const inNs = timeNs(appData.get(COMPONENT.messageDisappearInNs));
+  return fromNs > 0n && inNs > 0n ? { fromNs, inNs } : undefined;
 }
 
 function conversationType(bytes: Uint8Array | undefined): ConversationType {
@@ -70,15 +98,19 @@ export function readGroupState(appData: AppData): GroupState {
       "the group has no app-data registry: it must be migrated by its admins first",
     );
   }
+  const registry = decodeRegistry(appData.get(COMPONENT.componentRegistry));
   const creator = appData.get(COMPONENT.creatorInboxId);
   return {
     name: textForPeople(appData.get(COMPONENT.groupName)),
     description: textForPeople(appData.get(COMPONENT.groupDescription)),
     imageUrl: textForPeople(appData.get(COMPONENT.groupImageUrl)),
+    appData: textForPeople(appData.get(COMPONENT.appData)),
+    disappearing: disappearing(appData),
     members: readMembership(appData),
     admins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.adminList)),
     superAdmins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.superAdminList)),
-    registry: decodeRegistry(appData.get(COMPONENT.componentRegistry)),
+    registry,
+    permissions: readPermissions(registry),
     policy: readPolicy(appData.get(COMPONENT.externalCommitPolicy)),
     minVersion: text(appData.get(COMPONENT.minSupportedProtocolVersion)),
     conversationType: conversationType(appData.get(COMPONENT.conversationType)),

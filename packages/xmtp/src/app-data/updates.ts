@@ -1,4 +1,4 @@
-import { utf8 } from "@latchkey/mls";
+import { encode, utf8 } from "@latchkey/mls";
 import { COMPONENT_ID_KEY, INBOX_ID_KEY } from "./keys.ts";
 import { EXTERNAL_COMMIT_POLICY_ENTRY } from "./registry.ts";
 import { encodeMapDelta } from "./tls-map.ts";
@@ -25,6 +25,11 @@ export const superAdminListDelta = inboxListDelta;
 /** Payload of an AppDataUpdate of a text component (name, description, image URL, …). */
 export function stringUpdate(text: string): Uint8Array {
   return utf8(text);
+}
+
+/** Payload of an AppDataUpdate of a component that holds nanoseconds (when and how soon messages disappear). */
+export function timeUpdate(ns: bigint): Uint8Array {
+  return encode(ns, (writer, value) => writer.u64(value));
 }
 
 /**
