@@ -328,6 +328,22 @@ describe("an illegal update path is refused", () => {
       }),
     ],
     [
+      "unique-encryption-key",
+      "one key at two nodes",
+      (path) => ({
+        ...path,
+        nodes: path.nodes.map((node) => ({ ...node, encryptionKey: path.nodes[0]?.encryptionKey ?? EMPTY })),
+      }),
+    ],
+    [
+      "unique-encryption-key",
+      "the key of another member",
+      (path, ann) => {
+        const encryptionKey = ann.group.leaf(asLeafIndex(2))?.encryptionKey ?? EMPTY;
+        return { ...path, nodes: path.nodes.map((node, at) => (at === 0 ? { ...node, encryptionKey } : node)) };
+      },
+    ],
+    [
       "leaf-source",
       "a leaf that is not made by a commit",
       async (path, ann) => ({ ...path, leafNode: await resigned(ann, path, { source: { kind: "update" } }) }),

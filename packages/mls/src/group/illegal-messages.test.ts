@@ -15,7 +15,6 @@ import { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys, decryptPathSecrets, derivePathSecrets, encryptPathSecrets } from "../tree/treekem.ts";
 import { applyProposals } from "./apply-proposals.ts";
-import { createKeyPackage, keyPackageBundle, verifyKeyPackage } from "./key-packages.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
 import { assertRefused } from "./test-refusal.ts";
 import { nextContext } from "./next-epoch.ts";
@@ -34,7 +33,6 @@ import {
   groupOf,
   keyPackageFor,
   LEAF,
-  LIFETIME,
   newConfig,
   newGroup,
   SUITE,
@@ -357,59 +355,6 @@ describe("an illegal GroupInfo is refused", () => {
     await assert.rejects(verifyGroupInfo(ann.config, swapped), { code: "DECODE" });
     assert.throws(() => decodeRatchetTree(Uint8Array.of(1, 0)), { code: "DECODE" });
     assert.throws(() => decodeRatchetTree(Uint8Array.of(0)), { code: "DECODE" });
-  });
-});
-
-describe("verifyKeyPackage", () => {
-  const NOW = 1_000n;
-
-  test("accepts a good one, within its lifetime", async () => {
-    const { bytes } = await createKeyPackage(await newConfig("a"), {
-      cipherSuite: SUITE,
-      leaf: LEAF,
-      lifetime: { notBefore: NOW, notAfter: NOW },
-    });
-    await verifyKeyPackage(nodeCrypto, bytes, { cipherSuite: SUITE, nowSeconds: NOW });
-    for (const nowSeconds of [NOW - 1n, NOW + 1n]) {
-      const late = verifyKeyPackage(nodeCrypto, bytes, { cipherSuite: SUITE, nowSeconds });
-      await assert.rejects(late, { code: "MLS_INVALID", rule: "lifetime" });
-    }
-  });
-
-  test("lifetime: longer than the application accepts (RFC 9420 §7.2)", async () => {
-    const options = { cipherSuite: SUITE, leaf: LEAF, lifetime: { notBefore: NOW, notAfter: NOW + 10n } };
-    const { bytes } = await createKeyPackage(await newConfig("a"), options);
-    const verify = (lifetimeMaxSeconds: bigint) =>
-      verifyKeyPackage(nodeCrypto, bytes, { cipherSuite: SUITE, lifetimeMaxSeconds });
-    await verify(10n);
-    await assert.rejects(verify(9n), { code: "MLS_INVALID", rule: "lifetime" });
-  });
-
-  test("DECODE: a key package of another version than the message around it (RFC 9420 §10)", async () => {
-    const { keyPackage } = await keyPackageFor(await newConfig("a"));
-    const good = encodeMlsMessage({ wireFormat: "key_package", message: keyPackage });
-    assert.equal(decodeMlsMessage(good).wireFormat, "key_package");
-    const other = encodeMlsMessage({ wireFormat: "key_package", message: { ...keyPackage, version: 2 } });
-    assert.throws(() => decodeMlsMessage(other), { code: "DECODE" });
-  });
-
-  test("key-package, signature: refuses another suite, one key for two uses, and any change", async () => {
-    const config = await newConfig("a");
-    const bundle = await createKeyPackage(config, { cipherSuite: SUITE, leaf: LEAF, lifetime: LIFETIME });
-    const expected = { cipherSuite: SUITE };
-    await assert.rejects(verifyKeyPackage(nodeCrypto, bundle.bytes, { cipherSuite: 1 }), { rule: "key-package" });
-    const initKey = bundle.keyPackage.leafNode.encryptionKey;
-    const twice = keyPackageBundle(nodeCrypto, { ...bundle.keyPackage, initKey }, EMPTY, EMPTY);
-    await assert.rejects(verifyKeyPackage(nodeCrypto, twice.bytes, expected), { rule: "key-package" });
-    const changed = keyPackageBundle(
-      nodeCrypto,
-      { ...bundle.keyPackage, initKey: suite.randomBytes(32) },
-      EMPTY,
-      EMPTY,
-    );
-    await assert.rejects(verifyKeyPackage(nodeCrypto, changed.bytes, expected), { rule: "signature" });
-    const trailing = new Uint8Array([...bundle.bytes, 0]);
-    await assert.rejects(verifyKeyPackage(nodeCrypto, trailing, expected), { code: "DECODE" });
   });
 });
 

@@ -114,6 +114,15 @@ describe("Branch (RFC 9420 §11.3)", () => {
     assert.throws(() => checkBranch(bob.group, ann.group), { rule: "branch" }, "a new group begins at epoch 1");
   });
 
+  test("and a ReInit are told apart by the usage of their PSK, as RFC 9420 §8.4 numbers them", async () => {
+    const [ann] = (await groupOf(["ann"])) as [TestMember];
+    const usages = (["reinit", "branch"] as const).map((usage) => ann.group.resumptionPsk(usage).id);
+    assert.deepEqual(
+      usages.map((id) => id.kind === "resumption" && id.usage),
+      [2, 3],
+    );
+  });
+
   test("psk-usage: its PSK stands in the first commit only, and once", async () => {
     const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
     const { id } = knowing(ann, "branch");
