@@ -152,18 +152,39 @@ describe("error codes and rules", () => {
     assert.ok(rules.length > 30);
     assert.deepEqual(rules.filter((rule) => !isTested(rule)).sort(), []);
   });
+
+  test("every function that docs/rules.md names exists where it says", () => {
+    const page = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const named = [...page.matchAll(/`([^`"| ]+\.ts)` `([#\w]+)`/g)].map(([, path = "", name = ""]) => ({
+      path,
+      name,
+    }));
+    assert.ok(named.length > 150);
+    const missing = named.filter(({ path, name }) => {
+      const file = production.find((source) => source.path === path || source.path === `packages/mls/src/${path}`);
+      return file === undefined || !new RegExp(`(^|[^\\w#])${name}\\b`, "m").test(file.text);
+    });
+    assert.deepEqual(missing, []);
+  });
 });
 
-test("every test that docs/guarantees.md names exists", () => {
-  const page = readFileSync(join(ROOT, "docs/guarantees.md"), "utf8");
-  const named = [...page.matchAll(/`([^`]+\.test\.ts)` "([^"]+)"/g)].map(([, path = "", title = ""]) => ({
-    path,
-    title,
-  }));
-  assert.ok(named.length > 25);
-  const missing = named.filter(({ path, title }) => {
-    const file = sources.find((source) => source.path === path);
-    return file?.text.includes(title) !== true;
+/** A page's references to tests, as path and a part of the title. */
+function testsNamedBy(page: string): { path: string; title: string }[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/`([^`]+\.test\.ts)` "([^"]+)"/g)].map(([, path = "", title = ""]) => ({ path, title }));
+}
+
+for (const [page, folder, atLeast] of [
+  ["docs/guarantees.md", "", 25],
+  ["docs/rules.md", "packages/mls/src/", 90],
+] as const) {
+  test(`every test that ${page} names exists`, () => {
+    const named = testsNamedBy(page);
+    assert.ok(named.length > atLeast);
+    const missing = named.filter(({ path, title }) => {
+      const file = sources.find((source) => source.path === path || source.path === `${folder}${path}`);
+      return file?.text.includes(title) !== true;
+    });
+    assert.deepEqual(missing, []);
   });
-  assert.deepEqual(missing, []);
-});
+}

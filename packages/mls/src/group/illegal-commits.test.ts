@@ -159,7 +159,7 @@ describe("an illegal external commit is refused", () => {
     for (const signature of [flipped(good.auth.signature), good.auth.signature.slice(1), EMPTY]) {
       await assertRefused(ann, encodePublic({ ...good, auth: { ...good.auth, signature } }), "signature");
     }
-    for (const confirmationTag of [flipped(tag), tag.slice(1), new Uint8Array([...tag, 0]), EMPTY]) {
+    for (const confirmationTag of [flipped(tag), tag.slice(1), tag.slice(0, -1), new Uint8Array([...tag, 0]), EMPTY]) {
       const auth = { ...good.auth, confirmationTag };
       await assertRefused(ann, encodePublic({ ...good, auth }), "confirmation-tag");
     }
@@ -267,12 +267,12 @@ describe("an illegal commit of a member is refused", () => {
     });
   }
 
-  test("membership-tag: SEC-06 changed, shortened or empty", async () => {
+  test("membership-tag: SEC-06 changed, shortened, lengthened or empty", async () => {
     const [ann, bob] = await pair();
     const { message } = await ann.group.createCommit({ wireFormat: "public_message" });
     const good = publicMessageIn(message);
     const tag = good.membershipTag ?? EMPTY;
-    for (const membershipTag of [flipped(tag), tag.slice(1), EMPTY]) {
+    for (const membershipTag of [flipped(tag), tag.slice(1), tag.slice(0, -1), new Uint8Array([...tag, 0]), EMPTY]) {
       await assertRefused(bob, encodePublic({ ...good, membershipTag }), "membership-tag");
     }
   });
