@@ -86,7 +86,7 @@ test("XIP-02 a second person scans the same code afterwards, while nobody of the
 
 test("XIP-01 an invite can be looked at first: the group as it is, and nothing written anywhere", async (t) => {
   const world = await World.start(t);
-  const { admin, adminGroup } = await world.group();
+  const { admin, member, adminGroup } = await world.group();
   await adminGroup.updateDescription("Thursdays at eight");
   const expiresAtNs = admin.clock.nowNs() + 3_600_000_000_000n;
   const invite = await adminGroup.createInvite({ expiresAtNs, maxUses: 2 });
@@ -102,6 +102,10 @@ test("XIP-01 an invite can be looked at first: the group as it is, and nothing w
     name: "Reading circle",
     description: "Thursdays at eight",
     memberCount: 2,
+    members: [
+      { inboxId: admin.client.inboxId, permission: "super_admin" as const },
+      { inboxId: member.client.inboxId, permission: "member" as const },
+    ].sort((a, b) => (a.inboxId < b.inboxId ? -1 : 1)),
     installationCount: 2,
     expiresAtNs,
     usesLeft: 2,

@@ -50,15 +50,24 @@ export function memberLine(member: Member, ownInboxId: string, style: Style): st
   return `${member.inboxId}  ${style.dim(notes.join(", "))}`;
 }
 
+/** Members that a preview names; it says how many more there are. */
+const SHOWN_MEMBERS = 8;
+
 /** What an invite leads to; name and description are a stranger's, and must not pose as anything else. */
 export function previewLines(preview: InvitePreview, style: Style): string[] {
-  const { name, description, memberCount, installationCount, expiresAtNs, usesLeft } = preview;
+  const { name, description, memberCount, installationCount, expiresAtNs, usesLeft, members, serviceUrl } = preview;
+  const shown = members.slice(0, SHOWN_MEMBERS).map(({ inboxId, permission }) => {
+    return `${shortId(inboxId)}${permission === "member" ? "" : ` (${permission.replace("_", " ")})`}`;
+  });
+  const others = members.length > shown.length ? ` and ${members.length - shown.length} more` : "";
   return [
     style.bold(printableLine(name ?? "(unnamed)")),
     ...(description === undefined ? [] : [printableLine(description)]),
     style.dim(`${plural(memberCount, "member")} with ${plural(installationCount, "device")}`),
     ...(usesLeft === undefined ? [] : [style.dim(`${plural(usesLeft, "place")} left`)]),
     ...(expiresAtNs === undefined ? [] : [style.dim(`open until ${formatTime(expiresAtNs)}`)]),
+    style.dim(`will see you and what you write: ${shown.join(", ")}${others}`),
+    style.dim(`sees that you ask for this invite: ${printableLine(serviceUrl)}`),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { CryptoProvider } from "@latchkey/mls";
 import type { Clock } from "./clock.ts";
 import type { QrBitmap } from "./invite/qr.ts";
+import type { ResolvedPointer } from "./invite/service.ts";
 import type { SlotService } from "./invite/slots.ts";
 import type { Store } from "./store/store.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -19,6 +20,16 @@ export interface Environment {
   readonly readQr?: (image: Uint8Array) => string;
   /** The invite service of this client's own invites; without it `createInvite` needs to be told one. */
   readonly inviteServiceUrl: string | undefined;
+  /**
+   * Finds the service that an opaque pointer of an invite means, for applications that name services in ways of their own:
+   * an https address, a service to speak to, or undefined for a pointer that the application does not know.
+   */
+  readonly resolvePointer?: (opaque: Uint8Array) => ResolvedPointer | Promise<ResolvedPointer>;
+  /**
+   * Whether invites may lead to a service on this machine over plain http; default: only if `inviteServiceUrl` itself is
+   * one. Anywhere else only https is spoken.
+   */
+  readonly loopbackHttp?: boolean;
   /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */
   readonly inviteBaseUrl: string;
 }

@@ -22,6 +22,10 @@ function transient(meaning: string, action: string): ErrorFacts {
 export const ERRORS = {
   INVITE_MALFORMED: permanent("The text or the bytes are no invite.", "Scan the code again or ask for a new link."),
   INVITE_NO_QR: permanent("The image holds no readable QR code.", "Take the picture again, whole and sharp."),
+  INVITE_POINTER_OPAQUE: permanent(
+    "The invite names its service in a way that only its own application understands.",
+    "Open it with that application, or give the client a `resolvePointer`.",
+  ),
   INVITE_UNKNOWN_SLOT: transient(
     "The invite service knows nothing under this invite.",
     "Try later or ask for a new link.",

@@ -51,8 +51,8 @@ export {
 export type { ListMutation } from "./app-data/updates.ts";
 export { newGroupExtensions } from "./app-data/new-group.ts";
 export type { NewGroup } from "./app-data/new-group.ts";
-export { isMigrated, readGroupState } from "./app-data/group-state.ts";
-export type { DisappearingSettings, GroupState } from "./app-data/group-state.ts";
+export { isMigrated, permissionOf, readGroupState } from "./app-data/group-state.ts";
+export type { DisappearingSettings, GroupState, Permission } from "./app-data/group-state.ts";
 export {
   countUses,
   effectiveExpiryNs,

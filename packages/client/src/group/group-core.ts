@@ -40,6 +40,8 @@ export class GroupCore {
   readonly groupId: Uint8Array;
   /** The turn of whoever works off the queue of follow-ups. */
   readonly followUpTurn = new Mutex();
+  /** By the address of each invite service: hash of the state that was uploaded there last, in hex. */
+  readonly uploadedStates = new Map<string, string>();
   pendingCommit: PendingOwnCommit | undefined;
   #mls: MlsGroup;
   #record: GroupRecord;

@@ -3,10 +3,12 @@ import {
   adminListDelta,
   COMPONENT,
   followsExternalCommits,
+  permissionOf,
   superAdminListDelta,
   type DisappearingSettings,
   type GroupPermissionSet,
   type MembershipEntry,
+  type Permission,
   type PermissionPolicy,
   type RegulatedAction,
 } from "@latchkey/xmtp";
@@ -53,9 +55,6 @@ export interface Message {
   /** Serialized EncodedContent. */
   readonly content: Uint8Array;
 }
-
-/** What an inbox may do in a group. */
-export type Permission = "member" | "admin" | "super_admin";
 
 /** A member of a group. */
 export interface Member {
@@ -188,7 +187,7 @@ export class Group {
 
   /** Members by inbox, in ascending order of inbox id. */
   members(): Member[] {
-    const { members, admins, superAdmins } = this.#core.state;
+    const { state } = this.#core;
     const seen = new Map(this.joins().map((join) => [join.inboxId, join]));
     const leaves = new Map<string, string[]>();
     const behind = new Set<string>();
@@ -197,12 +196,12 @@ export class Group {
       leaves.set(inboxId, [...(leaves.get(inboxId) ?? []), installationId]);
       if (!followsExternalCommits(leafNode)) behind.add(inboxId);
     }
-    return [...members].map(([inboxId, entry]) => ({
+    return [...state.members].map(([inboxId, entry]) => ({
       ...admissionOf(entry, seen.get(inboxId)),
       inboxId,
       installations: leaves.get(inboxId) ?? [],
       failedInstallations: entry.failedInstallations,
-      permission: superAdmins.has(inboxId) ? "super_admin" : admins.has(inboxId) ? "admin" : "member",
+      permission: permissionOf(state, inboxId),
       followsInvites: !behind.has(inboxId),
     }));
   }

@@ -6,7 +6,6 @@ import {
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
-import { clientError } from "../errors.ts";
 import { readInvite } from "./read-invite.ts";
 import { qrBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
@@ -79,11 +78,4 @@ export function inspectInvite(invite: string | Uint8Array): InviteSummary {
     externalGroupId: toHex(externalGroupId),
     hasKey: true,
   };
-}
-
-/** The service that an invite leads to, or the client's own; throws INVITE_MALFORMED when there is none. */
-export function requireService(payload: InvitePayload, fallback: string | undefined): string {
-  const url = serviceUrlOf(payload.servicePointer) ?? (payload.servicePointer === undefined ? fallback : undefined);
-  if (url !== undefined) return url;
-  throw clientError("INVITE_MALFORMED", "the invite names no service that this client can reach; ask for a new link");
 }

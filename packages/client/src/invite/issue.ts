@@ -22,7 +22,7 @@ import { syncLocked } from "../group/log.ts";
 import { planRemoveMembers } from "../group/membership.ts";
 import { newInvite, type Invite } from "./invite.ts";
 import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
-import { servicePointer } from "./service.ts";
+import { ownService, samePointer, servicePointer } from "./service.ts";
 
 /** What an invite allows. */
 export interface InviteOptions {
@@ -32,18 +32,22 @@ export interface InviteOptions {
   readonly staleAfterNs?: bigint;
   /** Members that may be in the group through this invite at a time; default: any number. */
   readonly maxUses?: number;
-  /** Addresses of the services that every committer refreshes; default: the invite's own. */
-  readonly refreshPointers?: readonly string[];
-  /** Address of the invite service; default: the client's. */
-  readonly serviceUrl?: string;
+  /** The services that every committer refreshes, by address or pointer; default: the invite's own. */
+  readonly refreshPointers?: readonly (string | ServicePointer)[];
+  /** The invite service, by address or, for services that the application finds, by pointer; default: the client's. */
+  readonly service?: string | ServicePointer;
   /** Make the invite although a member's program cannot follow joins by invite; default: refuse. */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
-function inviteService(core: GroupCore, chosen: string | undefined): string {
-  const url = chosen ?? core.context.inviteServiceUrl;
-  if (url !== undefined) return url;
+function pointerTo(service: string | ServicePointer): ServicePointer {
+  return typeof service === "string" ? servicePointer(service) : service;
+}
+
+function inviteService(core: GroupCore, chosen: string | ServicePointer | undefined): ServicePointer {
+  const service = chosen ?? core.context.inviteServiceUrl;
+  if (service !== undefined) return pointerTo(service);
   throw clientError("INVITE_MALFORMED", "an invite needs the address of a service; set `inviteServiceUrl`");
 }
 
@@ -80,19 +84,23 @@ function payloadOf(policy: ExternalCommitPolicyV1, pointer: ServicePointer | und
   };
 }
 
-/** The active invite with the given service, or with the first the policy names; undefined while there is none. */
-export function activeInvite(core: GroupCore, serviceUrl?: string): Invite | undefined {
+/**
+ * The active invite with the given service; else with the client's own where committers keep it fresh, or with the first
+ * that they do. Undefined while there is none.
+ */
+export function activeInvite(core: GroupCore, service?: ServicePointer): Invite | undefined {
   const policy = activePolicy(core);
   if (policy === undefined) return undefined;
-  const [first] = policy.refreshPointers;
-  const url = serviceUrl ?? core.context.inviteServiceUrl;
-  const pointer = url === undefined ? first && readServicePointer(first) : servicePointer(url);
+  const refreshed = policy.refreshPointers.map(readServicePointer);
+  const own = ownService(core.context).map(({ url }) => servicePointer(url))[0];
+  const known = own !== undefined && refreshed.some((pointer) => samePointer(pointer, own)) ? own : refreshed[0];
+  const pointer = service ?? known ?? own;
   return newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
 }
 
 /** The invite after its policy was committed, with its blob in the slot. */
-async function issued(core: GroupCore, serviceUrl: string | undefined, signal: AbortSignal | undefined) {
-  const invite = activeInvite(core, serviceUrl);
+async function issued(core: GroupCore, service: ServicePointer | undefined, signal: AbortSignal | undefined) {
+  const invite = activeInvite(core, service);
   if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
   // The commit has queued the upload; here the caller also learns when it fails, because a link without blob is dead.
   await core.exclusive(() => uploadBlob(core, { scanned: invite.payload, unless: "present", signal }));
@@ -126,19 +134,19 @@ function requireFollowers(core: GroupCore): void {
  */
 export async function createInvite(core: GroupCore, options: InviteOptions = {}): Promise<Invite> {
   const { expiresAtNs, staleAfterNs, maxUses, signal } = options;
-  const serviceUrl = inviteService(core, options.serviceUrl);
+  const service = inviteService(core, options.service);
   const settings = {
     ...(expiresAtNs === undefined ? {} : { expiresAtNs }),
     ...(staleAfterNs === undefined ? {} : { expireInNs: staleAfterNs }),
     ...(maxUses === undefined ? {} : { maxUses }),
-    refreshPointers: (options.refreshPointers ?? [serviceUrl]).map(servicePointer),
+    refreshPointers: (options.refreshPointers ?? [service]).map(pointerTo),
   };
   if (options.force !== true) {
     await core.exclusive(() => syncLocked(core, signal));
     requireFollowers(core);
   }
   await commitPolicy(core, () => enablePolicy(core.context.crypto, settings), signal);
-  return issued(core, serviceUrl, signal);
+  return issued(core, service, signal);
 }
 
 /** The policy with a fresh key, and for `slot` with a fresh slot as well; limits and services stay as they are. */

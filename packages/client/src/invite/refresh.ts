@@ -1,4 +1,4 @@
-import { equalBytes, LatchkeyError, verifyGroupInfo } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, toHex, verifyGroupInfo } from "@latchkey/mls";
 import {
   decodeInvitePayload,
   effectiveExpiryNs,
@@ -8,12 +8,13 @@ import {
   selectCandidates,
   wrapGroupInfo,
   type ExternalCommitPolicyV1,
+  type InvitePayload,
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { serviceUrlOf } from "./service.ts";
-import { checkedServiceUrl, type Slot } from "./slots.ts";
+import { distinctServices, ownService, resolveService, type ReachableService } from "./service.ts";
+import type { Slot, SlotService } from "./slots.ts";
 
 /** A blob of the present epoch with the key's slot. */
 export interface CurrentBlob {
@@ -57,12 +58,13 @@ export async function currentBlob(
 /** Whether a slot serves this very state: a blob that opens, and a GroupInfo that a joiner can use. */
 async function servesGenuine(
   core: GroupCore,
+  slots: SlotService,
   slot: Slot,
   policy: ExternalCommitPolicyV1,
   current: CurrentBlob,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const { crypto, slots, clock } = core.context;
+  const { crypto, clock } = core.context;
   const suite = crypto.suite(core.mls.cipherSuite);
   const { blobs = [] } = await slots.fetch(slot, { signal }).catch((error: unknown) => {
     if (codeOf(error) === "INVITE_UNKNOWN_SLOT") return { blobs: [] };
@@ -81,12 +83,19 @@ async function servesGenuine(
   return false;
 }
 
-/** The services that hold the active invite: those of the policy, the client's own, and the one that was scanned. */
-function services(core: GroupCore, policy: ExternalCommitPolicyV1, scannedUrl: string | undefined): string[] {
-  const pointers = policy.refreshPointers.map((pointer) => serviceUrlOf(readServicePointer(pointer)));
-  const own = core.context.inviteServiceUrl;
-  const all = [scannedUrl, ...pointers, own === undefined ? undefined : checkedServiceUrl(own)];
-  return [...new Set(all.filter((url) => url !== undefined))];
+/**
+ * The services that hold the active invite: the one that was scanned, those of the policy, the client's own; and why
+ * others cannot be found.
+ */
+async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scanned: InvitePayload | undefined) {
+  const { context } = core;
+  const pointers = [scanned?.servicePointer, ...policy.refreshPointers.map(readServicePointer)];
+  const found = await Promise.allSettled(
+    pointers.filter((pointer) => pointer !== undefined).map((pointer) => resolveService(context, pointer)),
+  );
+  const services = found.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  const failures = found.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+  return { services: distinctServices([...services, ...ownService(context)]), failures };
 }
 
 /**
@@ -119,11 +128,11 @@ export async function uploadBlob(
   const end = effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
   if (end !== 0n && end <= core.context.clock.nowNs()) return;
   const current = await currentBlob(core, policy);
-  const failures: unknown[] = [];
-  for (const serviceUrl of services(core, policy, serviceUrlOf(scanned?.servicePointer))) {
+  const { services, failures } = await servicesOf(core, policy, scanned);
+  for (const service of services) {
     if (isAborted(signal)) break;
     try {
-      await uploadTo(core, serviceUrl, policy, current, options);
+      await uploadTo(core, service, policy, current, options);
     } catch (error) {
       failures.push(error);
     }
@@ -133,15 +142,18 @@ export async function uploadBlob(
 
 async function uploadTo(
   core: GroupCore,
-  serviceUrl: string,
+  { url, slots }: ReachableService,
   policy: ExternalCommitPolicyV1,
   current: CurrentBlob,
   options: { readonly unless?: "present" | "genuine"; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const { slots } = core.context;
-  const slot = { serviceUrl, externalGroupId: current.externalGroupId };
+  const slot = { serviceUrl: url, externalGroupId: current.externalGroupId };
   const { unless, signal } = options;
+  const state = toHex(current.groupStateHash);
+  // What is repeated because another service failed must not fill this one with wrappings of the same state.
+  if (unless === undefined && core.uploadedStates.get(url) === state) return;
   if (unless === "present" && (await slots.exists(slot, core.mls.epoch, current.groupStateHash, signal))) return;
-  if (unless === "genuine" && (await servesGenuine(core, slot, policy, current, signal))) return;
+  if (unless === "genuine" && (await servesGenuine(core, slots, slot, policy, current, signal))) return;
   await slots.upload(slot, current.blob, signal);
+  core.uploadedStates.set(url, state);
 }

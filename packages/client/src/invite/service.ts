@@ -1,7 +1,28 @@
-import { utf8 } from "@latchkey/mls";
-import type { ServicePointer } from "@latchkey/xmtp";
+import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
+import { unwrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload, type ServicePointer } from "@latchkey/xmtp";
+import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
-import { checkedServiceUrl } from "./slots.ts";
+import type { Environment } from "../environment.ts";
+import { checkedServiceUrl, type SlotContents, type SlotFetchOptions, type SlotService } from "./slots.ts";
+
+/** What an application makes of an opaque pointer: an address, a service of its own, or nothing that it knows. */
+export type ResolvedPointer = string | SlotService | undefined;
+
+/** A service that holds invites, and how it is spoken to. */
+export interface ReachableService {
+  /** Its address; for a service of the application's own `opaque:` and the pointer in hex. */
+  readonly url: string;
+  readonly slots: SlotService;
+}
+
+type ServiceContext = Pick<
+  Environment,
+  "crypto" | "slots" | "clock" | "inviteServiceUrl" | "resolvePointer" | "loopbackHttp"
+>;
+
+function noAddress(): LatchkeyError {
+  return clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
+}
 
 /**
  * The pointer by which an invite names its service: `https_url`, or, because XIP-82 allows nothing but https there,
@@ -9,9 +30,7 @@ import { checkedServiceUrl } from "./slots.ts";
  */
 export function servicePointer(serviceUrl: string): ServicePointer {
   const url = checkedServiceUrl(serviceUrl);
-  if (url === undefined) {
-    throw clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
-  }
+  if (url === undefined) throw noAddress();
   return url.startsWith("https:") ? { kind: "https_url", url } : { kind: "opaque", bytes: utf8(url) };
 }
 
@@ -19,4 +38,121 @@ export function servicePointer(serviceUrl: string): ServicePointer {
 export function serviceUrlOf(pointer: ServicePointer | undefined): string | undefined {
   if (pointer === undefined) return undefined;
   return checkedServiceUrl(pointer.kind === "https_url" ? pointer.url : new TextDecoder().decode(pointer.bytes));
+}
+
+/** Two pointers to the same place. */
+export function samePointer(a: ServicePointer, b: ServicePointer): boolean {
+  if (a.kind === "opaque") return b.kind === "opaque" && equalBytes(a.bytes, b.bytes);
+  return b.kind === "https_url" && serviceUrlOf(a) === serviceUrlOf(b);
+}
+
+/** Plain http leads to this machine only, and only where it was allowed. */
+function isAllowed(context: ServiceContext, url: string): boolean {
+  return url.startsWith("https:") || (context.loopbackHttp ?? /^http:/i.test(context.inviteServiceUrl ?? ""));
+}
+
+/** A service by its address. An invite of a stranger must not make a program talk to whatever else runs on its machine. */
+function serviceAt(context: ServiceContext, address: string): ReachableService {
+  const url = checkedServiceUrl(address);
+  if (url === undefined) throw noAddress();
+  if (!isAllowed(context, url)) {
+    throw clientError("INVITE_MALFORMED", "the invite leads to a service on this machine, which is not allowed here", {
+      rule: "LoopbackHttp",
+    });
+  }
+  return { url, slots: context.slots };
+}
+
+async function askApplication(context: ServiceContext, opaque: Uint8Array): Promise<ResolvedPointer> {
+  try {
+    return await context.resolvePointer?.(opaque);
+  } catch (cause) {
+    const message = "the application's `resolvePointer` failed for the service that the invite names";
+    throw clientError("INVITE_POINTER_OPAQUE", message, { cause });
+  }
+}
+
+/** The service behind a pointer; throws INVITE_POINTER_OPAQUE, INVITE_MALFORMED. */
+export async function resolveService(context: ServiceContext, pointer: ServicePointer): Promise<ReachableService> {
+  if (pointer.kind === "https_url") return serviceAt(context, pointer.url);
+  const answer = (await askApplication(context, pointer.bytes)) ?? serviceUrlOf(pointer);
+  if (answer === undefined) {
+    throw clientError(
+      "INVITE_POINTER_OPAQUE",
+      "the invite names its service in a way that only its application understands; give the client a `resolvePointer`",
+    );
+  }
+  if (typeof answer === "string") return serviceAt(context, answer);
+  return { url: `opaque:${toHex(pointer.bytes)}`, slots: answer };
+}
+
+/** The client's own service, where it has a usable one. */
+export function ownService(context: ServiceContext): ReachableService[] {
+  const url = checkedServiceUrl(context.inviteServiceUrl ?? "");
+  return url !== undefined && isAllowed(context, url) ? [{ url, slots: context.slots }] : [];
+}
+
+/** Every service once. */
+export function distinctServices(services: readonly ReachableService[]): ReachableService[] {
+  return [...new Map(services.toReversed().map((service) => [service.url, service])).values()].toReversed();
+}
+
+/**
+ * The services to ask for an invite's blobs, in turn: the one that it names, then the client's own. Throws
+ * INVITE_POINTER_OPAQUE, INVITE_MALFORMED when there is none.
+ */
+export async function servicesToAsk(context: ServiceContext, payload: InvitePayload): Promise<ReachableService[]> {
+  const { servicePointer: pointer } = payload;
+  const own = ownService(context);
+  const services = distinctServices(pointer === undefined ? own : [await resolveService(context, pointer), ...own]);
+  if (services.length > 0) return services;
+  throw clientError("INVITE_MALFORMED", "the invite names no service, and the client has none; ask for a new link");
+}
+
+/**
+ * Looks up an invite's slot at several services, in turn: the next one is asked when one fails, or holds nothing that
+ * the invite opens. Each call begins with the first. Throws what the first one failed with.
+ */
+export function fetchInTurn(
+  context: ServiceContext,
+  services: readonly ReachableService[],
+  { externalGroupId, symmetricKey }: InvitePayload,
+): (options: SlotFetchOptions) => Promise<SlotContents> {
+  const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
+  const opens = (blob: Uint8Array): boolean => {
+    try {
+      unwrapGroupInfo(blob, symmetricKey, { suite, nowNs: context.clock.nowNs() });
+      return true;
+    } catch (error) {
+      if (error instanceof LatchkeyError) return false;
+      throw error;
+    }
+  };
+  // The tag of one service means nothing to another.
+  let tagged: ReachableService | undefined;
+  return async (options) => {
+    let junk: { readonly from: ReachableService; readonly contents: SlotContents } | undefined;
+    let failure: unknown;
+    for (const [index, service] of services.entries()) {
+      const unless = service === tagged ? options.unless : undefined;
+      try {
+        const contents = await service.slots.fetch(
+          { serviceUrl: service.url, externalGroupId },
+          { ...options, unless },
+        );
+        const isLast = index === services.length - 1;
+        if (contents.blobs === undefined || (isLast && junk === undefined) || contents.blobs.some(opens)) {
+          tagged = service;
+          return contents;
+        }
+        junk ??= { from: service, contents };
+      } catch (error) {
+        if (isAborted(options.signal)) throw error;
+        failure ??= error;
+      }
+    }
+    if (junk === undefined) throw failure;
+    tagged = junk.from;
+    return junk.contents;
+  };
 }

@@ -6,8 +6,8 @@ import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
-import { requireService } from "../invite/invite.ts";
 import { readInvite } from "../invite/read-invite.ts";
+import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { Attempts, journalled, type BlobSource } from "./attempts.ts";
 import type { JoinStep, ProgressListener } from "./progress.ts";
@@ -51,7 +51,7 @@ function startDeadline(context: ClientContext, options: JoinOptions): Deadline {
  * online. Returns when the own commit is known to be the first of its epoch and the group is on disk.
  *
  * @param invite the link or a text with it, the bytes of the ExternalInvitePayload, or an image of the QR code.
- * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE, INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE,
+ * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_POINTER_OPAQUE, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE, INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE,
  * INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, KEY_PACKAGE_MISSING, JOIN_LOST, JOIN_TIMEOUT, JOIN_ABORTED,
  * GROUP_UNSUPPORTED, and the codes of network, store and identity. After any of them either nothing has happened, or
  * the join is in the journal and taken up again by the next call, sync, or start.
@@ -62,9 +62,8 @@ export async function joinByInvite(
   options: JoinOptions = {},
 ): Promise<GroupCore> {
   const payload = readInvite(invite, context.readQr);
-  const serviceUrl = requireService(payload, context.inviteServiceUrl);
-  const slot = { serviceUrl, externalGroupId: payload.externalGroupId };
-  return join(context, payload, options, (fetch) => context.slots.fetch(slot, fetch));
+  const services = await servicesToAsk(context, payload);
+  return join(context, payload, options, fetchInTurn(context, services, payload));
 }
 
 /**

@@ -1,7 +1,7 @@
-import { countUses, readGroupState } from "@latchkey/xmtp";
+import { countUses, permissionOf, readGroupState, type Permission } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { requireService } from "../invite/invite.ts";
 import { readInvite } from "../invite/read-invite.ts";
+import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { chooseCandidate, newJoinRequest } from "./prepare.ts";
 
 /** What an invite leads to, as the group itself says. Texts are of strangers: show them as such. */
@@ -9,11 +9,14 @@ export interface InvitePreview {
   readonly name: string | undefined;
   readonly description: string | undefined;
   readonly memberCount: number;
+  /** Those who will see who joins, and read what is written from then on. */
+  readonly members: readonly { readonly inboxId: string; readonly permission: Permission }[];
   readonly installationCount: number;
   /** End of the invite by the group's policy; undefined for none. */
   readonly expiresAtNs: bigint | undefined;
   /** How many more may be in the group by this invite at a time; undefined for any number. */
   readonly usesLeft: number | undefined;
+  /** The invite service, which sees that somebody asks for this invite, and from which address. */
   readonly serviceUrl: string;
 }
 
@@ -30,9 +33,8 @@ export async function previewInvite(
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {
   const payload = readInvite(invite, context.readQr);
-  const serviceUrl = requireService(payload, context.inviteServiceUrl);
-  const slot = { serviceUrl, externalGroupId: payload.externalGroupId };
-  const { blobs = [] } = await context.slots.fetch(slot, { signal });
+  const services = await servicesToAsk(context, payload);
+  const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
   const { info, policy } = await chooseCandidate(newJoinRequest(context, payload), blobs, signal);
   const state = readGroupState(info.appData);
   const { expiresAtNs, maxUses } = policy;
@@ -40,9 +42,10 @@ export async function previewInvite(
     name: state.name,
     description: state.description,
     memberCount: state.members.size,
+    members: [...state.members.keys()].map((inboxId) => ({ inboxId, permission: permissionOf(state, inboxId) })),
     installationCount: info.memberCount,
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
     usesLeft: maxUses === 0 ? undefined : Math.max(0, maxUses - countUses(state)),
-    serviceUrl,
+    serviceUrl: services[0]?.url ?? "",
   };
 }

@@ -21,6 +21,10 @@ export interface NodeClientOptions {
   /** Address of the invite service; default: the node. */
   readonly inviteServiceUrl?: string;
   readonly inviteBaseUrl?: string;
+  /** See `Environment`. */
+  readonly resolvePointer?: NonNullable<Environment["resolvePointer"]>;
+  /** See `Environment`. */
+  readonly loopbackHttp?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -39,6 +43,8 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     readQr: readQrFromImage,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
+    ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
+    ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),
   };
 }
 

@@ -117,3 +117,12 @@ export function readGroupState(appData: AppData): GroupState {
     creatorInboxId: creator === undefined ? undefined : decodeExact(creator, (reader) => INBOX_ID_KEY.read(reader)),
   };
 }
+
+/** What an inbox may do in a group. */
+export type Permission = "member" | "admin" | "super_admin";
+
+/** What a member may do. */
+export function permissionOf({ admins, superAdmins }: GroupState, inboxId: string): Permission {
+  if (superAdmins.has(inboxId)) return "super_admin";
+  return admins.has(inboxId) ? "admin" : "member";
+}

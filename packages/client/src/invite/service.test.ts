@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LatchkeyError } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { wrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload } from "@latchkey/xmtp";
+import { systemClock } from "../clock.ts";
+import { fetchInTurn, resolveService, servicesToAsk, type ReachableService } from "./service.ts";
+import { httpSlots, type SlotContents, type SlotService } from "./slots.ts";
+
+const own = "https://own.example";
+const context = { crypto: nodeCrypto, slots: httpSlots, clock: systemClock, inviteServiceUrl: own };
+const opaque = { kind: "opaque", bytes: Uint8Array.of(0xff, 7) } as const;
+const payload: InvitePayload = {
+  servicePointer: { kind: "https_url", url: "https://far.example" },
+  externalGroupId: new Uint8Array(16).fill(7),
+  symmetricKey: new Uint8Array(32).fill(9),
+};
+
+const genuine = wrapGroupInfo({
+  suite: nodeCrypto.suite(XMTP_CIPHER_SUITE),
+  key: payload.symmetricKey,
+  groupInfo: Uint8Array.of(1),
+  epoch: 1n,
+  groupStateHash: new Uint8Array(32),
+  expiresAtNs: 0n,
+});
+
+/** A service that answers look-ups as told, and notes the tags it is asked with. */
+function service(url: string, answer: () => SlotContents) {
+  const tags: (string | undefined)[] = [];
+  const slots: SlotService = {
+    ...httpSlots,
+    async fetch(_slot, options = {}) {
+      tags.push(options.unless);
+      return answer();
+    },
+  };
+  return { service: { url, slots } satisfies ReachableService, tags };
+}
+
+const holds = (...blobs: Uint8Array[]) => ({ blobs, tag: '"t"', waiting: undefined });
+const fails = (code: string): never => {
+  throw new LatchkeyError(code, "made up by a test");
+};
+
+test("INVITE_POINTER_OPAQUE: an opaque pointer is for the application to find; without it, or without success, it says so", async () => {
+  const code = "INVITE_POINTER_OPAQUE";
+  await assert.rejects(resolveService(context, opaque), { code, message: /resolvePointer/ });
+  await assert.rejects(resolveService({ ...context, resolvePointer: () => undefined }, opaque), { code });
+  const broken = () => {
+    throw new Error("no idea");
+  };
+  await assert.rejects(resolveService({ ...context, resolvePointer: broken }, opaque), { code });
+  const byAddress = await resolveService({ ...context, resolvePointer: () => "https://app.example/x/" }, opaque);
+  assert.deepEqual(byAddress, { url: "https://app.example/x", slots: httpSlots });
+  const slots = { ...httpSlots };
+  const byService = await resolveService({ ...context, resolvePointer: async () => slots }, opaque);
+  assert.deepEqual([byService.url, byService.slots === slots], ["opaque:ff07", true]);
+  const plain = { ...context, resolvePointer: () => "http://app.example" };
+  await assert.rejects(resolveService(plain, opaque), { code: "INVITE_MALFORMED" });
+});
+
+test("plain http leads to this machine where that was allowed, or where the client's own service is such a one", async () => {
+  const here = { kind: "opaque", bytes: new TextEncoder().encode("http://127.0.0.1:1") } as const;
+  const found = { url: "http://127.0.0.1:1", slots: httpSlots };
+  await assert.rejects(resolveService(context, here), { code: "INVITE_MALFORMED", rule: "LoopbackHttp" });
+  assert.deepEqual(await resolveService({ ...context, loopbackHttp: true }, here), found);
+  const local = { ...context, inviteServiceUrl: "http://localhost:2" };
+  assert.deepEqual(await resolveService(local, here), found);
+  await assert.rejects(resolveService({ ...local, loopbackHttp: false }, here), { rule: "LoopbackHttp" });
+});
+
+test("the service that an invite names is asked first, then the client's own; each once", async () => {
+  const urls = async (one: Partial<InvitePayload>, inviteServiceUrl?: string) =>
+    (await servicesToAsk({ ...context, inviteServiceUrl }, { ...payload, ...one })).map(({ url }) => url);
+  assert.deepEqual(await urls({}, own), ["https://far.example", own]);
+  assert.deepEqual(await urls({}, "https://FAR.example/"), ["https://far.example"]);
+  assert.deepEqual(await urls({}), ["https://far.example"]);
+  assert.deepEqual(await urls({ servicePointer: undefined }, own), [own]);
+  await assert.rejects(urls({ servicePointer: undefined }), { code: "INVITE_MALFORMED" });
+});
+
+test("SEC-11 the next service is asked when one fails, is empty, or holds junk only; its tag stays with it", async () => {
+  const second = service("b", () => holds(genuine));
+  for (const first of [
+    () => fails("NODE_UNREACHABLE"),
+    () => fails("INVITE_UNKNOWN_SLOT"),
+    () => holds(Uint8Array.of(1, 2, 3)),
+  ]) {
+    const { service: a, tags } = service("a", first);
+    const fetch = fetchInTurn(context, [a, second.service], payload);
+    assert.deepEqual((await fetch({})).blobs, [genuine]);
+    await fetch({ unless: '"t"' });
+    assert.deepEqual(
+      [tags, second.tags.splice(0)],
+      [
+        [undefined, undefined],
+        [undefined, '"t"'],
+      ],
+    );
+  }
+  const enough = service("a", () => holds(genuine));
+  await fetchInTurn(context, [enough.service, second.service], payload)({});
+  assert.deepEqual(second.tags, []);
+});
+
+test("when no service has anything that opens, the first that has something, or the first failure, is what is told", async () => {
+  const junk = service("a", () => holds(Uint8Array.of(1)));
+  const down = service("b", () => fails("NODE_UNREACHABLE"));
+  const empty = service("c", () => fails("INVITE_UNKNOWN_SLOT"));
+  assert.deepEqual((await fetchInTurn(context, [down.service, junk.service, empty.service], payload)({})).blobs, [
+    Uint8Array.of(1),
+  ]);
+  await assert.rejects(fetchInTurn(context, [down.service, empty.service], payload)({}), { code: "NODE_UNREACHABLE" });
+  const stopped = AbortSignal.abort();
+  await assert.rejects(fetchInTurn(context, [down.service, junk.service], payload)({ signal: stopped }), {
+    code: "NODE_UNREACHABLE",
+  });
+  assert.equal(junk.tags.length, 1);
+});
