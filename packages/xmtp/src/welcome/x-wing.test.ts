@@ -55,7 +55,19 @@ describe("X-Wing", () => {
     }
   });
 
-  test("as an HPKE KEM: both sides have the same context, of the id from before the registration", () => {
+  test("the HPKE context is of the id 0x004D from before the registration, not of 0x647A", () => {
+    // Recorded while the native library opened Welcomes made with this code (interop 2.3).
+    const [{ privateKey, random }] = VECTORS;
+    const { publicKey } = generateXWingKeyPair(() => hex(privateKey));
+    const { cipherText } = ml_kem768_x25519.encapsulate(publicKey, hex(random));
+    const context = xWingSetupReceiver(suite, cipherText, hex(privateKey), info);
+    assert.equal(
+      toHex(context.export(hex("07"), 32)),
+      "2946d96e90cf16f0a2747be3960089bbd584c9a53495c109c0f54f79ae685548",
+    );
+  });
+
+  test("as an HPKE KEM: both sides have the same context", () => {
     const keyPair = generateXWingKeyPair((length) => suite.randomBytes(length));
     const sender = xWingSetupSender(suite, keyPair.publicKey, info);
     const receiver = xWingSetupReceiver(suite, sender.kemOutput, keyPair.privateKey, info);
