@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Environment } from "@latchkey/client";
-import { decodeExact, decodeKeyPackage, fromHex, type KeyPackage } from "@latchkey/mls";
-import { welcomeKeyOf, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { decodeExact, decodeKeyPackage, fromHex, MlsGroup, toHex, type KeyPackage } from "@latchkey/mls";
+import { installationLeaf, welcomeKeyOf, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm, type WelcomeMessageInput } from "@latchkey/xmtp/proto";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { World, epochOf, groupOf, traces, type Device, type Wrap } from "./support.ts";
+import { configOf, World, epochOf, groupOf, traces, type Device, type Wrap } from "./support.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -177,4 +177,41 @@ test("who was removed and added again while offline is in the group again with t
   await memberGroup.send("here");
   await admin.client.conversations.sync();
   assert.equal(adminGroup.messages().at(-1)?.text, "here");
+});
+
+/** The Welcome to a group without app data, as XMTP's library makes them before a migration. */
+async function welcomeToLegacyGroup(from: Device, to: Device, groupId: Uint8Array): Promise<WelcomeMessageInput[]> {
+  const group = await MlsGroup.create(configOf(from), {
+    cipherSuite: XMTP_CIPHER_SUITE,
+    groupId,
+    extensions: [],
+    leaf: installationLeaf(from.client.inboxId),
+    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+  });
+  const keyPackage = await keyPackageOf(to);
+  const { welcome } = await group.createCommit({ proposals: [{ kind: "add", keyPackage }], references: [] });
+  assert.ok(welcome !== undefined);
+  return welcomeMessages(nodeCrypto.suite(XMTP_CIPHER_SUITE), { welcome, messageCursor: 0n }, [keyPackage]);
+}
+
+test("a group of the form before app data is not opened, and is told of; at most 64 are", async (t) => {
+  const world = await World.start(t);
+  const alice = await world.device("alice");
+  const bob = await world.device("bob");
+  const ids = Array.from({ length: 66 }, (_, index) => new Uint8Array(16).fill(index + 1));
+  for (const groupId of ids) {
+    await alice.environment.transport.sendWelcomeMessages(await welcomeToLegacyGroup(alice, bob, groupId));
+  }
+  const before = traces(bob);
+  assert.deepEqual(await bob.client.conversations.sync(), []);
+  assert.deepEqual(traces(bob), before);
+  const told = bob.client.conversations.listUnsupported().map(({ id }) => id);
+  assert.deepEqual(new Set(told), new Set(ids.slice(2).map(toHex)));
+  await world.restart(bob);
+  assert.equal(bob.client.conversations.listUnsupported().length, 64);
+  const group = await alice.client.conversations.createGroup([bob.client.inboxId]);
+  assert.deepEqual(
+    (await bob.client.conversations.sync()).map(({ id }) => id),
+    [group.id],
+  );
 });

@@ -10,12 +10,14 @@ export const scenario: Scenario = {
     const mine = await ours("mine");
     const onAna = await ana.client.conversations().createGroup([ben.inboxId], { groupName: "lake" });
     const onBen = await ben.group(onAna.id());
+    const unsupported = () => mine.conversations.listUnsupported().map(({ id }) => id);
 
-    await step("our client does not open a group of that form; the native clients go on", async () => {
+    await step("our client does not open a group of that form, and says so; the native clients go on", async () => {
       await onAna.addMembers([mine.inboxId]);
       await onAna.sendText("hello");
       assert.deepEqual(await mine.conversations.sync(), []);
       assert.deepEqual(mine.conversations.list(), []);
+      assert.deepEqual(unsupported(), [onAna.id()]);
       assert.equal((await textsOf(onBen)).at(-1), "hello");
     });
 
@@ -34,6 +36,7 @@ export const scenario: Scenario = {
       await onAna.addMembers([mine.inboxId]);
       const group = await ourGroup(mine, onAna.id());
       await group.send("here now");
+      assert.deepEqual(unsupported(), []);
       assert.equal((await textsOf(onBen)).at(-1), "here now");
       await assertAgree([group], [onAna, onBen]);
     });

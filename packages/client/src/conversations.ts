@@ -1,4 +1,4 @@
-import { fromHex, LatchkeyError, MlsGroup } from "@latchkey/mls";
+import { fromHex, LatchkeyError, MlsGroup, toHex } from "@latchkey/mls";
 import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
 import { isAborted } from "./clock.ts";
 import type { ClientContext } from "./context.ts";
@@ -28,6 +28,14 @@ export interface JoinedGroup {
   readonly group: Group;
   /** `confirmed` once a member has shown that it is in the same epoch. */
   readonly status: GroupStatus;
+}
+
+/** A group that is of a form this version cannot open. */
+export interface UnsupportedGroup {
+  /** In hex. */
+  readonly id: string;
+  /** The node's clock. */
+  readonly addedAtNs: bigint;
 }
 
 /** The groups of this installation. */
@@ -120,6 +128,18 @@ export class Conversations {
       active: 1n,
     };
     return context.groups.found(record, mls);
+  }
+
+  /**
+   * Groups that this installation was added to and cannot open, because they are of XMTP's form before app data. One is
+   * in `list` once its admins have migrated it, removed this inbox and added it again.
+   */
+  listUnsupported(): UnsupportedGroup[] {
+    const { store, groups } = this.#context;
+    return store.unsupportedGroups
+      .list()
+      .filter(({ groupId }) => groups.get(groupId) === undefined)
+      .map(({ groupId, addedAtNs }) => ({ id: toHex(groupId), addedAtNs }));
   }
 
   /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */

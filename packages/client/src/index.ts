@@ -1,7 +1,7 @@
 export { LatchkeyError } from "@latchkey/mls";
 export { Client } from "./client.ts";
 export { Conversations } from "./conversations.ts";
-export type { GroupOptions, JoinedGroup } from "./conversations.ts";
+export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversations.ts";
 export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, Rejection } from "./group/group.ts";
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";

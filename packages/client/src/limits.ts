@@ -52,6 +52,8 @@ export const CLIENT_LIMITS = {
   keyPackageRetentionNs: 86_400_000_000_000n,
   /** Pointers to Welcomes that are not there yet: their senders store the Welcome first, so one is rare. */
   maxWaitingWelcomes: 64,
+  /** Groups that cannot be opened and are shown to people, oldest forgotten first: anybody can make some. */
+  maxUnsupportedGroups: 64,
   /** Mean time between two looks at the slots of invites, in milliseconds: an hour without the invite is bearable. */
   inviteCheckMs: 3_600_000,
   /** Looks at slots until one downloads and verifies what is there: once a day. */

@@ -111,11 +111,20 @@ function list(context: CommandContext): Promise<CommandResult> {
     await client.conversations.sync({ signal: context.signal });
     const groups = client.conversations.list();
     const lines = groups.map((group) => groupLine(group, context.out.style)).join("\n");
+    const unsupported = client.conversations.listUnsupported();
+    const note = unsupportedNote(unsupported.length);
     return {
-      json: { groups: groups.map(groupJson) },
-      human: () => lines || 'No groups yet; "latchkey group create <name>" makes one.',
+      json: { groups: groups.map(groupJson), unsupported: unsupported.map(({ id }) => id) },
+      human: () => (lines || 'No groups yet; "latchkey group create <name>" makes one.') + note,
     };
   });
+}
+
+/** What to do about groups that cannot be opened; nothing when there are none. */
+function unsupportedNote(count: number): string {
+  if (count === 0) return "";
+  const groups = `${plural(count, "group")} of XMTP's older form`;
+  return `\nYou were added to ${groups} as well: ask the admins to migrate, to remove you and to add you again.`;
 }
 
 function members(context: CommandContext, wanted: string): Promise<CommandResult> {

@@ -1,5 +1,5 @@
 import { LatchkeyError, MlsGroup, peekMlsMessage } from "@latchkey/mls";
-import { decodeMlsCredential } from "@latchkey/xmtp";
+import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
 import { isOurTrouble } from "../errors.ts";
@@ -52,11 +52,16 @@ async function receiveWelcome(
   signal?: AbortSignal,
 ): Promise<GroupCore | undefined> {
   let opened: { record: GroupRecord; group: MlsGroup } | undefined;
+  let unsupported: Uint8Array | undefined;
   let waits = false;
   try {
     const content = await openEnvelope(context, envelope, signal);
     waits = content === undefined;
-    if (content !== undefined) opened = await openGroup(context, envelope, content, signal);
+    if (content !== undefined) {
+      const welcomed = await MlsGroup.fromWelcome(context.groupConfig, content.welcome, [content.bundle]);
+      if (isMigrated(welcomed.group.appData)) opened = await openGroup(context, envelope, content, welcomed, signal);
+      else unsupported = welcomed.group.groupId;
+    }
   } catch (error) {
     if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
   }
@@ -71,6 +76,7 @@ async function receiveWelcome(
     context.store.transaction((tables) => {
       moveBehind(tables, envelope);
       keepWaiting(tables, envelope, waits, context.clock.nowNs());
+      if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
       if (accepted !== undefined) writeJoinedGroup(tables, accepted.record, accepted.group.snapshot());
     });
     return accepted === undefined ? undefined : context.groups.adopt(accepted.record);
@@ -98,6 +104,15 @@ function keepWaiting({ waitingWelcomes }: Tables, envelope: WelcomeEnvelope, wai
   }
 }
 
+/** Notes a group of the form before app data, so that people learn where they were added. */
+function noteUnsupported({ unsupportedGroups }: Tables, groupId: Uint8Array, { createdNs }: WelcomeEnvelope): void {
+  unsupportedGroups.put({ groupId, addedAtNs: createdNs });
+  const noted = unsupportedGroups.list().sort((a, b) => (a.addedAtNs < b.addedAtNs ? -1 : 1));
+  for (const old of noted.slice(0, Math.max(0, noted.length - CLIENT_LIMITS.maxUnsupportedGroups))) {
+    unsupportedGroups.delete(old.groupId);
+  }
+}
+
 /** Writes a group that begins for this installation, in place of what may be left from an earlier membership. */
 export function writeJoinedGroup(
   tables: Tables,
@@ -110,6 +125,7 @@ export function writeJoinedGroup(
   tables.outbox.delete(groupId);
   tables.followUps.delete(groupId);
   tables.leaveRequests.delete(groupId);
+  tables.unsupportedGroups.delete(groupId);
   tables.groups.put(record);
   writeRows(tables, groupId, rows);
 }
@@ -117,10 +133,10 @@ export function writeJoinedGroup(
 async function openGroup(
   context: ClientContext,
   envelope: WelcomeEnvelope,
-  { welcome, messageCursor, bundle }: OpenedWelcome,
+  { messageCursor }: OpenedWelcome,
+  { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
   signal: AbortSignal | undefined,
 ): Promise<{ record: GroupRecord; group: MlsGroup }> {
-  const { group, signer } = await MlsGroup.fromWelcome(context.groupConfig, welcome, [bundle]);
   await checkMembership(context, group, signal);
   const inviter = group.leaf(signer);
   // When our own device joined by invite and brought us along, the proof that members follow is still to come.

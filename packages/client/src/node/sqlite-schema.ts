@@ -131,6 +131,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, inbox_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE unsupported_groups (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    added_at_ns INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

@@ -12,6 +12,7 @@ const TABLES = [
   "identity",
   "keyPackages",
   "waitingWelcomes",
+  "unsupportedGroups",
   "groups",
   "groupRows",
   "messages",

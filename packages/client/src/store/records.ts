@@ -170,6 +170,12 @@ export interface LeaveRequestRecord {
   readonly inboxId: string;
 }
 
+/** A group of the form before app data that this installation was added to. */
+export interface UnsupportedGroupRecord {
+  readonly groupId: Uint8Array;
+  readonly addedAtNs: bigint;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

@@ -12,6 +12,7 @@ import type {
   OutboxRecord,
   PendingCommitRecord,
   RejectionRecord,
+  UnsupportedGroupRecord,
   WaitingWelcomeRecord,
 } from "./records.ts";
 
@@ -40,6 +41,7 @@ export interface Tables {
   readonly identity: Table<IdentityRecord, ["name"]>;
   readonly keyPackages: Table<KeyPackageRecord, ["reference"]>;
   readonly waitingWelcomes: Table<WaitingWelcomeRecord, ["id"]>;
+  readonly unsupportedGroups: Table<UnsupportedGroupRecord, ["groupId"]>;
   readonly groups: Table<GroupRecord, ["groupId"]>;
   readonly groupRows: Table<GroupRow, ["groupId", "rowKey"]>;
   readonly messages: Table<MessageRecord, ["groupId", "id"]>;
