@@ -77,10 +77,13 @@ export interface GrownGroup {
   readonly group: MlsGroup;
 }
 
-/** A group of that many members, every one of whom but the founder joined by external commit. O(members²). */
+/**
+ * A group of that many members, every one of whom but the founder joined by external commit, as the last of them knows
+ * it: the next joiner sits beside it, so that the path they have in common is about as long as the tree is high. O(members²).
+ */
 export async function growGroup(members: number): Promise<GrownGroup> {
-  const config = await freshMember("founder");
-  const group = await MlsGroup.create(config, {
+  let config = await freshMember("founder");
+  let group = await MlsGroup.create(config, {
     cipherSuite: BENCH_SUITE,
     groupId: utf8(`bench-${members}`),
     extensions: [],
@@ -89,9 +92,8 @@ export async function growGroup(members: number): Promise<GrownGroup> {
   });
   const verifiedTrees = new VerifiedTreeCache();
   while (group.memberCount < members) {
-    const joiner = { ...(await freshMember(`member ${group.memberCount}`)), verifiedTrees };
-    const { message } = await joinExternally(joiner, await group.exportGroupInfo());
-    await processCommit(group, message);
+    config = await freshMember(`member ${group.memberCount}`);
+    ({ group } = await joinExternally({ ...config, verifiedTrees }, await group.exportGroupInfo()));
   }
   return { config, group };
 }

@@ -2,15 +2,15 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { benchAtSize, type SizeResult } from "./compare-at-size.ts";
 import { watchForeignLoad } from "./foreign-load.ts";
+import { goalsOf, type GoalResult } from "./goals.ts";
 import { BENCH_SUITE } from "./latchkey-side.ts";
 import type { Comparison } from "./measure.ts";
 
-const GOAL = { members: 300, ratio: 10 };
-const DEFAULT_SIZES = "10,100,300";
+const DEFAULT_SIZES = "10,100,300,1000,3000,10000";
 const MAX_MEMBERS = 10_000;
 /** Cores that other processes may use while the measurements still count as those of a quiet machine. */
 const QUIET_CORES = 0.2;
-const RUNS = { runs: 7, warmUps: 2 };
+const RUNS = { runs: 10, warmUps: 2 };
 
 function parseSizes(text: string): number[] {
   const sizes = text.split(",").map(Number);
@@ -53,14 +53,19 @@ function ownLines({ members, own }: SizeResult): string[] {
     `  process a join ${ms(own.processJoinMs)}, a commit ${ms(own.processCommitMs)}`,
     `  rows written: join ${bytes(own.rowBytesPerJoin)}, commit ${bytes(own.rowBytesPerCommit)}`,
     `  export GroupInfo ${ms(own.exportGroupInfoMs)}, encrypt ${ms(own.sendMs)}, decrypt ${ms(own.openMs)}`,
-    `  memory ${bytes(own.memoryBytesPerMember)} per member`,
+    `  memory ${(own.memoryBytes / 1000).toFixed(0)} kB for the group, ${bytes(own.memoryBytesPerMember)} per member`,
   ];
 }
 
-function rounded(result: SizeResult): object {
-  return JSON.parse(
-    JSON.stringify(result, (_, value: unknown) => (typeof value === "number" ? Number(value.toFixed(3)) : value)),
-  ) as object;
+function goalLine({ name, members, value, goal, unit, bound, met, decides }: GoalResult): string {
+  const digits = unit === "bytes" ? 0 : 2;
+  const stated = `${value.toFixed(digits)}${unit === "ratio" ? "" : ` ${unit}`} (${bound} ${goal})`;
+  const verdict = met ? "met" : decides ? "MISSED" : "missed, which is for this machine to decide";
+  return `${String(members).padStart(8)}  ${name}: ${stated}: ${verdict}`;
+}
+
+function rounded(_: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toFixed(3)) : value;
 }
 
 async function main(): Promise<number> {
@@ -83,26 +88,22 @@ async function main(): Promise<number> {
     results.push(result);
     for (const line of [...comparedLines(result), ...ownLines(result)]) console.log(line);
   }
-  const decisive = results.findLast(({ members, compared }) => members >= GOAL.members && compared !== undefined);
-  const ratio = decisive?.compared?.join.ratio;
-  const reached = ratio !== undefined && ratio >= GOAL.ratio;
-  if (decisive === undefined || ratio === undefined) {
-    console.log(`no size of ${GOAL.members} or more was compared, so nothing is decided`);
-  } else {
-    console.log(
-      `joining ${decisive.members} members is ${ratio.toFixed(1)} times faster; ${GOAL.ratio} times is the goal`,
-    );
-  }
-  const foreignCores = Number(foreignLoad().toFixed(2));
+  const goals = goalsOf(results);
+  console.log(goals.length === 0 ? "no goal is about these sizes, so nothing is decided" : "goals:");
+  for (const goal of goals) console.log(goalLine(goal));
+  const foreignCores = foreignLoad();
   if (foreignCores > QUIET_CORES) {
-    console.log(`THE MACHINE WAS BUSY: other processes used ${foreignCores} cores, which makes the ratios too low`);
+    console.log(`THE MACHINE WAS BUSY: other processes used ${foreignCores.toFixed(2)} cores, which spoils the ratios`);
   }
+  const residentBytes = process.memoryUsage.rss();
+  console.log(`resident memory of this process at its end: ${(residentBytes / 1e6).toFixed(0)} MB`);
+  const decisive = goals.filter(({ decides }) => decides);
+  const passed = decisive.length > 0 && decisive.every(({ met }) => met);
   if (json) {
-    console.log(
-      JSON.stringify({ ...machine, foreignCores, ...RUNS, sizes: results.map(rounded), goal: { ...GOAL, reached } }),
-    );
+    const result = { ...machine, foreignCores, residentBytes, ...RUNS, sizes: results, goals, passed };
+    console.log(JSON.stringify(result, rounded));
   }
-  return reached ? 0 : 1;
+  return passed ? 0 : 1;
 }
 
 try {

@@ -2,7 +2,7 @@ import { encode, generateHpkeKeyPair, VerifiedTreeCache, type GroupChange, type 
 import { encodeLeafNode, leafNodeCheck } from "@latchkey/mls/internals";
 import { BENCH_SUITE, freshMember, joinExternally, type GrownGroup } from "./latchkey-side.ts";
 import { elapsedMs, median, type Repetition } from "./measure.ts";
-import { memoryPerMember } from "./memory.ts";
+import { memoryOfGroup } from "./memory.ts";
 
 /** Medians of Latchkey alone in a group of one size, in milliseconds and bytes. */
 export interface OwnResult {
@@ -23,12 +23,15 @@ export interface OwnResult {
   /** Keys and values of the rows that a commit of a joiner or of a member makes its receiver write. */
   readonly rowBytesPerJoin: number;
   readonly rowBytesPerCommit: number;
+  /** Of one loaded group, as a whole and shared out among its members. */
+  readonly memoryBytes: number;
   readonly memoryBytesPerMember: number;
 }
 
 const MESSAGE = new Uint8Array(100);
 const HASHED_BYTES = 300;
-const MESSAGES_PER_TURN = 5;
+/** Times that a short operation is repeated within a turn. */
+const REPEATED = 5;
 
 /** One round of the primitives that no join can do without. */
 async function primitives({ config, group }: GrownGroup): Promise<() => Promise<void>> {
@@ -80,21 +83,31 @@ class Times {
   }
 }
 
+/**
+ * A member takes in a commit: the median of a few times up to the point where its rows are written, dropped but for the
+ * last, and the merge. One time alone would pay for the long operation before it, with its garbage and with a cold cache.
+ */
 async function take(times: Times, kind: "Join" | "Commit", group: MlsGroup, message: Uint8Array): Promise<void> {
+  const few = new Times(0);
   let staged: GroupChange | undefined;
-  await times.time(`process${kind}`, async () => {
-    const received = await group.verify(message);
-    if (received.kind !== "commit") throw new Error(`expected a commit, received ${received.kind}`);
-    staged = await group.stage(received.commit);
-    group.merge(staged);
-  });
-  if (staged !== undefined) times.add(`rows${kind}`, rowBytes(staged));
+  for (let left = REPEATED; left > 0; left--) {
+    await few.time("stage", async () => {
+      const received = await group.verify(message);
+      if (received.kind !== "commit") throw new Error(`expected a commit, received ${received.kind}`);
+      staged = await group.stage(received.commit);
+    });
+  }
+  if (staged === undefined) return;
+  const start = performance.now();
+  group.merge(staged);
+  times.add(`process${kind}`, few.median("stage") + performance.now() - start);
+  times.add(`rows${kind}`, rowBytes(staged));
 }
 
-/** Medians of a few messages: the first after a long operation waits for the garbage of that operation. */
+/** Medians of a few messages, for the same reason. */
 async function sendAndOpen(times: Times, from: MlsGroup, to: MlsGroup): Promise<void> {
   const few = new Times(0);
-  for (let left = MESSAGES_PER_TURN; left > 0; left--) {
+  for (let left = REPEATED; left > 0; left--) {
     let message = new Uint8Array(0);
     await few.time("send", async () => {
       const sent = await from.encryptApplication(MESSAGE);
@@ -118,17 +131,17 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
   const retrying = { ...(await freshMember("retrying")), verifiedTrees: new VerifiedTreeCache() };
   const author = await joinExternally(await freshMember("author"), await group.exportGroupInfo());
   await take(new Times(0), "Join", group, author.message);
-  await joinExternally(retrying, await group.exportGroupInfo());
   let lastCommit = author.message;
   for (let turn = 0; turn < warmUps + runs; turn++) {
+    await joinExternally(retrying, await group.exportGroupInfo());
     const pending = await author.group.createCommit();
     await take(times, "Commit", group, pending.message);
     author.group.merge(pending);
+    await sendAndOpen(times, author.group, group);
     let info = new Uint8Array(0);
     await times.time("export", async () => (info = Uint8Array.from(await group.exportGroupInfo())));
     await times.time("retry", () => joinExternally(retrying, info));
     await times.time("floor", floor);
-    await sendAndOpen(times, author.group, group);
     const newcomer = await freshMember(`newcomer ${turn}`);
     let message = new Uint8Array(0);
     await times.time("join", async () => (message = Uint8Array.from((await joinExternally(newcomer, info)).message)));
@@ -137,6 +150,7 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
     lastCommit = (await author.group.createCommit()).message;
   }
   const [floorMs, joinMs, retriedJoinMs] = [times.median("floor"), times.median("join"), times.median("retry")];
+  const memoryBytes = await memoryOfGroup(config, group, lastCommit);
   return {
     floorMs,
     joinMs,
@@ -150,6 +164,7 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
     openMs: times.median("open"),
     rowBytesPerJoin: times.median("rowsJoin"),
     rowBytesPerCommit: times.median("rowsCommit"),
-    memoryBytesPerMember: await memoryPerMember(config, group, lastCommit),
+    memoryBytes,
+    memoryBytesPerMember: memoryBytes / group.memberCount,
   };
 }
