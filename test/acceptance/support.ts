@@ -95,7 +95,7 @@ export class World {
   }
 
   environment(dbPath: string, clock: Clock, wrap: Wrap = (environment) => environment): Environment {
-    return wrap({ ...nodeEnvironment({ dbPath, nodeUrl: this.node.url }), clock });
+    return wrap({ ...nodeEnvironment({ dbPath, nodeUrl: this.node.url, keepInvitesFresh: false }), clock });
   }
 
   /** Closes a device's client and opens it again, as after a restart of its program. */

@@ -3,12 +3,13 @@ import { encodeMlsCredential, type WalletSigner } from "@latchkey/xmtp";
 import type { ClientContext, OwnIdentity } from "./context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
 import type { Environment } from "./environment.ts";
+import { clientError } from "./errors.ts";
 import { isAborted } from "./clock.ts";
 import { GroupRegistry } from "./group/group-core.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
 import { needsRotation, rotateKeyPackage, uploadKeyPackages } from "./identity/key-packages.ts";
-import { keepInvitesFresh, type KeepFreshOptions } from "./invite/keep-fresh.ts";
+import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { resumePendingJoins } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
@@ -46,10 +47,12 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
 export class Client {
   readonly conversations: Conversations;
   readonly #context: ClientContext;
+  readonly #closing = new AbortController();
 
   private constructor(context: ClientContext) {
     this.#context = context;
     this.conversations = new Conversations(context);
+    if (context.keepInvitesFresh) void keepInvitesFreshInBackground(context, this.#closing.signal);
   }
 
   /**
@@ -101,7 +104,8 @@ export class Client {
 
   /**
    * Looks after the invites of all groups until the signal is aborted: at once, then about every hour, and once a day
-   * thoroughly. Members that stay online should run it; see `keepInvitesFresh` in `invite/keep-fresh.ts`.
+   * thoroughly. Clients do so by themselves unless `keepInvitesFresh` is off in their environment; see
+   * `invite/keep-fresh.ts`.
    */
   keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
     return keepInvitesFresh(this.#context, options);
@@ -109,6 +113,7 @@ export class Client {
 
   /** Closes database and connections; streams of this client end. */
   close(): void {
+    this.#closing.abort(clientError("CLIENT_CLOSED", "the client is closed"));
     this.#context.transport.close();
     this.#context.store.close();
   }

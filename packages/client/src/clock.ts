@@ -1,9 +1,15 @@
+/** How to wait. */
+export interface SleepOptions {
+  /** The program may end although somebody waits. */
+  readonly background?: boolean;
+}
+
 /** Time and waiting, injected so that tests need no sleep. */
 export interface Clock {
   /** Nanoseconds since 1970. */
   nowNs(): bigint;
   /** Resolves after `ms` milliseconds; rejects with the signal's reason as soon as it is aborted. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: AbortSignal, options?: SleepOptions): Promise<void>;
   /** A signal that is aborted after `ms` milliseconds. */
   timeout(ms: number): AbortSignal;
 }
@@ -12,7 +18,7 @@ export interface Clock {
 export const systemClock: Clock = {
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
   timeout: (ms) => AbortSignal.timeout(ms),
-  sleep(ms, signal) {
+  sleep(ms, signal, { background = false } = {}) {
     return new Promise((resolve, reject) => {
       const stop = () => {
         clearTimeout(timer);
@@ -22,6 +28,8 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", stop);
         resolve();
       }, ms);
+      // Browsers have numbers for timers, and no programs that end.
+      if (background && typeof timer === "object") timer.unref();
       if (signal?.aborted === true) stop();
       else signal?.addEventListener("abort", stop, { once: true });
     });

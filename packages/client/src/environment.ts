@@ -30,6 +30,11 @@ export interface Environment {
    * one. Anywhere else only https is spoken.
    */
   readonly loopbackHttp?: boolean;
+  /**
+   * Whether the client looks after the invites of its groups by itself until it is closed: shortly after its start, then
+   * about every hour, once a day thoroughly. Members that stay open should; see `Client.keepInvitesFresh`.
+   */
+  readonly keepInvitesFresh: boolean;
   /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */
   readonly inviteBaseUrl: string;
 }

@@ -56,6 +56,8 @@ export const CLIENT_LIMITS = {
   maxUnsupportedGroups: 64,
   /** Mean time between two looks at the slots of invites, in milliseconds: an hour without the invite is bearable. */
   inviteCheckMs: 3_600_000,
+  /** Mean time from the start of a client to its first look, in milliseconds: programs that do one thing are gone by then. */
+  firstInviteCheckMs: 10_000,
   /** Looks at slots until one downloads and verifies what is there: once a day. */
   deepCheckEvery: 24,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */

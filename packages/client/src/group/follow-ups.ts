@@ -41,7 +41,7 @@ async function sendWelcome(core: GroupCore, followUp: FollowUpRecord, signal: Ab
 
 async function refresh(core: GroupCore, followUp: FollowUpRecord, signal: AbortSignal | undefined): Promise<void> {
   const scanned = followUp.payload.length === 0 ? undefined : followUp.payload;
-  await core.exclusive(() => uploadBlob(core, { scanned, signal }));
+  await uploadBlob(core, { scanned, signal });
 }
 
 function finish(core: GroupCore, { groupId, followUpId }: FollowUpRecord): void {

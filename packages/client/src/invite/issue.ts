@@ -103,7 +103,7 @@ async function issued(core: GroupCore, service: ServicePointer | undefined, sign
   const invite = activeInvite(core, service);
   if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
   // The commit has queued the upload; here the caller also learns when it fails, because a link without blob is dead.
-  await core.exclusive(() => uploadBlob(core, { scanned: invite.payload, unless: "present", signal }));
+  await uploadBlob(core, { scanned: invite.payload, unless: "present", signal });
   return invite;
 }
 
@@ -250,8 +250,8 @@ export async function refreshInvite(
     await syncLocked(core, signal);
     core.requireActive();
     if (activePolicy(core) === undefined) throw clientError("INVITE_DISABLED", "the group has no invite to refresh");
-    await uploadBlob(core, { unless: options.deep === true ? "genuine" : "present", signal });
   });
+  await uploadBlob(core, { unless: options.deep === true ? "genuine" : "present", signal });
   await runFollowUps(core, signal);
 }
 
@@ -275,7 +275,7 @@ export async function createExternalInvite(
     core.requireActive();
     const policy = activePolicy(core);
     if (policy === undefined) throw clientError("INVITE_DISABLED", "the group has no invite; create one first");
-    const { blob } = await currentBlob(core, policy, options.blobExpiresAtNs);
+    const blob = await currentBlob(core, policy, options.blobExpiresAtNs);
     return { payload: encodeInvitePayload(payloadOf(policy, options.servicePointer)), blob };
   });
 }

@@ -31,17 +31,34 @@ export async function keepInvitesFresh(context: ClientContext, options: KeepFres
   const { signal, intervalMs = CLIENT_LIMITS.inviteCheckMs, deepEvery = CLIENT_LIMITS.deepCheckEvery } = options;
   for (let round = 1; !isAborted(signal); round++) {
     for (const core of context.groups.all()) await lookAfter(core, round % deepEvery === 0, options);
-    await context.clock.sleep(intervalMs * (0.5 + context.random()), signal).catch(() => undefined);
+    await idle(context, intervalMs, signal);
+  }
+}
+
+/** Waits about so long, or until the signal is aborted; nobody else has to wait for it, not even the end of the program. */
+async function idle({ clock, random }: ClientContext, meanMs: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(meanMs * (0.5 + random()), signal, { background: true }).catch(() => undefined);
+}
+
+/**
+ * As `keepInvitesFresh`, for a client that stays open: begins shortly after its start, because a program that is about to
+ * do something else goes first. What fails is tried again with the next round; a store that fails ends it, which the
+ * application learns from its next call.
+ */
+export async function keepInvitesFreshInBackground(context: ClientContext, signal: AbortSignal): Promise<void> {
+  try {
+    await idle(context, CLIENT_LIMITS.firstInviteCheckMs, signal);
+    await keepInvitesFresh(context, { signal });
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
   }
 }
 
 async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: KeepFreshOptions): Promise<void> {
   if (isAborted(signal) || !core.active) return;
   try {
-    await core.exclusive(async () => {
-      await syncLocked(core, signal);
-      await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
-    });
+    await core.exclusive(() => syncLocked(core, signal));
+    await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
   } catch (error) {
     if (isAborted(signal)) return;

@@ -16,12 +16,11 @@ import type { GroupCore } from "../group/group-core.ts";
 import { distinctServices, ownService, resolveService, type ReachableService } from "./service.ts";
 import type { Slot, SlotService } from "./slots.ts";
 
-/** A blob of the present epoch with the key's slot. */
-export interface CurrentBlob {
-  readonly blob: Uint8Array;
-  readonly externalGroupId: Uint8Array;
+/** What the slots of the active invite ought to serve. */
+interface PresentState {
+  readonly policy: ExternalCommitPolicyV1;
+  readonly epoch: bigint;
   readonly groupStateHash: Uint8Array;
-  readonly expiresAtNs: bigint;
 }
 
 /** The policy while it lets people in; undefined when it is off. */
@@ -30,29 +29,35 @@ export function activePolicy(core: GroupCore): ExternalCommitPolicyV1 | undefine
   return policy?.allowExternalCommit === true ? policy : undefined;
 }
 
+function presentHash({ mls, context }: GroupCore): Uint8Array {
+  return groupStateHash(context.crypto.suite(mls.cipherSuite), mls.contextBytes);
+}
+
+/** When a blob of the present epoch ends, which counts from the envelope time of the commit that began it (REV-03). */
+function endOf(core: GroupCore, policy: ExternalCommitPolicyV1): bigint {
+  return effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
+}
+
 /**
- * Wraps the present epoch's GroupInfo for the active invite; `expiresAtNs` can only bring its end forward. The epoch
- * counts from the envelope time of the commit that began it (REV-03), not from any local clock.
+ * Wraps the present epoch's GroupInfo for the active invite, inside of `exclusive`; `expiresAtNs` can only bring its end
+ * forward.
  */
 export async function currentBlob(
   core: GroupCore,
   policy: ExternalCommitPolicyV1,
   expiresAtNs = 0n,
-): Promise<CurrentBlob> {
+): Promise<Uint8Array> {
   const { mls } = core;
-  const suite = core.context.crypto.suite(mls.cipherSuite);
-  const digest = groupStateHash(suite, mls.contextBytes);
-  const byPolicy = effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
+  const byPolicy = endOf(core, policy);
   const end = byPolicy === 0n || (expiresAtNs !== 0n && expiresAtNs < byPolicy) ? expiresAtNs : byPolicy;
-  const blob = wrapGroupInfo({
-    suite,
+  return wrapGroupInfo({
+    suite: core.context.crypto.suite(mls.cipherSuite),
     key: policy.symmetricKey?.material ?? new Uint8Array(0),
     groupInfo: await mls.exportGroupInfo({ extensions: encodeGroupInfoHints({ logCursor: core.record.cursor }) }),
     epoch: mls.epoch,
-    groupStateHash: digest,
+    groupStateHash: presentHash(core),
     expiresAtNs: end,
   });
-  return { blob, externalGroupId: policy.externalGroupId, groupStateHash: digest, expiresAtNs: end };
 }
 
 /** Whether a slot serves this very state: a blob that opens, and a GroupInfo that a joiner can use. */
@@ -60,8 +65,7 @@ async function servesGenuine(
   core: GroupCore,
   slots: SlotService,
   slot: Slot,
-  policy: ExternalCommitPolicyV1,
-  current: CurrentBlob,
+  { policy, epoch, groupStateHash }: PresentState,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { crypto, clock } = core.context;
@@ -72,7 +76,7 @@ async function servesGenuine(
   });
   const key = policy.symmetricKey?.material ?? new Uint8Array(0);
   for (const candidate of selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates) {
-    if (candidate.epoch !== core.mls.epoch || !equalBytes(candidate.groupStateHash, current.groupStateHash)) continue;
+    if (candidate.epoch !== epoch || !equalBytes(candidate.groupStateHash, groupStateHash)) continue;
     try {
       await verifyGroupInfo({ crypto }, candidate.groupInfo);
       return true;
@@ -98,41 +102,48 @@ async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scann
   return { services: distinctServices([...services, ...ownService(context)]), failures };
 }
 
+/** The state that the invite's slots ought to serve; with `scanned` only while it is that of the policy still (REV-06). */
+function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): PresentState | undefined {
+  const policy = core.active ? activePolicy(core) : undefined;
+  if (policy === undefined) return undefined;
+  if (scanned !== undefined) {
+    const sameKey = equalBytes(scanned.symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0));
+    if (!sameKey || !equalBytes(scanned.externalGroupId, policy.externalGroupId)) return undefined;
+  }
+  const end = endOf(core, policy);
+  if (end !== 0n && end <= core.context.clock.nowNs()) return undefined;
+  return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core) };
+}
+
+/** How slots are brought up to date. */
+export interface UploadOptions {
+  /** The invite that was joined by: nothing is uploaded when the admin has replaced it since. */
+  readonly scanned?: Uint8Array | undefined;
+  /**
+   * Not where the slot has a blob already that claims this very state (`present`, one question), or that opens and
+   * verifies (`genuine`, a download).
+   */
+  readonly unless?: "present" | "genuine";
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Uploads a fresh blob to every slot of the active invite, inside of `exclusive`; nothing when there is none, or when
- * its end has come. With `scanned`, the invite that was joined by, also nothing unless slot id and key are still those
- * of the policy (REV-06): a joiner must not serve an invite that the admin has replaced.
+ * Uploads a fresh blob to every slot of the active invite; nothing when there is none, or when its end has come. Takes
+ * the group's turn for making the blob only: whatever the services do, nobody else has to wait for them.
  *
  * @throws the first failure, after every slot was tried.
  */
-export async function uploadBlob(
-  core: GroupCore,
-  options: {
-    readonly scanned?: Uint8Array | undefined;
-    /**
-     * Not where the slot has a blob already that claims this very state (`present`, one question), or that opens and
-     * verifies (`genuine`, a download).
-     */
-    readonly unless?: "present" | "genuine";
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<void> {
-  const { signal } = options;
-  const policy = core.active ? activePolicy(core) : undefined;
-  if (policy === undefined) return;
+export async function uploadBlob(core: GroupCore, options: UploadOptions): Promise<void> {
   const scanned = options.scanned === undefined ? undefined : decodeInvitePayload(options.scanned);
-  if (scanned !== undefined) {
-    const sameKey = equalBytes(scanned.symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0));
-    if (!sameKey || !equalBytes(scanned.externalGroupId, policy.externalGroupId)) return;
-  }
-  const end = effectiveExpiryNs(policy, core.record.epochEnteredAtNs);
-  if (end !== 0n && end <= core.context.clock.nowNs()) return;
-  const current = await currentBlob(core, policy);
-  const { services, failures } = await servicesOf(core, policy, scanned);
+  const state = stateToServe(core, scanned);
+  if (state === undefined) return;
+  const { services, failures } = await servicesOf(core, state.policy, scanned);
+  let blob: Promise<Uint8Array | undefined> | undefined;
+  const makeBlob = () => (blob ??= core.exclusive(() => blobOfState(core, state)));
   for (const service of services) {
-    if (isAborted(signal)) break;
+    if (isAborted(options.signal)) break;
     try {
-      await uploadTo(core, service, policy, current, options);
+      await uploadTo(core, service, state, makeBlob, options);
     } catch (error) {
       failures.push(error);
     }
@@ -140,20 +151,27 @@ export async function uploadBlob(
   if (failures.length > 0) throw failures[0];
 }
 
+/** Undefined when the group has moved on: whoever did that uploads the next blob. */
+async function blobOfState(core: GroupCore, state: PresentState): Promise<Uint8Array | undefined> {
+  if (!core.active || !equalBytes(presentHash(core), state.groupStateHash)) return undefined;
+  return currentBlob(core, state.policy);
+}
+
 async function uploadTo(
   core: GroupCore,
   { url, slots }: ReachableService,
-  policy: ExternalCommitPolicyV1,
-  current: CurrentBlob,
-  options: { readonly unless?: "present" | "genuine"; readonly signal?: AbortSignal | undefined },
+  state: PresentState,
+  makeBlob: () => Promise<Uint8Array | undefined>,
+  { unless, signal }: UploadOptions,
 ): Promise<void> {
-  const slot = { serviceUrl: url, externalGroupId: current.externalGroupId };
-  const { unless, signal } = options;
-  const state = toHex(current.groupStateHash);
+  const slot = { serviceUrl: url, externalGroupId: state.policy.externalGroupId };
+  const name = toHex(state.groupStateHash);
   // What is repeated because another service failed must not fill this one with wrappings of the same state.
-  if (unless === undefined && core.uploadedStates.get(url) === state) return;
-  if (unless === "present" && (await slots.exists(slot, core.mls.epoch, current.groupStateHash, signal))) return;
-  if (unless === "genuine" && (await servesGenuine(core, slots, slot, policy, current, signal))) return;
-  await slots.upload(slot, current.blob, signal);
-  core.uploadedStates.set(url, state);
+  if (unless === undefined && core.uploadedStates.get(url) === name) return;
+  if (unless === "present" && (await slots.exists(slot, state.epoch, state.groupStateHash, signal))) return;
+  if (unless === "genuine" && (await servesGenuine(core, slots, slot, state, signal))) return;
+  const blob = await makeBlob();
+  if (blob === undefined) return;
+  await slots.upload(slot, blob, signal);
+  core.uploadedStates.set(url, name);
 }

@@ -25,6 +25,8 @@ export interface NodeClientOptions {
   readonly resolvePointer?: NonNullable<Environment["resolvePointer"]>;
   /** See `Environment`. */
   readonly loopbackHttp?: boolean;
+  /** See `Environment`; default: true. */
+  readonly keepInvitesFresh?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -42,6 +44,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     encodePng,
     readQr: readQrFromImage,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
+    keepInvitesFresh: options.keepInvitesFresh ?? true,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),

@@ -47,6 +47,7 @@ export function realEnvironment(options: {
     random: Math.random,
     encodePng,
     inviteServiceUrl: nodeUrl,
+    keepInvitesFresh: false,
     inviteBaseUrl: "https://latchkey.link/i",
   };
 }
