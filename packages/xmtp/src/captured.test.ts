@@ -8,9 +8,12 @@ import { nodeCrypto } from "@latchkey/mls/node";
 import { replayIdentityLog } from "./identity/apply-update.ts";
 import { followsExternalCommits, installationCapabilities, verifyInstallationKeyPackage } from "./key-package.ts";
 import {
+  BatchPublishCommitLogRequestSchema,
+  BatchQueryCommitLogRequestSchema,
   FetchKeyPackagesRequestSchema,
   GetIdentityUpdatesRequestSchema,
   GetInboxIdsRequestSchema,
+  GetNewestGroupMessageRequestSchema,
   PublishIdentityUpdateRequestSchema,
   QueryGroupMessagesRequestSchema,
   QueryWelcomeMessagesRequestSchema,
@@ -21,9 +24,12 @@ import {
 } from "./proto.ts";
 import { FOLLOWS_EXTERNAL_COMMITS } from "./protocol.ts";
 import { present } from "./test-inboxes.ts";
+import { acceptsWelcomePointers, welcomeKeyOf } from "./welcome/key.ts";
 
 interface Captured {
   readonly from: "native" | "ours";
+  /** Of Welcomes: whose key package they are for. */
+  readonly to?: "native" | "ours";
   readonly method: string;
   readonly request: string;
 }
@@ -34,9 +40,12 @@ const captures = JSON.parse(
 ) as readonly Captured[];
 
 const SCHEMAS: Readonly<Record<string, DescMessage>> = {
+  BatchPublishCommitLog: BatchPublishCommitLogRequestSchema,
+  BatchQueryCommitLog: BatchQueryCommitLogRequestSchema,
   FetchKeyPackages: FetchKeyPackagesRequestSchema,
   GetIdentityUpdates: GetIdentityUpdatesRequestSchema,
   GetInboxIds: GetInboxIdsRequestSchema,
+  GetNewestGroupMessage: GetNewestGroupMessageRequestSchema,
   PublishIdentityUpdate: PublishIdentityUpdateRequestSchema,
   QueryGroupMessages: QueryGroupMessagesRequestSchema,
   QueryWelcomeMessages: QueryWelcomeMessagesRequestSchema,
@@ -80,7 +89,7 @@ describe("requests captured from XMTP's native library and from our client", () 
     assert.deepEqual(kinds, new Set(["application", "proposal", "commit"]));
   });
 
-  test("native key packages are valid and can what ours can, but follow external commits; the bytes come back", async () => {
+  test("native key packages are valid, offer X-Wing and pointers, and can what ours can, but follow external commits; the bytes come back", async () => {
     for (const { keyPackage } of all("UploadKeyPackage", UploadKeyPackageRequestSchema, "native")) {
       const bytes = present(keyPackage).keyPackageTlsSerialized;
       const verified = await verifyInstallationKeyPackage(nodeCrypto, bytes);
@@ -91,6 +100,8 @@ describe("requests captured from XMTP's native library and from our client", () 
         assert.deepEqual(missing, kind === "extensions" ? [FOLLOWS_EXTERNAL_COMMITS] : []);
       }
       assert.equal(followsExternalCommits(verified.keyPackage.leafNode), false);
+      assert.equal(welcomeKeyOf(verified.keyPackage).algorithm, WelcomeWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6);
+      assert.equal(acceptsWelcomePointers(verified.keyPackage), true);
     }
   });
 
@@ -104,23 +115,43 @@ describe("requests captured from XMTP's native library and from our client", () 
     }
   });
 
-  test("Welcomes: HPKE ciphertexts in TLS form; to us for Curve25519, among native clients for X-Wing or by pointer", () => {
+  test("Welcomes, in all four directions: for X-Wing directly, and by pointer to one that is stored", () => {
     const seen = new Set<string>();
-    for (const { messages } of all("SendWelcomeMessages", SendWelcomeMessagesRequestSchema)) {
+    for (const { from, to, method, request } of captures) {
+      if (method !== "SendWelcomeMessages") continue;
+      const { messages } = fromBinary(SendWelcomeMessagesRequestSchema, bytesOf({ from, method, request }));
       for (const { version } of messages) {
         assert.ok(version.case !== undefined);
-        const { wrapperAlgorithm } = version.value;
-        seen.add(`${version.case} ${wrapperAlgorithm}`);
-        if (version.case !== "v1" || wrapperAlgorithm === WelcomeWrapperAlgorithm.SYMMETRIC_KEY) continue;
-        const { data } = version.value;
+        const { hpkePublicKey, wrapperAlgorithm } = version.value;
+        if (wrapperAlgorithm === WelcomeWrapperAlgorithm.SYMMETRIC_KEY) {
+          seen.add(`${from} stored`);
+          assert.equal(version.value.installationKey.length, 32);
+          assert.equal(hpkePublicKey.length, 0);
+          continue;
+        }
+        seen.add(`${from} to ${to} ${version.case} ${wrapperAlgorithm}`);
+        assert.equal(hpkePublicKey.length, 1216);
+        const data = version.case === "v1" ? version.value.data : version.value.welcomePointer;
         const ciphertext = decodeExact(data, decodeHpkeCiphertext);
+        assert.equal(ciphertext.kemOutput.length, 1120);
         assert.deepEqual(toHex(encode(ciphertext, encodeHpkeCiphertext)), toHex(data));
       }
     }
-    const { CURVE25519, XWING_MLKEM_768_DRAFT_6, SYMMETRIC_KEY } = WelcomeWrapperAlgorithm;
-    for (const form of [`v1 ${CURVE25519}`, `v1 ${XWING_MLKEM_768_DRAFT_6}`, `v1 ${SYMMETRIC_KEY}`]) {
-      assert.ok(seen.has(form), `${form} among ${[...seen].join(", ")}`);
+    const sides = ["native", "ours"];
+    const expected = sides.flatMap((from) => [
+      `${from} stored`,
+      ...sides.flatMap((to) => ["v1", "welcomePointer"].map((form) => `${from} to ${to} ${form} 2`)),
+    ]);
+    assert.deepEqual([...seen].sort(), expected.sort());
+  });
+
+  test("our key packages are valid, offer what Welcomes to us use, and come back as bytes", async () => {
+    for (const { keyPackage } of all("UploadKeyPackage", UploadKeyPackageRequestSchema, "ours")) {
+      const bytes = present(keyPackage).keyPackageTlsSerialized;
+      const verified = await verifyInstallationKeyPackage(nodeCrypto, bytes);
+      assert.deepEqual(encode(decodeExact(bytes, decodeKeyPackage), encodeKeyPackage), bytes);
+      assert.equal(welcomeKeyOf(verified.keyPackage).algorithm, WelcomeWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6);
+      assert.equal(acceptsWelcomePointers(verified.keyPackage), true);
     }
-    assert.ok(seen.has(`welcomePointer ${XWING_MLKEM_768_DRAFT_6}`), [...seen].join(", "));
   });
 });
