@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PERMISSION_POLICIES, REGULATED_ACTIONS, type Group, type PermissionPolicy } from "@latchkey/client";
-import { World, epochOf, failsWith, groupOf, mlsOf, type Device } from "./support.ts";
+import { World, epochOf, failsWith, groupOf, mlsOf, textsOf, type Device } from "./support.ts";
 
 /** An admin's and a member's view of a group that both have read to the end. */
 async function synced(adminGroup: Group, memberGroup: Group): Promise<void> {
@@ -64,6 +64,40 @@ test("disappearing messages: set, seen by all, taken back; times that are none a
   await adminGroup.updateMessageDisappearingSettings(undefined);
   await synced(adminGroup, memberGroup);
   assert.equal(memberGroup.messageDisappearingSettings, undefined);
+});
+
+test("a message that is to disappear is gone when its time has come, at its sender and its reader, from disk too", async (t) => {
+  const { admin, member, adminGroup, memberGroup } = await (await World.start(t)).group();
+  await adminGroup.send("stays");
+  await adminGroup.updateMessageDisappearingSettings({ fromNs: 1n, inNs: 60_000_000_000n });
+  await adminGroup.send("goes");
+  await memberGroup.sync();
+  await memberGroup.send("goes too");
+  await adminGroup.sync();
+  for (const group of [adminGroup, memberGroup]) assert.deepEqual(textsOf(group), ["stays", "goes", "goes too"]);
+  admin.clock.forward(59_000);
+  assert.equal(adminGroup.messages().length, 3);
+  admin.clock.forward(2_000);
+  assert.deepEqual(textsOf(adminGroup), ["stays"]);
+  assert.equal(admin.environment.store.messages.list().length, 1);
+  assert.deepEqual(admin.environment.store.expiries.list(), []);
+  // At a reader that only syncs as well.
+  member.clock.forward(61_000);
+  await memberGroup.sync();
+  assert.equal(member.environment.store.messages.list().length, 1);
+  await adminGroup.updateMessageDisappearingSettings(undefined);
+  await adminGroup.send("stays again");
+  admin.clock.forward(600_000);
+  assert.deepEqual(textsOf(adminGroup), ["stays", "stays again"]);
+});
+
+test("messages from before the time from which on they disappear stay", async (t) => {
+  const { admin, adminGroup } = await (await World.start(t)).group();
+  const hourNs = 3_600_000_000_000n;
+  await adminGroup.updateMessageDisappearingSettings({ fromNs: admin.clock.nowNs() + hourNs, inNs: 1n });
+  await adminGroup.send("before");
+  admin.clock.forward(7_200_000);
+  assert.deepEqual(textsOf(adminGroup), ["before"]);
 });
 
 /** Every permission with an act that needs it; the acts change the group back and forth. */

@@ -29,6 +29,7 @@ import type { Invite } from "../invite/invite.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
+import { deleteExpired } from "./disappearing.ts";
 import type { GroupCore } from "./group-core.ts";
 import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
@@ -211,8 +212,12 @@ export class Group {
     return this.#core.context.store.admissions.listAfter(this.#core.groupId, options.after ?? 0n).map(shownJoin);
   }
 
-  /** Messages read so far, in the order of the log; with `after` only those behind that position. */
+  /**
+   * Messages read so far, in the order of the log; with `after` only those behind that position. Those that were to
+   * disappear by now are deleted first.
+   */
   messages(options: { readonly after?: bigint } = {}): Message[] {
+    deleteExpired(this.#core);
     return this.#core.context.store.messages.listAfter(this.#core.groupId, options.after ?? 0n).map(shown);
   }
 
@@ -282,7 +287,7 @@ export class Group {
     await this.#commit(() => planText(this.#core, "appData", appData), options);
   }
 
-  /** Tells clients when messages are to disappear; undefined lets them stay. */
+  /** From when on, and how long after they were sent, clients are to delete messages; undefined lets them stay. */
   async updateMessageDisappearingSettings(
     settings: DisappearingSettings | undefined,
     options: CallOptions = {},

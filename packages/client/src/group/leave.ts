@@ -3,6 +3,7 @@ import { encodeLeaveRequest } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
 import { commitChange } from "./commit.ts";
+import { deleteExpired } from "./disappearing.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore } from "./group-core.ts";
 import { planRemoveMembers } from "./membership.ts";
@@ -25,10 +26,11 @@ export async function leaveGroup(core: GroupCore, signal?: AbortSignal): Promise
 }
 
 /**
- * What is left to do after reading: Welcomes and blobs, and, for a super admin, taking out who asked for it. A failure
- * fails nothing else: both are tried again with the next sync.
+ * What is left to do after reading: messages to forget, Welcomes and blobs, and, for a super admin, taking out who asked
+ * for it. A failure fails nothing else: all is tried again with the next sync.
  */
 export async function runDuties(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  deleteExpired(core);
   await runFollowUps(core, signal);
   if (leaversToRemove(core).length === 0) return;
   try {

@@ -5,6 +5,7 @@ import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
+import { noteExpiry } from "./disappearing.ts";
 import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { messageRecord } from "./message.ts";
 import { queueFollowUps, welcomeFollowUps } from "./queue-follow-ups.ts";
@@ -49,6 +50,7 @@ export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uin
       tables.outbox.delete(core.groupId, sent.queueId);
       tables.messages.put(message);
       noteLeaveRequest(tables, message);
+      noteExpiry(core, tables, message);
     },
   });
   return true;

@@ -23,6 +23,7 @@ import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
+import { noteExpiry } from "./disappearing.ts";
 import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { messageRecord, senderOf } from "./message.ts";
 import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
@@ -117,6 +118,7 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
       if (message !== undefined) {
         tables.messages.put(message);
         noteLeaveRequest(tables, message);
+        noteExpiry(core, tables, message);
       }
       if (refused !== undefined) recordRejection(core, tables, envelope, refused);
     },

@@ -137,6 +137,14 @@ export const MIGRATIONS: readonly string[] = [
     added_at_ns INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE expiries (
+    group_id BLOB NOT NULL,
+    expires_at_ns INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (group_id, expires_at_ns, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version this program writes. */

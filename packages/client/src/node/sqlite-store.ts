@@ -16,6 +16,7 @@ const TABLES = [
   "groups",
   "groupRows",
   "messages",
+  "expiries",
   "outbox",
   "pendingCommits",
   "joins",

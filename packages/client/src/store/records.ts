@@ -176,6 +176,14 @@ export interface UnsupportedGroupRecord {
   readonly addedAtNs: bigint;
 }
 
+/** When a message is to disappear. */
+export interface ExpiryRecord {
+  readonly groupId: Uint8Array;
+  readonly expiresAtNs: bigint;
+  /** Of the message. */
+  readonly id: bigint;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

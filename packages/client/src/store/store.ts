@@ -1,5 +1,6 @@
 import type {
   AdmissionRecord,
+  ExpiryRecord,
   FollowUpRecord,
   GroupRecord,
   GroupRow,
@@ -45,6 +46,7 @@ export interface Tables {
   readonly groups: Table<GroupRecord, ["groupId"]>;
   readonly groupRows: Table<GroupRow, ["groupId", "rowKey"]>;
   readonly messages: Table<MessageRecord, ["groupId", "id"]>;
+  readonly expiries: Table<ExpiryRecord, ["groupId", "expiresAtNs", "id"]>;
   readonly outbox: Table<OutboxRecord, ["groupId", "queueId"]>;
   readonly pendingCommits: Table<PendingCommitRecord, ["groupId"]>;
   readonly joins: Table<JoinRecord, ["groupId"]>;

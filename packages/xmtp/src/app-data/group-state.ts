@@ -67,7 +67,8 @@ function timeNs(bytes: Uint8Array | undefined): bigint {
     : 0n;
 }
 
-function disappearing(appData: AppData): DisappearingSettings | undefined {
+/** When messages of a group disappear, without reading anything else of its state. */
+export function readDisappearing(appData: AppData): DisappearingSettings | undefined {
   const fromNs = timeNs(appData.get(COMPONENT.messageDisappearFromNs));
   const inNs = timeNs(appData.get(COMPONENT.messageDisappearInNs));
   return fromNs > 0n && inNs > 0n ? { fromNs, inNs } : undefined;
@@ -105,7 +106,7 @@ export function readGroupState(appData: AppData): GroupState {
     description: textForPeople(appData.get(COMPONENT.groupDescription)),
     imageUrl: textForPeople(appData.get(COMPONENT.groupImageUrl)),
     appData: textForPeople(appData.get(COMPONENT.appData)),
-    disappearing: disappearing(appData),
+    disappearing: readDisappearing(appData),
     members: readMembership(appData),
     admins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.adminList)),
     superAdmins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.superAdminList)),
