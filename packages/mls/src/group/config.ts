@@ -44,7 +44,10 @@ export interface GroupConfig {
   readonly maxPastEpochs?: number;
   /** External PSKs by their id (RFC 9420 §8.4); undefined for one that is not known. */
   readonly externalPsk?: (pskId: Uint8Array) => Uint8Array | undefined;
-  /** Resumption PSKs of other groups, for reinitialized groups and branches (RFC 9420 §8.6, §11); see `resumptionPsk`. */
+  /**
+   * Resumption PSKs of other groups, for reinitialized groups and branches, and of epochs of this one that are not kept
+   * any more (RFC 9420 §8.6, §11); see `MlsGroup.resumptionPsk`.
+   */
   readonly resumptionPsk?: (groupId: Uint8Array, epoch: bigint) => Uint8Array | undefined;
   /** Shared by attempts to join the same group, so that what stays as it was is verified once. */
   readonly verifiedTrees?: VerifiedTreeCache;

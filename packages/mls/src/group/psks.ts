@@ -37,7 +37,8 @@ function checkPskId({ suite, initial }: PskSource, id: PreSharedKeyId): void {
 function lookUp({ config, state }: PskSource, id: PreSharedKeyId): Uint8Array | undefined {
   if (id.kind === "external") return config.externalPsk?.(id.pskId);
   const own = state !== undefined && equalBytes(id.groupId, state.head.context.groupId);
-  return own ? state.epochs.get(id.epoch)?.resumptionSecret : config.resumptionPsk?.(id.groupId, id.epoch);
+  const kept = own ? state.epochs.get(id.epoch)?.resumptionSecret : undefined;
+  return kept ?? config.resumptionPsk?.(id.groupId, id.epoch);
 }
 
 function findPsk(source: PskSource, id: PreSharedKeyId): Uint8Array {

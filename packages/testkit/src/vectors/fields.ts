@@ -18,9 +18,9 @@ export function bytesField(fields: Fields, name: string): Uint8Array {
   return fromHex(textField(fields, name));
 }
 
-/** As `bytesField`; undefined for null. */
+/** As `bytesField`; undefined for null and for a field that is not there. */
 export function optionalBytesField(fields: Fields, name: string): Uint8Array | undefined {
-  return fields[name] === null ? undefined : bytesField(fields, name);
+  return fields[name] === null || fields[name] === undefined ? undefined : bytesField(fields, name);
 }
 
 export function textField(fields: Fields, name: string): string {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
-import { runVectorCases } from "./run.ts";
+import { runVectorCases, type VectorReport } from "./run.ts";
 
 const MAIN = resolve(import.meta.dirname, "main.ts");
 const GOOD = { vlbytes_header: "4040", length: 64 };
@@ -83,6 +83,23 @@ describe("npm run vectors", () => {
     await withFiles(files, (directory) => {
       for (const name of [...Object.keys(files), "absent.json"])
         assert.equal(runMain([name], directory).status, 1, name);
+    });
+  });
+
+  test("goes on behind a file that cannot be read, is no file, or is too large, and says why", async () => {
+    await withFiles({ "good.json": JSON.stringify([GOOD]) }, async (directory) => {
+      await mkdir(join(directory, "folder.json"));
+      await writeFile(join(directory, "huge.json"), "");
+      await truncate(join(directory, "huge.json"), 3 * 2 ** 30);
+      const names = ["absent.json", "folder.json", "huge.json", "good.json"];
+      const { status, stdout } = runMain([...names, "--json"], directory);
+      assert.equal(status, 1);
+      const report = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as VectorReport;
+      assert.deepEqual([report.passed, report.failed], [1, 3]);
+      const reasons = report.files.map(({ failures }) => failures[0]?.reason);
+      for (const [index, reason] of [/ENOENT/, /EISDIR|illegal operation/, /bytes; at most/].entries()) {
+        assert.match(reasons[index] ?? "", reason);
+      }
     });
   });
 

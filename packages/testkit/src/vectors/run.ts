@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { UnsupportedError, type CryptoProvider } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
@@ -27,6 +27,9 @@ export interface VectorReport {
   readonly unsupported: number;
   readonly files: readonly VectorFileReport[];
 }
+
+/** The largest official file has 3 MB; one of seventy times that is more likely a mistake. */
+const MAX_FILE_BYTES = 200_000_000;
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -66,16 +69,28 @@ export async function runVectorCases(
   return { file, passed, failed: failures.length, unsupported, failures, unsupportedReasons };
 }
 
-/** Runs one vector file; throws the error of the file system when it cannot be read. */
-export async function runVectorFile(path: string, crypto: CryptoProvider = nodeCrypto): Promise<VectorFileReport> {
-  const text = await readFile(path, "utf8");
-  const file = basename(path);
+/** The cases of a file; throws an error with the reason when it cannot be read, is too large, or is not JSON. */
+async function readCases(path: string): Promise<unknown> {
+  const file = await open(path);
   try {
-    return await runVectorCases(file, JSON.parse(text), crypto);
-  } catch (error) {
-    if (error instanceof SyntaxError) return unusable(file, `the file is not JSON: ${error.message}`);
-    throw error;
+    const { size } = await file.stat();
+    if (size > MAX_FILE_BYTES) throw new RangeError(`the file has ${size} bytes; at most ${MAX_FILE_BYTES} are read`);
+    return JSON.parse(await file.readFile("utf8"));
+  } finally {
+    await file.close();
   }
+}
+
+/** Runs one vector file; one that cannot be read counts as one failure, and others are run nevertheless. */
+export async function runVectorFile(path: string, crypto: CryptoProvider = nodeCrypto): Promise<VectorFileReport> {
+  const file = basename(path);
+  let cases: unknown;
+  try {
+    cases = await readCases(path);
+  } catch (error) {
+    return unusable(file, error instanceof SyntaxError ? `the file is not JSON: ${error.message}` : reasonOf(error));
+  }
+  return runVectorCases(file, cases, crypto);
 }
 
 /** Runs files one after the other and adds up. */

@@ -2,10 +2,12 @@ import {
   type CryptoProvider,
   decodeMlsMessage,
   fromHex,
+  type GroupConfig,
   type KeyPackageBundle,
   keyPackageBundle,
   MlsGroup,
   toHex,
+  UnsupportedError,
 } from "@latchkey/mls";
 import { expectBytes, expectSame, VectorMismatch } from "../expect.ts";
 import { bytesField, fieldsListField, listField, optionalBytesField, type Fields } from "../fields.ts";
@@ -26,21 +28,39 @@ async function readBundle(crypto: CryptoProvider, vector: Fields): Promise<KeyPa
   return keyPackageBundle(crypto, keyPackage, initKey, encryptionKey);
 }
 
-async function join(crypto: CryptoProvider, vector: Fields, bundle: KeyPackageBundle): Promise<MlsGroup> {
+/** Every resumption PSK that the client came by: how many epochs back a history reaches is up to who recorded it. */
+type Resumption = Map<string, Uint8Array>;
+
+const resumptionKey = (groupId: Uint8Array, epoch: bigint): string => `${toHex(groupId)}/${epoch}`;
+
+function remember(known: Resumption, group: MlsGroup): void {
+  known.set(resumptionKey(group.groupId, group.epoch), group.resumptionPsk("branch").secret);
+}
+
+async function join(
+  crypto: CryptoProvider,
+  vector: Fields,
+  bundle: KeyPackageBundle,
+  known: Resumption,
+): Promise<MlsGroup> {
   const { credential, signatureKey } = bundle.keyPackage.leafNode;
   const signatureKeyPair = { privateKey: bytesField(vector, "signature_priv"), publicKey: signatureKey };
   const psks = new Map(
     fieldsListField(vector, "external_psks").map((psk) => [toHex(bytesField(psk, "psk_id")), bytesField(psk, "psk")]),
   );
-  const externalPsk = (id: Uint8Array): Uint8Array | undefined => psks.get(toHex(id));
-  const config = { crypto, identity: { credential, signatureKeyPair }, externalPsk };
+  const config: GroupConfig = {
+    crypto,
+    identity: { credential, signatureKeyPair },
+    externalPsk: (id) => psks.get(toHex(id)),
+    resumptionPsk: (groupId, epoch) => known.get(resumptionKey(groupId, epoch)),
+  };
   const ratchetTree = optionalBytesField(vector, "ratchet_tree");
   const options = ratchetTree === undefined ? {} : { ratchetTree };
   const { group } = await MlsGroup.fromWelcome(config, bytesField(vector, "welcome"), [bundle], options);
   return group;
 }
 
-async function followEpoch(group: MlsGroup, stated: Fields): Promise<void> {
+async function followEpoch(group: MlsGroup, stated: Fields, known: Resumption): Promise<void> {
   for (const proposal of listField(stated, "proposals")) {
     if (typeof proposal !== "string") throw new VectorMismatch("a proposal is not a string");
     const received = await group.verify(fromHex(proposal));
@@ -49,17 +69,25 @@ async function followEpoch(group: MlsGroup, stated: Fields): Promise<void> {
   }
   const received = await group.verify(bytesField(stated, "commit"));
   if (received.kind !== "commit") throw new VectorMismatch(`a commit was received as ${received.kind}`);
-  group.merge(await group.stage(received.commit, {}));
+  if (received.commit.proposals.some(({ proposal }) => proposal.kind === "app_data_update")) {
+    throw new UnsupportedError("a commit changes app data, whose new value only an application could tell");
+  }
+  const staged = await group.stage(received.commit);
+  if (staged.selfRemoved) throw new VectorMismatch("a commit removes the client that is to follow it");
+  group.merge(staged);
+  remember(known, group);
   const name = `the epoch authenticator of epoch ${group.epoch.toString()}`;
   expectBytes(name, group.epochAuthenticator, bytesField(stated, "epoch_authenticator"));
 }
 
 async function verify(vector: Fields, crypto: CryptoProvider): Promise<void> {
   const bundle = await readBundle(crypto, vector);
-  const group = await join(crypto, vector, bundle);
+  const known: Resumption = new Map();
+  const group = await join(crypto, vector, bundle, known);
+  remember(known, group);
   const initial = bytesField(vector, "initial_epoch_authenticator");
   expectBytes("the initial epoch authenticator", group.epochAuthenticator, initial);
-  for (const stated of fieldsListField(vector, "epochs")) await followEpoch(group, stated);
+  for (const stated of fieldsListField(vector, "epochs")) await followEpoch(group, stated, known);
 }
 
 /** "Passive Client Scenarios": joining by Welcome and following the group's commits (RFC 9420 §12.4). */
