@@ -5,6 +5,7 @@ import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { encodeRequiredCapabilities, EXTENSION_TYPE } from "../messages/extension.ts";
 import type { Proposal } from "../messages/proposal.ts";
 import { asLeafIndex } from "../tree/math.ts";
+import type { GroupConfig } from "./config.ts";
 import { createKeyPackage, keyPackageBundle } from "./key-packages.ts";
 import { nodeCrypto } from "../node/index.ts";
 import {
@@ -70,9 +71,23 @@ describe("a commit covers all waiting proposals that it can (RFC 9420 §12.2, §
       leaf: withoutAppData,
       lifetime: LIFETIME,
     });
+    const certified: GroupConfig = {
+      ...(await newConfig("certified")),
+      identity: {
+        ...(await newConfig("certified")).identity,
+        credential: { kind: "x509", certificates: [utf8("a certificate")] },
+      },
+    };
+    const capabilities = { ...LEAF.capabilities, credentials: [1, 2] };
+    const foreign = await createKeyPackage(certified, {
+      cipherSuite: SUITE,
+      leaf: { ...LEAF, capabilities },
+      lifetime: LIFETIME,
+    });
     await propose(
       bob,
       ann,
+      addProposal(foreign),
       { kind: "remove", removed: asLeafIndex(9) },
       addProposal(unsigned),
       addProposal(old),

@@ -9,7 +9,7 @@ import {
   type RequiredCapabilities,
 } from "../messages/extension.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
-import { leafNodeIndex, type LeafIndex } from "./math.ts";
+import type { LeafIndex } from "./math.ts";
 import { capabilityKey, type TreeView } from "./tree-view.ts";
 
 /** Extension types 1 to 5 and proposal types 1 to 7 are supported by everybody and not listed (RFC 9420 §7.2). */
@@ -103,14 +103,13 @@ export function checkAllSupport(tree: TreeView, requirements: GroupRequirements)
   }
 }
 
-/** Checks that a leaf's keys are nobody else's (RFC 9420 §7.3); `at` is its own place, where they may stand already. */
+/** Checks that a leaf's keys are nobody else's (RFC 9420 §7.3); `at` is its own place, where its signature key may stand. */
 export function checkLeafKeysUnique(tree: TreeView, leaf: LeafNode, at?: LeafIndex): void {
   const owner = tree.findBySignatureKey(leaf.signatureKey);
   if (owner !== undefined && owner !== at) {
     throw new ValidationError("unique-signature-key", "a leaf's signature key belongs to another member already");
   }
-  const node = tree.nodeOfEncryptionKey(bytesKey(leaf.encryptionKey));
-  if (node !== undefined && (at === undefined || node !== leafNodeIndex(at))) {
+  if (tree.nodeOfEncryptionKey(bytesKey(leaf.encryptionKey)) !== undefined) {
     throw new ValidationError("unique-encryption-key", "a leaf's encryption key stands elsewhere in the tree already");
   }
 }
