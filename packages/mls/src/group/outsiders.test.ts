@@ -5,6 +5,7 @@ import { EXTENSION_TYPE } from "../messages/extension.ts";
 import { encodeExternalSenders } from "../messages/external-sender.ts";
 import { signFramedContent, type FramedContent } from "../messages/framing.ts";
 import { signLeafNode } from "../messages/leaf-node.ts";
+import type { Proposal } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { RFC_9420_EXTERNAL_COMMITS, type GroupConfig } from "./config.ts";
@@ -148,6 +149,30 @@ describe("proposals from outside of the group (RFC 9420 §12.1.8)", () => {
     await assert.rejects(createNewMemberProposal(await newConfig("other"), target, bundle.keyPackage), {
       code: "MLS_STATE",
     });
+  });
+
+  const takes: Proposal[] = [
+    removeCat,
+    { kind: "group_context_extensions", extensions: [] },
+    { kind: "psk", psk: { kind: "external", pskId: utf8("x"), nonce: new Uint8Array(32) } },
+    { kind: "reinit", groupId: GROUP_ID, version: 1, cipherSuite: SUITE, extensions: [] },
+  ];
+  const refuses: Proposal[] = [
+    { kind: "external_init", kemOutput: new Uint8Array(32) },
+    { kind: "app_ephemeral", componentId: 1, data: new Uint8Array(0) },
+    { kind: "self_remove" },
+  ];
+
+  test("external-sender: of the kinds that RFC 9420 names, and of no other", async () => {
+    const { server, ann, target } = await withSender();
+    const bundle = await keyPackageFor(await newConfig("eve"));
+    for (const proposal of [...takes, addProposal(bundle)]) {
+      await deliver(ann, await createExternalProposal(server, target, 0, proposal), "proposal");
+    }
+    const update: Proposal = { kind: "update", leafNode: bundle.keyPackage.leafNode };
+    for (const proposal of [...refuses, update]) {
+      await assertRefused(ann, await createExternalProposal(server, target, 0, proposal), "external-sender");
+    }
   });
 
   test("external-sender: an index the group does not name, or an AppDataUpdate", async () => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { utf8 } from "../bytes.ts";
+import { decodeMlsMessage, encodeMlsMessage } from "../messages/mls-message.ts";
 import { computeMembershipTag } from "../messages/public-message.ts";
 import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { createKeyPackage } from "./key-packages.ts";
 import type { MlsGroup } from "./mls-group.ts";
+import { verifySignatures } from "./protect.ts";
 import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
 import {
   addProposal,
@@ -116,7 +118,22 @@ describe("a received commit", () => {
   });
 });
 
+test("CRYPTO: a provider that answers fewer signature checks than it was asked is not believed", async () => {
+  const check = { publicKey: new Uint8Array(32), message: new Uint8Array(0), signature: new Uint8Array(64) };
+  const suite = { ...nodeCrypto.suite(SUITE), verifyBatch: async () => [] };
+  await assert.rejects(verifySignatures({ suite }, [check]), { code: "CRYPTO" });
+});
+
 describe("a received message", () => {
+  test("DECODE: whose ciphertext is shorter than its tag is refused before any key is derived", async () => {
+    const [ann, bob] = await trio();
+    const { message } = await ann.group.encryptApplication(utf8("x"));
+    const decoded = decodeMlsMessage(message);
+    assert.ok(decoded.wireFormat === "private_message");
+    const short = { ...decoded.message, ciphertext: decoded.message.ciphertext.slice(0, 15) };
+    await assertRefused(bob, encodeMlsMessage({ wireFormat: "private_message", message: short }), { code: "DECODE" });
+  });
+
   test("of an epoch that has ended is stale, be it public or private", async () => {
     const [ann, bob, cat] = await trio();
     const sent = [await ann.group.createCommit({ wireFormat: "public_message" }), await ann.group.createCommit()];

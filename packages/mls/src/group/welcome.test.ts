@@ -92,6 +92,21 @@ describe("a Welcome", () => {
     }
   });
 
+  test("welcome-suite: refused with a GroupInfo of another suite", async () => {
+    const change = (built: BuiltCommit): BuiltCommit => ({
+      ...built,
+      next: { ...built.next, context: { ...built.next.context, cipherSuite: 1 } },
+    });
+    await assert.rejects(welcomed({ change }), { code: "MLS_INVALID", rule: "welcome-suite" });
+  });
+
+  test("DECODE: refused when it is something else", async () => {
+    const ann = await newGroup("ann");
+    const bundle = await keyPackageFor(ann.config);
+    const join = MlsGroup.fromWelcome(ann.config, await ann.group.exportGroupInfo(), [bundle]);
+    await assert.rejects(join, { code: "DECODE" });
+  });
+
   test("confirmation-tag: refused with secrets of another epoch than its GroupContext", async () => {
     const change = (built: BuiltCommit): BuiltCommit => ({
       ...built,

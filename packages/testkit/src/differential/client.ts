@@ -1,4 +1,5 @@
 import type { CipherSuite, KeyPair } from "@latchkey/mls";
+import type { RatchetTree } from "ts-mls";
 
 /** What every client of one history knows. */
 export interface World {
@@ -13,7 +14,12 @@ export interface Identity {
   readonly name: string;
   readonly suite: CipherSuite;
   readonly signatureKeyPair: KeyPair;
+  /** Values that nobody supports, in its capabilities and as an extension of its key packages (RFC 9420 §13.5). */
+  readonly grease: readonly number[];
 }
+
+/** How a group is followed by another one (RFC 9420 §11.2, §11.3). */
+export type Succession = "reinit" | "branch";
 
 /** A PSK that a commit brings. */
 export type Psk =
@@ -26,7 +32,8 @@ export type Change =
   | { readonly kind: "remove"; readonly leaf: number }
   | { readonly kind: "update" }
   | { readonly kind: "psk"; readonly psk: Psk }
-  | { readonly kind: "require_credentials"; readonly types: readonly number[] };
+  | { readonly kind: "require_credentials"; readonly types: readonly number[] }
+  | { readonly kind: "reinit"; readonly groupId: Uint8Array };
 
 /** Something sent that becomes part of its sender's state only once everybody accepted it. */
 export interface Sent {
@@ -42,12 +49,20 @@ export interface CommitStyle {
   readonly withoutPath: boolean;
 }
 
+/** A group that follows another one, with its tree where the Welcome does not carry it: ts-mls has no decoder for it. */
+export interface Founded {
+  readonly welcome: Uint8Array;
+  readonly tree: { readonly encoded: Uint8Array; readonly nodes: RatchetTree } | undefined;
+}
+
 /** One client of a history, whatever engine is behind it. Messages are MLSMessages, key packages bare. */
 export interface Client {
   readonly engine: "latchkey" | "ts-mls";
   readonly name: string;
   readonly epoch: () => bigint;
   readonly epochAuthenticator: () => Uint8Array;
+  /** MLS-Exporter (RFC 9420 §8.5). */
+  readonly exported: (label: string, context: Uint8Array, length: number) => Promise<Uint8Array>;
   /** The leaf of every member by its name, as this client's tree has it. */
   readonly roster: () => ReadonlyMap<string, number>;
   readonly createGroup: () => Promise<void>;
@@ -57,11 +72,17 @@ export interface Client {
   readonly joinExternally: (groupInfo: Uint8Array, resync: boolean, psks: readonly Psk[]) => Promise<Sent>;
   /** A GroupInfo; `bareExternalPub` as ts-mls 2.0.0-rc.10 reads it, without the length of `external_pub`. */
   readonly groupInfo: (bareExternalPub: boolean) => Promise<Uint8Array>;
+  /** Proposes from outside that this client be added (RFC 9420 §12.1.8). */
+  readonly proposeItself: (groupInfo: Uint8Array) => Promise<Uint8Array>;
   readonly propose: (change: Change, asPublicMessage: boolean) => Promise<Uint8Array>;
   /** Commits all proposals of the epoch by reference, and `changes` by value. */
   readonly commit: (changes: readonly Change[], style: CommitStyle) => Promise<Sent>;
   /** Takes in a proposal or a commit of the current epoch. */
   readonly takeIn: (message: Uint8Array) => Promise<void>;
+  /** Makes the group that follows this one, with the owners of these key packages. */
+  readonly found: (how: Succession, groupId: Uint8Array, keyPackages: readonly Uint8Array[]) => Promise<Founded>;
+  /** Goes from this group to the one that follows it. */
+  readonly follow: (how: Succession, founded: Founded) => Promise<void>;
   readonly encrypt: (data: Uint8Array) => Promise<Uint8Array>;
   readonly decrypt: (message: Uint8Array) => Promise<Uint8Array>;
 }

@@ -6,7 +6,7 @@ import { runHistory, totalCounts, type HistoryReport } from "./run.ts";
 const STEPS = 14;
 const MAX_MEMBERS = 8;
 /** A history whose actions are known to cover what the last test asks for. */
-const FIXED_SEEDS = [1, 2];
+const FIXED_SEEDS = [4, 7];
 
 async function run(seeds: readonly number[]): Promise<HistoryReport[]> {
   const reports: HistoryReport[] = [];
@@ -34,6 +34,13 @@ describe("histories of Latchkey and ts-mls members", () => {
       "ts-mls proposes remove",
       "latchkey commits psk by value",
       "ts-mls proposes psk",
+      "latchkey proposes itself",
+      "ts-mls proposes itself",
+      "ts-mls commits reinit",
+      "latchkey goes to a reinit of ts-mls",
+      "ts-mls goes to a reinit of latchkey",
+      "latchkey goes to a branch of ts-mls",
+      "ts-mls goes to a branch of latchkey",
     ]) {
       assert.ok((counts[what] ?? 0) > 0, `the histories of the fixed seeds have no: ${what}`);
     }
@@ -42,7 +49,7 @@ describe("histories of Latchkey and ts-mls members", () => {
   test("all members agree in a history that nobody has seen before", async (t) => {
     const seed = freshSeed();
     t.diagnostic(`npm run differential -- --seed ${seed} --seeds 1 --steps ${STEPS} --members ${MAX_MEMBERS}`);
-    for (const { counts } of await run([seed])) assert.equal(counts["agreements"], STEPS);
+    for (const { counts } of await run([seed])) assert.ok((counts["agreements"] ?? 0) >= STEPS);
   });
 });
 

@@ -6,6 +6,9 @@ import { latchkeyClient } from "./latchkey-client.ts";
 import { Mailboxes } from "./mailboxes.ts";
 import { tsMlsClient } from "./ts-mls-client.ts";
 
+/** Values that RFC 9420 §13.5 reserves for nothing, so that nobody gets used to knowing all there are. */
+const GREASE = Array.from({ length: 15 }, (_, index) => 0x0a0a + index * 0x1010);
+
 /** How long a history is and how large its group may get. */
 export interface HistoryOptions {
   readonly seed: number;
@@ -65,7 +68,9 @@ export class History {
   /** A client with a fresh identity on either engine. */
   async newClient(): Promise<Client> {
     const suite = nodeCrypto.suite(this.world.cipherSuite);
-    const identity = { name: `c${this.#named++}`, suite, signatureKeyPair: await suite.generateSignatureKeyPair() };
+    const grease = GREASE.filter(() => this.random.chance(0.2));
+    const signatureKeyPair = await suite.generateSignatureKeyPair();
+    const identity = { name: `c${this.#named++}`, suite, signatureKeyPair, grease };
     return this.random.chance(0.5) ? latchkeyClient(this.world, identity) : tsMlsClient(this.world, identity);
   }
 
@@ -87,15 +92,24 @@ export class History {
     this.mailboxes.forget(client);
   }
 
-  /** Throws Disagreement unless all members have the same epoch, epoch authenticator and members. */
-  checkAgreement(): void {
-    const [first, ...others] = this.members;
+  /** Throws Disagreement unless all members have the same epoch, epoch authenticator, members and exported secrets. */
+  async checkAgreement(members: readonly Client[] = this.members): Promise<void> {
+    const [first, ...others] = members;
     if (first === undefined) throw new Disagreement("nobody is left");
     const roster = [...first.roster()].join(" ");
+    const [label, context, length] = [
+      `label ${this.random.int(9)}`,
+      utf8(`context ${this.random.int(9)}`),
+      1 + this.random.int(64),
+    ];
+    const exported = await first.exported(label, context, length);
     for (const other of others) {
       if (other.epoch() !== first.epoch()) throw new Disagreement(`${other.name} is in another epoch`);
       if (!equalBytes(other.epochAuthenticator(), first.epochAuthenticator())) {
         throw new Disagreement(`${other.engine} and ${first.engine} have different epoch authenticators`);
+      }
+      if (!equalBytes(await other.exported(label, context, length), exported)) {
+        throw new Disagreement(`${other.engine} and ${first.engine} export different secrets`);
       }
       if ([...other.roster()].join(" ") !== roster) throw new Disagreement(`${other.name} sees other members`);
     }

@@ -1,14 +1,19 @@
 import {
   asLeafIndex,
+  checkBranch,
+  checkReInit,
   createExternalCommit,
   createKeyPackage,
+  createNewMemberProposal,
   decodeExact,
   decodeKeyPackage,
   encodeRequiredCapabilities,
+  equalBytes,
   EXTENSION_TYPE,
   MlsGroup,
   utf8,
   verifyGroupInfo,
+  type Extension,
   type GroupConfig,
   type KeyPackageBundle,
   type LeafIndex,
@@ -45,6 +50,8 @@ function proposalOf(world: World, change: Exclude<Change, { kind: "update" }>): 
       });
       return { kind: "group_context_extensions", extensions: [{ type: EXTENSION_TYPE.requiredCapabilities, data }] };
     }
+    case "reinit":
+      return { ...change, version: 1, cipherSuite: world.cipherSuite, extensions: [] };
   }
 }
 
@@ -53,12 +60,19 @@ function nameOf({ credential }: LeafNode): string {
   return new TextDecoder().decode(credential.identity);
 }
 
-function leafParameters(world: World) {
-  const { cipherSuite } = world;
-  const none: number[] = [];
-  const credentials = [BASIC_CREDENTIAL];
-  const capabilities = { versions: [1], cipherSuites: [cipherSuite], extensions: none, proposals: none, credentials };
-  return { capabilities, extensions: [] };
+function leafParameters({ cipherSuite }: World, { grease }: Identity) {
+  const capabilities = {
+    versions: [1],
+    cipherSuites: [cipherSuite, ...grease],
+    extensions: grease,
+    proposals: grease,
+    credentials: [BASIC_CREDENTIAL, ...grease],
+  };
+  return { capabilities, extensions: greaseExtensions(grease) };
+}
+
+function greaseExtensions(grease: readonly number[]): Extension[] {
+  return grease.slice(0, 1).map((type) => ({ type, data: utf8("grease") }));
 }
 
 /** A client on Latchkey, which also writes nothing down: rows are the concern of other tests. */
@@ -68,8 +82,13 @@ export function latchkeyClient(world: World, identity: Identity): Client {
     crypto: nodeCrypto,
     identity: { credential: { kind: "basic", identity: utf8(name) }, signatureKeyPair },
     externalPsk: (id) => world.psks.get(new TextDecoder().decode(id)),
+    resumptionPsk: (groupId, epoch) => {
+      const former = current;
+      const known = former !== undefined && epoch === former.epoch && equalBytes(groupId, former.groupId);
+      return known ? former.resumptionPsk("branch").secret : undefined;
+    },
   };
-  const leaf = leafParameters(world);
+  const leaf = leafParameters(world, identity);
   let current: MlsGroup | undefined;
   let bundle: KeyPackageBundle | undefined;
   const group = (): MlsGroup => {
@@ -82,14 +101,47 @@ export function latchkeyClient(world: World, identity: Identity): Client {
     name,
     epoch: () => group().epoch,
     epochAuthenticator: () => group().epochAuthenticator,
+    exported: async (label, context, length) => group().exportSecret(label, context, length),
     roster: () => new Map([...group().members()].map(({ leafIndex, leafNode }) => [nameOf(leafNode), leafIndex])),
     createGroup: async () => {
       const { cipherSuite, groupId } = world;
       current = await MlsGroup.create(config, { cipherSuite, groupId, extensions: [], leaf, lifetime: LIFETIME });
     },
     keyPackage: async () => {
-      bundle = await createKeyPackage(config, { cipherSuite: world.cipherSuite, leaf, lifetime: LIFETIME });
+      const extensions = greaseExtensions(identity.grease);
+      bundle = await createKeyPackage(config, { cipherSuite: world.cipherSuite, leaf, lifetime: LIFETIME, extensions });
       return bundle.bytes;
+    },
+    proposeItself: async (groupInfo) => {
+      const { context } = await verifyGroupInfo(config, groupInfo);
+      bundle = await createKeyPackage(config, { cipherSuite: world.cipherSuite, leaf, lifetime: LIFETIME });
+      return createNewMemberProposal(config, context, bundle.keyPackage);
+    },
+    found: async (how, groupId, keyPackages) => {
+      const { cipherSuite } = world;
+      const former = group();
+      const psk = former.resumptionPsk(how).id;
+      const { extensions } = former.reinit ?? former.context;
+      const next = await MlsGroup.create(config, { cipherSuite, groupId, extensions, leaf, lifetime: LIFETIME });
+      const adds = keyPackages.map((bytes): Proposal => ({
+        kind: "add",
+        keyPackage: decodeExact(bytes, decodeKeyPackage),
+      }));
+      const pending = await next.createCommit({ proposals: [...adds, { kind: "psk", psk }] });
+      if (pending.welcome === undefined) throw new Error("nobody was added");
+      next.merge(pending.sent);
+      next.merge(pending);
+      current = next;
+      return { welcome: pending.welcome, tree: undefined };
+    },
+    follow: async (how, { welcome, tree }) => {
+      if (bundle === undefined) throw new Error(`${name} has no key package`);
+      const former = group();
+      const options = tree === undefined ? {} : { ratchetTree: tree.encoded };
+      const { group: next } = await MlsGroup.fromWelcome(config, welcome, [bundle], options);
+      if (how === "reinit") checkReInit(former, next);
+      else checkBranch(former, next);
+      current = next;
     },
     joinByWelcome: async (welcome) => {
       if (bundle === undefined) throw new Error(`${name} has no key package`);
@@ -136,7 +188,7 @@ export function latchkeyClient(world: World, identity: Identity): Client {
       else throw new Disagreement(`${name} took a proposal or commit for ${received.kind}`);
     },
     encrypt: async (data) => {
-      const { message, change } = await group().encryptApplication(data);
+      const { message, change } = await group().encryptApplication(data, { padding: (37 * data.length) % 256 });
       group().merge(change);
       return message;
     },

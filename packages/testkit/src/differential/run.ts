@@ -1,6 +1,7 @@
 import { Disagreement } from "./client.ts";
 import { History, type HistoryCounts, type HistoryOptions } from "./history.ts";
 import { commitSome, joinExternally, proposeSome } from "./steps.ts";
+import { succeed } from "./succession.ts";
 
 /** One history that ended in agreement. */
 export interface HistoryReport extends HistoryOptions {
@@ -27,10 +28,11 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
       await proposeSome(history);
       const external = members.length < 2 ? random.chance(0.5) : random.chance(0.25);
       if (external || !(await commitSome(history))) await joinExternally(history);
-      history.checkAgreement();
+      await history.checkAgreement();
       history.doing = "application messages";
       await mailboxes.deliver();
     }
+    await succeed(history);
   } catch (error) {
     const { seed, cipherSuite } = options;
     const reason = error instanceof Error ? error.message : String(error);

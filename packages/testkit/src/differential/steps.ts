@@ -54,10 +54,27 @@ async function inventChange(history: History, by: Client, planned: readonly Plan
   return leftHalfIsTaken(left) ? { change: { kind: "remove", leaf }, by } : undefined;
 }
 
+/** Somebody who is not a member proposes to be added (RFC 9420 §12.1.8). */
+async function proposeFromOutside(history: History): Promise<void> {
+  const { random, members, pending } = history;
+  if (members.length - count(pending, "remove") + count(pending, "add") >= history.maxMembers) return;
+  const joiner = await history.newClient();
+  const exporter = random.pick(members);
+  history.doing = `${joiner.name} (${joiner.engine}) proposes itself by GroupInfo of ${exporter.engine}`;
+  const message = await joiner.proposeItself(await exporter.groupInfo(joiner.engine === "ts-mls"));
+  pending.push({ change: { kind: "add", keyPackage: new Uint8Array(0) }, by: joiner, joiner });
+  for (const member of members) await member.takeIn(message);
+  history.count(`${joiner.engine} proposes itself`);
+}
+
 /** Some members propose something, and everybody else hears of it. */
 export async function proposeSome(history: History): Promise<void> {
   const { random, members } = history;
   for (let left = random.int(MAX_PROPOSALS + 1); left > 0; left--) {
+    if (random.chance(0.2)) {
+      await proposeFromOutside(history);
+      continue;
+    }
     const by = random.pick(members);
     const untouched = !touchedLeaves(history, history.pending).has(leafOf(history, by));
     // ts-mls keeps no private key for an Update of its own, so that only Latchkey's members propose one.

@@ -1,6 +1,8 @@
 import { encode as encodeBytes, utf8 } from "@latchkey/mls";
 import {
+  branchGroup,
   bytesToBase64,
+  ciphersuites,
   createApplicationMessage,
   createCommit,
   createGroup,
@@ -8,25 +10,37 @@ import {
   createProposal,
   decode,
   defaultCredentialTypes,
+  defaultExtensionTypes,
   defaultProposalTypes,
   encode,
   generateKeyPackageWithKey,
   joinGroup,
   joinGroupExternal,
+  joinGroupFromBranch,
+  joinGroupFromReinit,
   keyPackageDecoder,
   keyPackageEncoder,
+  makeCustomExtension,
+  mlsExporter,
   mlsMessageDecoder,
   mlsMessageEncoder,
   nodeTypes,
   processMessage,
   processPrivateMessage,
   processPublicMessage,
+  proposeAddExternal,
   protocolVersions,
   pskTypes,
+  reinitCreateNewGroup,
   resumptionPSKUsages,
   unsafeTestingAuthenticationService,
   wireformats,
+  type CiphersuiteId,
+  type CiphersuiteImpl,
+  type CiphersuiteName,
   type ClientState,
+  type CryptoProvider,
+  type KeyPackage,
   type MlsContext,
   type MlsFramedMessage,
   type Proposal,
@@ -60,15 +74,40 @@ function pskId(world: World, psk: Psk): PskId {
   return { psktype: pskTypes.resumption, usage, pskGroupId: world.groupId, pskEpoch: psk.epoch, pskNonce };
 }
 
+function keyPackageOf(bytes: Uint8Array): KeyPackage {
+  const keyPackage = decode(keyPackageDecoder, bytes);
+  if (keyPackage === undefined) throw new Disagreement("ts-mls did not decode a key package");
+  return keyPackage;
+}
+
+const PROVIDER: CryptoProvider = { getCiphersuiteImpl: tsMlsSuite };
+
+function suiteName(id: number): CiphersuiteName {
+  const [name] = Object.entries(ciphersuites).find(([, value]) => value === id) ?? [];
+  if (name === undefined) throw new Error(`ts-mls does not know suite ${id}`);
+  return name as CiphersuiteName;
+}
+
+/** The tree of a group: its Welcomes to a group that follows another do not carry it. */
+async function encodedTree(state: ClientState, cipherSuite: CiphersuiteImpl): Promise<Uint8Array> {
+  const { extensions } = await createGroupInfoWithExternalPubAndRatchetTree(state, [], cipherSuite);
+  const tree = extensions.find(({ extensionType }) => extensionType === defaultExtensionTypes.ratchet_tree);
+  if (!(tree?.extensionData instanceof Uint8Array)) throw new Disagreement("ts-mls wrote no tree");
+  return tree.extensionData;
+}
+
 function proposalOf(world: World, change: Change): Proposal {
   switch (change.kind) {
-    case "add": {
-      const keyPackage = decode(keyPackageDecoder, change.keyPackage);
-      if (keyPackage === undefined) throw new Disagreement("ts-mls did not decode a key package");
-      return { proposalType: defaultProposalTypes.add, add: { keyPackage } };
-    }
+    case "add":
+      return { proposalType: defaultProposalTypes.add, add: { keyPackage: keyPackageOf(change.keyPackage) } };
     case "remove":
       return { proposalType: defaultProposalTypes.remove, remove: { removed: change.leaf } };
+    case "reinit": {
+      const { groupId } = change;
+      const { mls10: version } = protocolVersions;
+      const reinit = { groupId, version, cipherSuite: world.cipherSuite as CiphersuiteId, extensions: [] };
+      return { proposalType: defaultProposalTypes.reinit, reinit };
+    }
     case "psk":
       return { proposalType: defaultProposalTypes.psk, psk: { preSharedKeyId: pskId(world, change.psk) } };
     default:
@@ -100,7 +139,10 @@ function rosterOf({ ratchetTree }: ClientState): Map<string, number> {
 
 /** A client on ts-mls, with its defaults for everything that can be set. */
 export async function tsMlsClient(world: World, identity: Identity): Promise<Client> {
-  const { name, signatureKeyPair } = identity;
+  const { name, signatureKeyPair, grease } = identity;
+  const greaseExtensions = grease
+    .slice(0, 1)
+    .map((extensionType) => makeCustomExtension({ extensionType, extensionData: utf8("grease") }));
   const context: MlsContext = {
     cipherSuite: await tsMlsSuite(world.cipherSuite),
     authService: unsafeTestingAuthenticationService,
@@ -114,11 +156,13 @@ export async function tsMlsClient(world: World, identity: Identity): Promise<Cli
       credential: { credentialType: defaultCredentialTypes.basic, identity: utf8(name) },
       capabilities: {
         versions: [protocolVersions.mls10],
-        ciphersuites: [world.cipherSuite],
-        extensions: [],
-        proposals: [],
-        credentials: [defaultCredentialTypes.basic],
+        ciphersuites: [world.cipherSuite, ...grease],
+        extensions: [...grease],
+        proposals: [...grease],
+        credentials: [defaultCredentialTypes.basic, ...grease],
       },
+      extensions: greaseExtensions,
+      leafNodeExtensions: greaseExtensions,
       lifetime: LIFETIME,
       signatureKeyPair: { signKey: signatureKeyPair.privateKey, publicKey: signatureKeyPair.publicKey },
       cipherSuite: context.cipherSuite,
@@ -134,6 +178,8 @@ export async function tsMlsClient(world: World, identity: Identity): Promise<Cli
     name,
     epoch: () => state().groupContext.epoch,
     epochAuthenticator: () => state().keySchedule.epochAuthenticator,
+    exported: (label, bytes, length) =>
+      mlsExporter(state().keySchedule.exporterSecret, label, bytes, length, context.cipherSuite),
     roster: () => rosterOf(state()),
     createGroup: async () => {
       const { publicPackage: keyPackage, privatePackage: privateKeyPackage } = bundle;
@@ -170,6 +216,36 @@ export async function tsMlsClient(world: World, identity: Identity): Promise<Cli
       const bytes = encode(mlsMessageEncoder, { version, wireformat: wireformats.mls_group_info, groupInfo });
       if (bareExternalPub) return bytes;
       return withExternalPub(bytes, identity, (key) => encodeBytes(key, (writer, value) => writer.opaque(value)));
+    },
+    proposeItself: async (bytes) => {
+      const decoded = decode(mlsMessageDecoder, bytes);
+      if (decoded?.wireformat !== wireformats.mls_group_info) throw new Disagreement("ts-mls did not decode GroupInfo");
+      bundle = await makeKeyPackage();
+      const { publicPackage, privatePackage } = bundle;
+      const message = await proposeAddExternal(decoded.groupInfo, publicPackage, privatePackage, context.cipherSuite);
+      return encode(mlsMessageEncoder, message);
+    },
+    found: async (how, groupId, keyPackages) => {
+      const { publicPackage: keyPackage, privatePackage: privateKeyPackage } = await makeKeyPackage();
+      const memberKeyPackages = keyPackages.map(keyPackageOf);
+      const common = { context, state: state(), keyPackage, privateKeyPackage, memberKeyPackages };
+      const made = await (how === "reinit"
+        ? reinitCreateNewGroup({ ...common, groupId, cipherSuite: suiteName(world.cipherSuite), provider: PROVIDER })
+        : branchGroup({ ...common, newGroupId: groupId }));
+      current = made.newState;
+      if (made.welcome === undefined) throw new Disagreement("ts-mls made no Welcome");
+      const tree = { encoded: await encodedTree(current, context.cipherSuite), nodes: current.ratchetTree };
+      return { welcome: encode(mlsMessageEncoder, made.welcome), tree };
+    },
+    follow: async (how, { welcome: bytes, tree }) => {
+      const message = decode(mlsMessageDecoder, bytes);
+      if (message?.wireformat !== wireformats.mls_welcome) throw new Disagreement("ts-mls did not decode a Welcome");
+      const { publicPackage: keyPackage, privatePackage: privateKeyPackage } = bundle;
+      const nodes = tree === undefined ? {} : { ratchetTree: tree.nodes };
+      const common = { context, welcome: message.welcome, keyPackage, privateKeyPackage, ...nodes };
+      current = await (how === "reinit"
+        ? joinGroupFromReinit({ ...common, suspendedState: state(), provider: PROVIDER })
+        : joinGroupFromBranch({ ...common, oldState: state() }));
     },
     propose: async (change, wireAsPublicMessage) => {
       const proposal = proposalOf(world, change);
