@@ -219,7 +219,7 @@ describe("groups and messages", () => {
     assert.deepEqual(texts(await ada.run("read", "Team")), ["hello from Ben", "hello from Ada"]);
   });
 
-  test("a data directory that another process uses: exit 4, STORE_FAILED", async (t) => {
+  test("a data directory that another process uses: exit 4, STORE_LOCKED", async (t) => {
     const { user } = await world(t);
     const ada = await user("ada");
     await ada.run("group", "create", "Team");
@@ -228,7 +228,7 @@ describe("groups and messages", () => {
     await following.lines().next();
     const { status, stdout } = await ada.try("whoami");
     assert.equal(status, 4);
-    assert.equal(field(lastJson(stdout), "error")["code"], "STORE_FAILED");
+    assert.equal(field(lastJson(stdout), "error")["code"], "STORE_LOCKED");
     following.child.kill("SIGINT");
     assert.equal(await following.status, 0);
   });

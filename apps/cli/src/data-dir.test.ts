@@ -3,8 +3,8 @@ import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createPrivateDir, dataDirAt, readConfig, reserveDatabase, writeConfig, writePrivateFile } from "./data-dir.ts";
-import { readOrCreateWalletKey, readWalletKey, writeWalletKey } from "./wallet-key.ts";
+import { createPrivateDir, dataDirAt, readConfig, writeConfig, writePrivateFile } from "./data-dir.ts";
+import { readOrCreateKey, readKey, writeKey } from "./key-file.ts";
 
 async function tempDir(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "latchkey-cli-"));
@@ -22,16 +22,14 @@ test("the data directory is the option's, else LATCHKEY_HOME's, else ~/.latchkey
   assert.equal(dataDirAt(undefined, { LATCHKEY_HOME: "" }).path, join(homedir(), ".latchkey"));
 });
 
-test("keys and databases are files of mode 0600 in directories of mode 0700, whatever the umask", async (t) => {
+test("keys are files of mode 0600 in directories of mode 0700, whatever the umask", async (t) => {
   const before = process.umask(0o000);
   t.after(() => process.umask(before));
   const dataDir = dataDirAt(join(await tempDir(t), "new", "home"), {});
   await createPrivateDir(dataDir.path);
-  await writeWalletKey(dataDir.keyFile, new Uint8Array(32).fill(7));
-  await reserveDatabase(dataDir.databaseFile);
+  await writeKey(dataDir.keyFile, new Uint8Array(32).fill(7));
   assert.equal(await modeOf(dataDir.path), 0o700);
   assert.equal(await modeOf(dataDir.keyFile), 0o600);
-  assert.equal(await modeOf(dataDir.databaseFile), 0o600);
 });
 
 test("a private file that replaces an open one is private", async (t) => {
@@ -68,8 +66,8 @@ test("a data directory can be moved as a whole: its key is found relative to it"
 
 test("a wallet key is made once and read back ever after", async (t) => {
   const path = join(await tempDir(t), "wallet.key");
-  const first = await readOrCreateWalletKey(path);
-  const second = await readOrCreateWalletKey(path);
+  const first = await readOrCreateKey(path);
+  const second = await readOrCreateKey(path);
   assert.equal(first.created, true);
   assert.equal(second.created, false);
   assert.deepEqual(second.key, first.key);
@@ -77,13 +75,13 @@ test("a wallet key is made once and read back ever after", async (t) => {
 
 test("a file that holds no key is KEY_FILE_INVALID, and the error does not say what it holds", async (t) => {
   const path = join(await tempDir(t), "wallet.key");
-  await assert.rejects(readWalletKey(path), { code: "KEY_FILE_INVALID" });
+  await assert.rejects(readKey(path), { code: "KEY_FILE_INVALID" });
   for (const text of ["", "secret", "ab".repeat(31), `${"ab".repeat(32)}ab`, "zz".repeat(32)]) {
     await writeFile(path, text);
-    await assert.rejects(readWalletKey(path), (error: Error & { code?: string }) => {
+    await assert.rejects(readKey(path), (error: Error & { code?: string }) => {
       assert.equal(error.code, "KEY_FILE_INVALID");
       return text === "" || !error.message.includes(text);
     });
   }
-  await assert.rejects(readWalletKey(join(path, "below")), { code: "FILE_UNREADABLE" });
+  await assert.rejects(readKey(join(path, "below")), { code: "FILE_UNREADABLE" });
 });

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { cliError } from "./errors.ts";
@@ -68,21 +68,9 @@ export async function writePrivateFile(path: string, content: string | Uint8Arra
   });
 }
 
-/**
- * Makes sure that the database is its owner's alone before SQLite opens it; its side files inherit that.
- * Throws FILE_UNWRITABLE.
- */
-export async function reserveDatabase(path: string): Promise<void> {
-  await writing(path, async () => {
-    const file = await open(path, "a", 0o600);
-    await file.close();
-  });
-}
-
-/** Whether a client has written a database there; the empty file of `reserveDatabase` is none. */
+/** Whether there is a database of a client. */
 export async function hasDatabase(dataDir: DataDir): Promise<boolean> {
-  const stats = await stat(dataDir.databaseFile).catch(() => undefined);
-  return stats !== undefined && stats.size > 0;
+  return (await stat(dataDir.databaseFile).catch(() => undefined)) !== undefined;
 }
 
 /** Reads `config.json`; undefined when there is none; throws CONFIG_INVALID. */

@@ -19,7 +19,7 @@ export function cliError(code: CliErrorCode, message: string, cause?: unknown): 
 }
 
 /** Errors that ask for another command line. */
-const USAGE_CODES: ReadonlySet<string> = new Set<CliErrorCode>([
+const USAGE_CODES: ReadonlySet<string> = new Set<CliErrorCode | ErrorCode>([
   "USAGE",
   "NOT_INITIALISED",
   "CONFIG_INVALID",
@@ -30,6 +30,9 @@ const USAGE_CODES: ReadonlySet<string> = new Set<CliErrorCode>([
   "GROUP_AMBIGUOUS",
   "INVITE_NONE",
   "LISTEN_FAILED",
+  "STORE_KEY_MISSING",
+  "STORE_KEY_WRONG",
+  "STORE_NOT_ENCRYPTED",
 ]);
 
 /** Errors of the family that point at a mistake in this program, not at the world. */

@@ -1,11 +1,11 @@
 import { codeOf, LatchkeyError, type Client, type Group } from "@latchkey/client";
 import { createNodeClient, generatedSigner } from "@latchkey/client/node";
 import type { CommandContext } from "./context.ts";
-import { readConfig, reserveDatabase } from "./data-dir.ts";
+import { hasDatabase, readConfig } from "./data-dir.ts";
 import { cliError } from "./errors.ts";
 import { findGroup } from "./find-group.ts";
-import { addresses } from "./settings.ts";
-import { readWalletKey } from "./wallet-key.ts";
+import { readKey, readOrCreateKey } from "./key-file.ts";
+import { addresses, type Settings } from "./settings.ts";
 
 /** Opens the client of a data directory for as long as `work` takes. */
 export async function withClient<T>(context: CommandContext, work: (client: Client) => Promise<T>): Promise<T> {
@@ -14,7 +14,7 @@ export async function withClient<T>(context: CommandContext, work: (client: Clie
   if (config === undefined) {
     throw cliError("NOT_INITIALISED", `nothing lives in ${settings.dataDir.path} yet; run "latchkey init" first`);
   }
-  const client = await openClient(context, await readWalletKey(config.keyFile), addresses(settings, config));
+  const client = await openClient(context, await readKey(config.keyFile), addresses(settings, config));
   try {
     return await work(client);
   } finally {
@@ -29,8 +29,21 @@ export async function openClient(
   { nodeUrl, inviteServiceUrl }: { readonly nodeUrl: string; readonly inviteServiceUrl: string },
 ): Promise<Client> {
   const dbPath = settings.dataDir.databaseFile;
-  await reserveDatabase(dbPath);
-  return createNodeClient(signerOf(walletKey), { dbPath, nodeUrl, inviteServiceUrl, signal });
+  const dbEncryptionKey = await databaseKey(settings);
+  return createNodeClient(signerOf(walletKey), {
+    dbPath,
+    nodeUrl,
+    inviteServiceUrl,
+    signal,
+    ...(dbEncryptionKey === undefined ? {} : { dbEncryptionKey }),
+  });
+}
+
+/** The key that the database has or, when there is none yet, will have; made when its file is missing for a new one. */
+async function databaseKey({ dataDir, databaseKeyFile }: Settings): Promise<Uint8Array | undefined> {
+  if (databaseKeyFile === undefined) return undefined;
+  if (await hasDatabase(dataDir)) return readKey(databaseKeyFile, "database");
+  return (await readOrCreateKey(databaseKeyFile, "database")).key;
 }
 
 function signerOf(walletKey: Uint8Array): ReturnType<typeof generatedSigner> {

@@ -6,6 +6,7 @@ import { addInspectCommand } from "./commands/inspect.ts";
 import { addInviteCommands } from "./commands/invite.ts";
 import { addJoinCommand } from "./commands/join.ts";
 import { addReadCommand } from "./commands/read.ts";
+import { addRekeyCommand } from "./commands/rekey.ts";
 import { addSendCommand } from "./commands/send.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addWhoamiCommand } from "./commands/whoami.ts";
@@ -25,6 +26,7 @@ const COMMANDS: readonly AddCommands[] = [
   addSendCommand,
   addReadCommand,
   addChatCommand,
+  addRekeyCommand,
 ];
 
 function exitHelp(): string {

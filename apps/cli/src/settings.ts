@@ -15,6 +15,8 @@ export interface Settings {
   readonly dataDir: DataDir;
   readonly nodeUrl: string | undefined;
   readonly inviteServiceUrl: string | undefined;
+  /** File with the key of the database, from `$LATCHKEY_DB_KEY_FILE`; undefined when it is not encrypted. */
+  readonly databaseKeyFile: string | undefined;
 }
 
 /** Checks the global options; throws USAGE. */
@@ -24,6 +26,7 @@ export function settingsFrom(options: GlobalOptions, env: Readonly<Record<string
     nodeUrl: options.node === undefined ? undefined : serviceUrl("--node", options.node),
     inviteServiceUrl:
       options.inviteService === undefined ? undefined : serviceUrl("--invite-service", options.inviteService),
+    databaseKeyFile: env["LATCHKEY_DB_KEY_FILE"] || undefined,
   };
 }
 

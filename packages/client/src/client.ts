@@ -60,7 +60,8 @@ export class Client {
    * wallet and uploads a key package. Opening a registered installation works offline; interrupted joins are taken up
    * when the node can be reached. The client owns store and transport from here on, also when this call fails.
    *
-   * @throws IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, STORE_FULL, STORE_FAILED.
+   * @throws IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, and the codes that begin with
+   * STORE_.
    */
   static async create(
     signer: WalletSigner,

@@ -62,9 +62,20 @@ export const ERRORS = {
     "Update this program; the file is untouched.",
   ),
   STORE_FULL: transient("The disk is full; nothing was written.", "Free space and repeat the call."),
+  STORE_LOCKED: transient("Another program has the database open.", "Close it there and repeat the call."),
+  STORE_DAMAGED: permanent(
+    "The file is no database of this program, was damaged, or was copied while it was open.",
+    "Put back a copy made while it was closed, or name another path; the file is untouched.",
+  ),
+  STORE_KEY_MISSING: permanent("The database is encrypted.", "Give the key it was made with."),
+  STORE_KEY_WRONG: permanent("The database is encrypted with another key.", "Give the key it was made with."),
+  STORE_NOT_ENCRYPTED: permanent(
+    "A key was given for a database that is not encrypted.",
+    "Give none, or encrypt it with `changeDatabaseKey`.",
+  ),
   STORE_FAILED: permanent(
     "The database cannot be used; nothing was written.",
-    "Check the path, its permissions, and that no other program has it open.",
+    "Check that the path is right and writable and that its file system has locks.",
   ),
   NOT_A_MEMBER: permanent("This installation is not a member of the group (any more).", "Ask to be added again."),
   NOT_PERMITTED: permanent("The rules of the group do not allow this to you.", "Ask an admin of the group."),

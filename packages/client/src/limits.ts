@@ -60,6 +60,12 @@ export const CLIENT_LIMITS = {
   firstInviteCheckMs: 10_000,
   /** Looks at slots until one downloads and verifies what is there: once a day. */
   deepCheckEvery: 24,
+  /** Transactions until deleted keys are gone from the write-ahead log too: few, for a synced write each. */
+  maxLoggedTransactions: 32,
+  /** Rest after which they are gone as well, in milliseconds. */
+  emptyLogAfterMs: 1_000,
+  /** Empty pages of 4096 bytes in a database that are worth giving back: 1 MiB. */
+  minFreePages: 256,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
   maxFollowUpAttempts: 20,
 } as const;

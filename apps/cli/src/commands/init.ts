@@ -6,7 +6,7 @@ import { cliError } from "../errors.ts";
 import { openClient } from "../own-client.ts";
 import type { CommandResult } from "../output.ts";
 import { addresses } from "../settings.ts";
-import { readOrCreateWalletKey, readWalletKey, writeWalletKey } from "../wallet-key.ts";
+import { readOrCreateKey, readKey, writeKey } from "../key-file.ts";
 
 interface InitOptions {
   readonly keyFile?: string;
@@ -63,13 +63,13 @@ async function init(context: CommandContext, options: InitOptions): Promise<Comm
 async function walletKey(dataDir: DataDir, keyFile: string, importFrom: string | undefined) {
   if (importFrom === undefined) {
     // A database without its key would be locked out by a new one.
-    if (await hasDatabase(dataDir)) return { key: await readWalletKey(keyFile), created: false };
-    return readOrCreateWalletKey(keyFile);
+    if (await hasDatabase(dataDir)) return { key: await readKey(keyFile), created: false };
+    return readOrCreateKey(keyFile);
   }
-  const key = await readWalletKey(resolve(importFrom));
+  const key = await readKey(resolve(importFrom));
   if ((await readIfThere(keyFile)) === undefined) {
-    await writeWalletKey(keyFile, key);
-  } else if (!Buffer.from(await readWalletKey(keyFile)).equals(key)) {
+    await writeKey(keyFile, key);
+  } else if (!Buffer.from(await readKey(keyFile)).equals(key)) {
     throw cliError("KEY_FILE_INVALID", `${keyFile} holds another wallet's key; choose another --data-dir`);
   }
   return { key, created: false };

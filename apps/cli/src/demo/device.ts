@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Client, Group } from "@latchkey/client";
 import { createNodeClient, generatedSigner } from "@latchkey/client/node";
-import { reserveDatabase } from "../data-dir.ts";
 
 /** Somebody with a wallet. */
 export interface Person {
@@ -32,7 +31,6 @@ export class Device {
 
   /** Starts the client; the first time, it registers. */
   async goOnline(): Promise<void> {
-    await reserveDatabase(this.#dbPath);
     this.#client = await createNodeClient(generatedSigner(this.#walletKey), {
       dbPath: this.#dbPath,
       nodeUrl: this.#nodeUrl,

@@ -1,4 +1,4 @@
-import { MlsGroup, toHex, type GroupChange, type PendingCommit, type Rows } from "@latchkey/mls";
+import { LatchkeyError, MlsGroup, toHex, type GroupChange, type PendingCommit, type Rows } from "@latchkey/mls";
 import { readGroupState, type GroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
@@ -58,7 +58,7 @@ export class GroupCore {
     this.pendingCommit = pending === undefined ? undefined : { record: pending, live: undefined, outcome: "waiting" };
   }
 
-  /** A group of the store; throws DecodeError when its rows are damaged. */
+  /** A group of the store; throws STORE_DAMAGED when its rows make none. */
   static load(context: ClientContext, record: GroupRecord): GroupCore {
     return new GroupCore(context, record, loadMls(context, record.groupId));
   }
@@ -142,12 +142,22 @@ export class GroupCore {
   }
 }
 
+/** Throws STORE_DAMAGED when the rows make no group. */
 function loadMls(context: ClientContext, groupId: Uint8Array): MlsGroup {
   const rows = context.store.groupRows.list(groupId);
-  return MlsGroup.load(
-    context.groupConfig,
-    rows.map(({ rowKey, value }): [string, Uint8Array] => [rowKey, value]),
-  );
+  try {
+    return MlsGroup.load(
+      context.groupConfig,
+      rows.map(({ rowKey, value }): [string, Uint8Array] => [rowKey, value]),
+    );
+  } catch (cause) {
+    if (!(cause instanceof LatchkeyError)) throw cause;
+    throw clientError(
+      "STORE_DAMAGED",
+      "the state of a group was damaged; put back a copy of the database that was made while it was closed",
+      { cause },
+    );
+  }
 }
 
 /** The groups of this installation, each loaded when it is first asked for and then only once. */

@@ -16,6 +16,8 @@ const DEFAULT_INVITE_BASE_URL = "https://latchkey.link/i";
 export interface NodeClientOptions {
   /** Database file of this installation; made when it is not there. Its directory must exist. */
   readonly dbPath: string;
+  /** 32 random bytes with which the database is encrypted; the same ones open it again. Default: it is not encrypted. */
+  readonly dbEncryptionKey?: Uint8Array;
   /** Address of the delivery node. */
   readonly nodeUrl: string;
   /** Address of the invite service; default: the node. */
@@ -30,13 +32,13 @@ export interface NodeClientOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws STORE_VERSION, STORE_FULL, STORE_FAILED. */
+/** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws as `openSqliteStore`. */
 export function nodeEnvironment(options: NodeClientOptions): Environment {
   // The transport connects when it is first used, so a database that cannot be opened leaves nothing behind.
   const transport = grpcTransport(options.nodeUrl);
   return {
     crypto: nodeCrypto,
-    store: openSqliteStore(options.dbPath),
+    store: openSqliteStore(options.dbPath, { encryptionKey: options.dbEncryptionKey }),
     transport,
     slots: httpSlots,
     clock: systemClock,

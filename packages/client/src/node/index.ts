@@ -5,5 +5,5 @@ export { encodePng } from "./png.ts";
 export { readQrFromImage } from "./read-qr.ts";
 export { generatedSigner, walletSigner } from "./signers.ts";
 export type { MessageAccount } from "./signers.ts";
-export { openSqliteStore } from "./sqlite-store.ts";
+export { changeDatabaseKey, openSqliteStore } from "./sqlite-store.ts";
 export type { SqliteStoreOptions } from "./sqlite-store.ts";

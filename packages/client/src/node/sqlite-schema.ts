@@ -1,6 +1,7 @@
 /**
  * The steps that bring a database from version n to n + 1; the version is SQLite's `user_version`. A step that was
- * released is never changed. Private keys stand in the clear: the file is as secret as the device's user account.
+ * released is never changed. Without an encryption key private keys stand in the clear: the file is then as secret as the
+ * device's user account.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -144,6 +145,13 @@ export const MIGRATIONS: readonly string[] = [
     id INTEGER NOT NULL,
     PRIMARY KEY (group_id, expires_at_ns, id)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE encryption (
+    name TEXT NOT NULL PRIMARY KEY,
+    salt BLOB NOT NULL,
+    "check" BLOB NOT NULL
+  ) STRICT;
   `,
 ];
 

@@ -3,6 +3,18 @@
  * be absent is `undefined`. Times are nanoseconds.
  */
 
+/**
+ * How the other rows are sealed, in a database that is encrypted; there is one row, `name` is always "self". It is never
+ * sealed itself: opening begins with it.
+ */
+export interface EncryptionRecord {
+  readonly name: "self";
+  /** 32 random bytes that the keys of this database are derived with. */
+  readonly salt: Uint8Array;
+  /** Opens under the right key only. */
+  readonly check: Uint8Array;
+}
+
 /** This installation; there is one row, `name` is always "self". */
 export interface IdentityRecord {
   readonly name: "self";

@@ -1,5 +1,6 @@
 import type {
   AdmissionRecord,
+  EncryptionRecord,
   ExpiryRecord,
   FollowUpRecord,
   GroupRecord,
@@ -37,35 +38,84 @@ export interface Table<R, K extends readonly (keyof R)[]> extends ReadTable<R, K
   delete(...prefix: Partial<Key<R, K>>): void;
 }
 
-/** All that is kept, for writing. */
-export interface Tables {
-  readonly identity: Table<IdentityRecord, ["name"]>;
-  readonly keyPackages: Table<KeyPackageRecord, ["reference"]>;
-  readonly waitingWelcomes: Table<WaitingWelcomeRecord, ["id"]>;
-  readonly unsupportedGroups: Table<UnsupportedGroupRecord, ["groupId"]>;
-  readonly groups: Table<GroupRecord, ["groupId"]>;
-  readonly groupRows: Table<GroupRow, ["groupId", "rowKey"]>;
-  readonly messages: Table<MessageRecord, ["groupId", "id"]>;
-  readonly expiries: Table<ExpiryRecord, ["groupId", "expiresAtNs", "id"]>;
-  readonly outbox: Table<OutboxRecord, ["groupId", "queueId"]>;
-  readonly pendingCommits: Table<PendingCommitRecord, ["groupId"]>;
-  readonly joins: Table<JoinRecord, ["groupId"]>;
-  readonly followUps: Table<FollowUpRecord, ["groupId", "followUpId"]>;
-  readonly identityUpdates: Table<IdentityUpdateRecord, ["inboxId", "sequenceId"]>;
-  readonly admissions: Table<AdmissionRecord, ["groupId", "id"]>;
-  readonly leaveRequests: Table<LeaveRequestRecord, ["groupId", "inboxId"]>;
-  readonly rejections: Table<RejectionRecord, ["groupId", "id"]>;
+/** What the rows of each table hold. */
+interface Records {
+  readonly encryption: EncryptionRecord;
+  readonly identity: IdentityRecord;
+  readonly keyPackages: KeyPackageRecord;
+  readonly waitingWelcomes: WaitingWelcomeRecord;
+  readonly unsupportedGroups: UnsupportedGroupRecord;
+  readonly groups: GroupRecord;
+  readonly groupRows: GroupRow;
+  readonly messages: MessageRecord;
+  readonly expiries: ExpiryRecord;
+  readonly outbox: OutboxRecord;
+  readonly pendingCommits: PendingCommitRecord;
+  readonly joins: JoinRecord;
+  readonly followUps: FollowUpRecord;
+  readonly identityUpdates: IdentityUpdateRecord;
+  readonly admissions: AdmissionRecord;
+  readonly leaveRequests: LeaveRequestRecord;
+  readonly rejections: RejectionRecord;
 }
+
+/** The fields of each table's key, in order. */
+export const TABLE_KEYS = {
+  encryption: ["name"],
+  identity: ["name"],
+  keyPackages: ["reference"],
+  waitingWelcomes: ["id"],
+  unsupportedGroups: ["groupId"],
+  groups: ["groupId"],
+  groupRows: ["groupId", "rowKey"],
+  messages: ["groupId", "id"],
+  expiries: ["groupId", "expiresAtNs", "id"],
+  outbox: ["groupId", "queueId"],
+  pendingCommits: ["groupId"],
+  joins: ["groupId"],
+  followUps: ["groupId", "followUpId"],
+  identityUpdates: ["inboxId", "sequenceId"],
+  admissions: ["groupId", "id"],
+  leaveRequests: ["groupId", "inboxId"],
+  rejections: ["groupId", "id"],
+} as const satisfies { readonly [T in TableName]: readonly (keyof Records[T])[] };
+
+/** All that is kept, for writing. */
+export type Tables = {
+  readonly [T in TableName]: (typeof TABLE_KEYS)[T] extends infer K extends readonly (keyof Records[T])[]
+    ? Table<Records[T], K>
+    : never;
+};
 
 /** All that is kept, for reading. */
 export type ReadTables = { readonly [T in keyof Tables]: Pick<Tables[T], keyof ReadTable<unknown, never>> };
-export type TableName = keyof Tables;
+export type TableName = keyof Records;
+
+/** The fields of a table's rows that always hold bytes. */
+export type BytesField<T extends TableName> = {
+  [F in keyof Records[T]]: Records[T][F] extends Uint8Array ? F : never;
+}[keyof Records[T]];
+
+/** What a field may hold. */
+export type Value = Uint8Array | string | bigint | undefined;
+
+/** A row of whatever table. */
+export type Row = Readonly<Record<string, Value>>;
+
+/** A table of whatever rows, for code that treats all tables alike. */
+export interface AnyTable {
+  get(...key: Value[]): Row | undefined;
+  list(...prefix: Value[]): Row[];
+  listAfter(...key: Value[]): Row[];
+  put(row: Row): void;
+  delete(...prefix: Value[]): void;
+}
 
 /**
  * Durable memory of one installation.
  *
  * Every change of state is one `transaction`: it is on disk as a whole when the call returns, and not at all when it
- * throws. Errors carry the codes STORE_VERSION, STORE_FULL and STORE_FAILED.
+ * throws. Errors carry the codes that begin with STORE_.
  */
 export interface Store extends ReadTables {
   /** Runs `write` and commits, synchronously; whatever `write` throws undoes all of it. Not nestable. */

@@ -82,7 +82,7 @@ async function runHere(
     dies: (found) => (digest = found),
     async intrude() {
       const answer = await intruder.ask({ open: victim.dbPath });
-      if (answer !== "STORE_FAILED") torn.push(`a second process got "${answer}" for an open database`);
+      if (answer !== "STORE_LOCKED") torn.push(`a second process got "${answer}" for an open database`);
       if (answer === "open") await intruder.ask({ close: true });
     },
   };
@@ -142,7 +142,7 @@ async function reopenBusy(victim: Scene["victim"], intruder: Intruder, torn: str
     torn.push("two processes have one database open");
     victim.close();
   } catch (error) {
-    if (codeOf(error) !== "STORE_FAILED" || !isRetryable(error)) torn.push(`a busy database: ${String(error)}`);
+    if (codeOf(error) !== "STORE_LOCKED" || !isRetryable(error)) torn.push(`a busy database: ${String(error)}`);
   }
   await intruder.ask({ close: true });
 }
