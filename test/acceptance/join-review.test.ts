@@ -11,6 +11,7 @@ import {
   groupOf,
   mlsOf,
   NO_TRACES,
+  readCommits,
   readLog,
   textsOf,
   traces,
@@ -56,7 +57,7 @@ test("REV-01 the write that makes the group visible fails: a typed error, no tra
   const group = groupOf(joiner, adminGroup.id);
   await adminGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
-  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, 3);
 });
 
 test("REV-01 whichever transaction of a join fails, the next start shows the state before or after", async (t) => {
@@ -198,7 +199,7 @@ test("REV-04 the node cannot be reached for publishing: no phantom group, the sa
   const group = groupOf(joiner, adminGroup.id);
   await adminGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
-  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, 3);
 });
 
 test("REV-04 the answer of the publish is lost: the same call finds its commit in the log and sends no second one", async (t) => {
@@ -224,7 +225,7 @@ test("REV-04 the answer of the publish is lost: the same call finds its commit i
 
   await adminGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
-  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, 3);
 });
 
 test("SEC-09 stopped after the commit left: JOIN_ABORTED says so, and the next start finds the join done", async (t) => {
@@ -252,7 +253,7 @@ test("SEC-09 stopped after the commit left: JOIN_ABORTED says so, and the next s
   await world.restart(joiner);
   await adminGroup.sync();
   assert.deepEqual(epochOf(groupOf(joiner, adminGroup.id)), epochOf(adminGroup));
-  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, 3);
 });
 
 test("REV-05 and REV-06: a replaced slot id or key is noticed before any network write", async (t) => {
@@ -368,7 +369,7 @@ test("SEC-03 two joiners publish for the same epoch: one is first, the other not
   for (const view of [group, fastGroup]) assert.deepEqual(epochOf(view), epochOf(adminGroup));
   assert.equal(adminGroup.members().length, 4);
   // Both commits of the contested epoch are in the log; members took the first and passed the second by.
-  assert.equal((await readLog(slow, group.id)).length, 5);
+  assert.equal((await readCommits(slow, group.id)).length, 5);
   await group.send("here as well");
   await fastGroup.sync();
   await adminGroup.sync();
@@ -391,7 +392,7 @@ test("SEC-09 a code scanned twice at once leads to one commit and one group", as
   assert.equal(one.group.id, two.group.id);
   await adminGroup.sync();
   assert.deepEqual(epochOf(one.group), epochOf(adminGroup));
-  assert.equal((await readLog(joiner, adminGroup.id)).length, 3);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, 3);
 });
 
 test("SEC-09 a join under way is settled before another invite of the same group is used", async (t) => {

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Client, type Clock, type Environment, type Group, type Table, type TableName } from "@latchkey/client";
 import { generatedSigner, nodeEnvironment } from "@latchkey/client/node";
-import { fromHex, LatchkeyError, MlsGroup, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
+import {
+  fromHex,
+  LatchkeyError,
+  MlsGroup,
+  peekMlsMessage,
+  XIP_82_EXTERNAL_COMMITS,
+  type GroupConfig,
+} from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { createNode, type DeliveryNode } from "@latchkey/node";
 import {
@@ -134,6 +141,15 @@ export async function readLog(
 ): Promise<{ id: bigint; createdNs: bigint; data: Uint8Array }[]> {
   const page = await device.environment.transport.queryGroupMessages({ topic: fromHex(groupId), afterId: 0n });
   return [...page.items];
+}
+
+/** The commits in a group's log, accepted or not. */
+export async function readCommits(
+  device: Device,
+  groupId: string,
+): Promise<{ id: bigint; createdNs: bigint; data: Uint8Array }[]> {
+  const log = await readLog(device, groupId);
+  return log.filter(({ data }) => peekMlsMessage(data).contentKind === "commit");
 }
 
 /** The rows of a device's group, as MLS state of its own: for building what the client would never send. */

@@ -3,7 +3,18 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { readQrFromImage } from "@latchkey/client/node";
 import { peekMlsMessage } from "@latchkey/mls";
-import { countingWrites, epochOf, failsWith, groupOf, NO_TRACES, readLog, textsOf, traces, World } from "./support.ts";
+import {
+  countingWrites,
+  epochOf,
+  failsWith,
+  groupOf,
+  NO_TRACES,
+  readCommits,
+  readLog,
+  textsOf,
+  traces,
+  World,
+} from "./support.ts";
 
 test("XIP-01 a joiner with one installation scans: admin and joiner agree and read each other", async (t) => {
   const world = await World.start(t);
@@ -35,14 +46,14 @@ test("XIP-02 a joiner with three installations: one commit adds all, siblings co
   const phone = await world.device("phone");
   const laptop = await world.device("laptop", { signer: phone.signer });
   const tablet = await world.device("tablet", { signer: phone.signer });
-  const before = (await readLog(phone, adminGroup.id)).length;
+  const before = (await readCommits(phone, adminGroup.id)).length;
 
   const { group } = await phone.client.conversations.joinByInvite(invite.url);
   await laptop.client.conversations.sync();
   await tablet.client.conversations.sync();
   await adminGroup.sync();
 
-  const log = await readLog(phone, adminGroup.id);
+  const log = await readCommits(phone, adminGroup.id);
   assert.equal(log.length, before + 1);
   assert.equal(peekMlsMessage(log.at(-1)?.data ?? new Uint8Array(0)).wireFormat, "public_message");
   const all = [adminGroup, group, groupOf(laptop, group.id), groupOf(tablet, group.id)];
@@ -130,7 +141,7 @@ test("XIP-02 members see who joined through which invite and when, as it happens
   const tablet = await world.device("tablet", { signer: joiner.signer });
 
   const { group } = await joiner.client.conversations.joinByInvite(invite.url);
-  const commit = (await readLog(admin, group.id)).at(-1);
+  const commit = (await readCommits(admin, group.id)).at(-1);
   const seen = {
     sequenceId: commit?.id,
     inboxId: joiner.client.inboxId,

@@ -7,6 +7,7 @@ import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { runDuties } from "./group/leave.ts";
 import { syncLocked } from "./group/log.ts";
+import { payReceipt } from "./group/receipts.ts";
 import { planFirstMembers } from "./group/membership.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
@@ -71,6 +72,7 @@ export class Conversations {
       try {
         await core.exclusive(() => syncLocked(core, signal));
         await runDuties(core, signal);
+        await payReceipt(core, signal);
       } catch (error) {
         if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
         failure ??= error;

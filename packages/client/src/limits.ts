@@ -34,6 +34,14 @@ export const CLIENT_LIMITS = {
   maxTurnMs: 5_000,
   /** Commits of other joiners that are remembered while a join waits: a crowd of 250, each commit beaten by some. */
   maxSeenCommits: 8_192,
+  /** Shortest time between two receipts of one member in one group, in milliseconds: one covers all joins before it. */
+  receiptIntervalMs: 10_000,
+  /**
+   * Delay of a receipt in milliseconds: this long for the messages that come by themselves, and drawn from as long again
+   * for each installation in the group, up to the longest: mostly one member answers and the others see it in time.
+   */
+  receiptSpreadMs: 200,
+  maxReceiptDelayMs: 10_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

@@ -8,6 +8,12 @@ import { EncodedContentSchema, PlaintextEnvelopeSchema, type EncodedContent, typ
 /** Content type of plain text. */
 export const TEXT_CONTENT_TYPE = "xmtp.org/text:1.0";
 
+/**
+ * Content type of a join receipt, which has no content: that it can be read is the message. As XMTP's own silent types it
+ * has no fallback, so that programs that do not know it show nothing.
+ */
+export const JOIN_RECEIPT_CONTENT_TYPE = "latchkey.link/joinReceipt:1.0";
+
 /** A message ready to be encrypted. */
 export interface OutgoingContent {
   /** The application data to encrypt: a PlaintextEnvelope. */

@@ -89,6 +89,7 @@ export {
   encodeMessageContent,
   encodeTextMessage,
   LEAVE_REQUEST_CONTENT_TYPE,
+  JOIN_RECEIPT_CONTENT_TYPE,
   messageId,
   TEXT_CONTENT_TYPE,
 } from "./content.ts";

@@ -3,6 +3,7 @@ import { readGroupState, type GroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
 import { Mutex } from "../mutex.ts";
+import { ReceiptDuty } from "./receipt-duty.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 
@@ -42,6 +43,8 @@ export class GroupCore {
   readonly followUpTurn = new Mutex();
   /** By the address of each invite service: hash of the state that was uploaded there last, in hex. */
   readonly uploadedStates = new Map<string, string>();
+  /** What this member owes to those who joined by invite. */
+  readonly receipts = new ReceiptDuty();
   pendingCommit: PendingOwnCommit | undefined;
   #mls: MlsGroup;
   #record: GroupRecord;

@@ -35,6 +35,7 @@ import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
 import { planAddMembers, planUpdateInstallations } from "./membership.ts";
 import { senderOf } from "./message.ts";
+import { payReceipt } from "./receipts.ts";
 import { sendText } from "./send.ts";
 import { planDisappearing, planPermission, planText } from "./settings.ts";
 import { streamRecords } from "./stream.ts";
@@ -232,6 +233,7 @@ export class Group {
   async sync(options: CallOptions = {}): Promise<void> {
     await this.#core.exclusive(() => syncLocked(this.#core, options.signal));
     await runDuties(this.#core, options.signal);
+    await payReceipt(this.#core, options.signal);
   }
 
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */

@@ -1,5 +1,6 @@
 import { toHex, type LeafNode } from "@latchkey/mls";
 import { decodeMessageContent, decodeMlsCredential } from "@latchkey/xmtp";
+import type { ClientContext } from "../context.ts";
 import type { MessageRecord } from "../store/records.ts";
 import type { Envelope } from "../transport/transport.ts";
 
@@ -7,6 +8,14 @@ import type { Envelope } from "../transport/transport.ts";
 export interface MessageSender {
   readonly inboxId: string;
   readonly installationId: string;
+}
+
+/** Bytes of what makes two messages of the same content differ. */
+const IDEMPOTENCY_KEY_BYTES = 16;
+
+/** What makes a message differ from another one of the same content. */
+export function newIdempotencyKey({ crypto }: Pick<ClientContext, "crypto">): string {
+  return toHex(crypto.randomBytes(IDEMPOTENCY_KEY_BYTES));
 }
 
 /** The sender that a leaf names; throws DecodeError when its credential is none of XMTP's. */

@@ -35,6 +35,7 @@ export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash
   else core.stepByRows(decodeRows(pending.record.rows), { record, write });
   core.settlePendingCommit("merged");
   forgetLeavers(core);
+  core.receipts.notePayment(pending.record.epoch, core.context.own.inboxId);
   return true;
 }
 
@@ -53,5 +54,6 @@ export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uin
       noteExpiry(core, tables, message);
     },
   });
+  core.receipts.notePayment(sent.epoch, own.inboxId);
   return true;
 }

@@ -12,6 +12,7 @@ import {
   applyAppDataUpdates,
   checkMessageFraming,
   decodeMlsCredential,
+  JOIN_RECEIPT_CONTENT_TYPE,
   mergeAppData,
   requiredIdentities,
   validateExternalCommit,
@@ -115,7 +116,7 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
     record,
     write: (tables) => {
       confirmed.write(tables);
-      if (message !== undefined) {
+      if (message !== undefined && message.contentType !== JOIN_RECEIPT_CONTENT_TYPE) {
         tables.messages.put(message);
         noteLeaveRequest(tables, message);
         noteExpiry(core, tables, message);
@@ -123,6 +124,7 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
       if (refused !== undefined) recordRejection(core, tables, envelope, refused);
     },
   });
+  core.receipts.notePayment(received.epoch, senderOf(senderLeaf).inboxId);
 }
 
 /** Who came in by which slot, and when: to be shown to people. The slot is that of the policy the commit was judged by. */
@@ -183,4 +185,12 @@ async function receiveCommit(
   });
   core.settlePendingCommit("lost");
   forgetLeavers(core);
+  if (sender !== undefined) core.receipts.notePayment(commit.context.epoch, senderOf(sender).inboxId);
+  else if (commit.pathLeaf !== undefined) oweReceipt(core, commit.pathLeaf);
+}
+
+/** Somebody joined: who is surely in the group itself can prove to them that members follow. */
+function oweReceipt(core: GroupCore, joiner: LeafNode): void {
+  if (core.context.joinReceipts === false || core.record.status !== "confirmed") return;
+  core.receipts.owe({ epoch: core.mls.epoch, inboxId: senderOf(joiner).inboxId });
 }

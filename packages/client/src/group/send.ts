@@ -4,10 +4,8 @@ import { clientError } from "../errors.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
+import { newIdempotencyKey } from "./message.ts";
 import { enqueue } from "./outbox.ts";
-
-/** Bytes of what makes two messages of the same text differ. */
-const IDEMPOTENCY_KEY_BYTES = 16;
 
 /**
  * Sends a text and returns it as it stands in the log.
@@ -26,8 +24,7 @@ export async function sendContent(
   encodeContent: (groupId: Uint8Array, idempotencyKey: string) => OutgoingContent,
   signal?: AbortSignal,
 ): Promise<MessageRecord> {
-  const idempotencyKey = toHex(core.context.crypto.randomBytes(IDEMPOTENCY_KEY_BYTES));
-  const { plaintext, messageId } = encodeContent(core.groupId, idempotencyKey);
+  const { plaintext, messageId } = encodeContent(core.groupId, newIdempotencyKey(core.context));
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }

@@ -3,6 +3,7 @@ import { isRetryable } from "../errors.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
 import { newBackoff } from "./log.ts";
+import { scheduleReceipt } from "./receipts.ts";
 import { receiveEnvelope } from "./receive.ts";
 
 /**
@@ -29,6 +30,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelope(core, envelope, stop));
+          scheduleReceipt(core, stop);
           for (const record of listAfter(shown)) {
             shown = record.id;
             yield record;

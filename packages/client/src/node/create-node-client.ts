@@ -29,6 +29,8 @@ export interface NodeClientOptions {
   readonly loopbackHttp?: boolean;
   /** See `Environment`; default: true. */
   readonly keepInvitesFresh?: boolean;
+  /** False: never answer a join by invite with a receipt; see `Environment`. */
+  readonly joinReceipts?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -45,6 +47,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     random: Math.random,
     encodePng,
     readQr: readQrFromImage,
+    joinReceipts: options.joinReceipts ?? true,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     keepInvitesFresh: options.keepInvitesFresh ?? true,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
