@@ -335,6 +335,56 @@ test("REV-08 a sibling without key package is listed as failed; all-or-nothing s
   assert.deepEqual(entry.installations, [phone.client.installationId]);
 });
 
+test("REV-08 a device that was left out is added once it can be, by its owner's next sync or by whoever looks after the group", async (t) => {
+  for (const adder of ["owner", "other"] as const) {
+    const world = await World.start(t);
+    const { member, adminGroup, memberGroup } = await world.group();
+    const invite = await adminGroup.createInvite();
+    const phone = await world.device("phone");
+    let online = false;
+    const wrap: Wrap = (environment) => {
+      const { transport } = environment;
+      const uploadKeyPackage: typeof transport.uploadKeyPackage = async (...args) => {
+        if (!online) throw cut();
+        await transport.uploadKeyPackage(...args);
+      };
+      return { ...environment, transport: { ...transport, uploadKeyPackage } };
+    };
+    await failsWith(world.device("laptop", { signer: phone.signer, wrap }), "NODE_UNREACHABLE");
+    const { group } = await phone.client.conversations.joinByInvite(invite.url);
+    await adminGroup.sync();
+    // Nothing can be added yet, and nothing is tried to be.
+    await phone.client.conversations.sync();
+    const before = group.epoch;
+
+    online = true;
+    const laptop = await world.device("laptop", { signer: phone.signer, wrap });
+    if (adder === "owner") await phone.client.conversations.sync();
+    else await lookAfterOnce(member);
+    await laptop.client.conversations.sync();
+    for (const view of [adminGroup, memberGroup, group]) await view.sync();
+    for (const view of [adminGroup, memberGroup, groupOf(laptop, group.id)]) {
+      assert.deepEqual(epochOf(view), epochOf(group));
+    }
+    const entry = adminGroup.members().find(({ inboxId }) => inboxId === phone.client.inboxId);
+    assert.deepEqual(entry?.failedInstallations, []);
+    assert.equal(entry.installations.length, 2);
+    assert.equal(entry.admittedVia, invite.externalGroupId);
+    assert.equal(group.epoch, before + 1n);
+    await phone.client.conversations.sync();
+    assert.equal(group.epoch, before + 1n);
+  }
+});
+
+/** One round of looking after a device's groups. */
+async function lookAfterOnce({ client, clock }: Device): Promise<void> {
+  const stop = new AbortController();
+  const sleep = clock.sleep.bind(clock);
+  clock.sleep = async () => stop.abort();
+  await client.keepInvitesFresh({ signal: stop.signal });
+  clock.sleep = sleep;
+}
+
 test("SEC-03 two joiners publish for the same epoch: one is first, the other notices, drops its draft and joins next", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();

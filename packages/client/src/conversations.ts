@@ -6,6 +6,7 @@ import { commitChange } from "./group/commit.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { runDuties } from "./group/leave.ts";
+import { addOwnDevicesLeftOut } from "./group/left-out.ts";
 import { syncLocked } from "./group/log.ts";
 import { payReceipt } from "./group/receipts.ts";
 import { planFirstMembers } from "./group/membership.ts";
@@ -73,6 +74,7 @@ export class Conversations {
         await core.exclusive(() => syncLocked(core, signal));
         await runDuties(core, signal);
         await payReceipt(core, signal);
+        await addOwnDevicesLeftOut(core, signal);
       } catch (error) {
         if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
         failure ??= error;

@@ -9,7 +9,7 @@ import type { FollowUpRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /**
- * Does what merged commits left to do, oldest first. A failure never fails the commit or the join it belongs to: the
+ * Does what merged commits left to do: Welcomes and blobs side by side, because others wait for either, each oldest first. A failure never fails the commit or the join it belongs to: the
  * work stays in the queue and is tried again with the next sync; what is refused again and again is dropped.
  */
 export function runFollowUps(core: GroupCore, signal?: AbortSignal): Promise<void> {
@@ -20,17 +20,31 @@ async function runQueue(core: GroupCore, signal: AbortSignal | undefined): Promi
   const queued = core.context.store.followUps.list(core.groupId);
   // Several commits in a row need one blob only: the newest.
   const lastRefresh = queued.findLast(({ kind }) => kind === "refresh");
-  for (const followUp of queued) {
-    if (isAborted(signal)) return;
-    try {
-      if (followUp.kind === "welcome") await sendWelcome(core, followUp, signal);
-      else if (followUp === lastRefresh || followUp.payload.length > 0) await refresh(core, followUp, signal);
-      finish(core, followUp);
-    } catch (error) {
+  const lane = async (kind: FollowUpRecord["kind"]) => {
+    for (const followUp of queued) {
       if (isAborted(signal)) return;
-      if (!(error instanceof LatchkeyError)) throw error;
-      if (!isRetryable(error) && !error.code.startsWith("STORE_")) postpone(core, followUp);
+      if (followUp.kind !== kind) continue;
+      const isOutdated = kind === "refresh" && followUp !== lastRefresh && followUp.payload.length === 0;
+      await attempt(core, followUp, isOutdated, signal);
     }
+  };
+  await Promise.all([lane("welcome"), lane("refresh")]);
+}
+
+async function attempt(
+  core: GroupCore,
+  followUp: FollowUpRecord,
+  isOutdated: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    if (followUp.kind === "welcome") await sendWelcome(core, followUp, signal);
+    else if (!isOutdated) await refresh(core, followUp, signal);
+    finish(core, followUp);
+  } catch (error) {
+    if (isAborted(signal)) return;
+    if (!(error instanceof LatchkeyError)) throw error;
+    if (!isRetryable(error) && !error.code.startsWith("STORE_")) postpone(core, followUp);
   }
 }
 

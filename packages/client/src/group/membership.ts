@@ -122,20 +122,26 @@ export function planRemoveMembers(
 }
 
 /**
- * Follows the identity logs of the members: adds installations they registered and removes those they revoked since.
- * Undefined when nothing changed.
+ * Follows the identity logs of members, of all unless told whose: adds installations they registered, and those that could
+ * not be added before, and removes those they revoked. Undefined when there is nothing to change.
  */
-export async function planUpdateInstallations(core: GroupCore, signal?: AbortSignal): Promise<CommitPlan | undefined> {
+export async function planUpdateInstallations(
+  core: GroupCore,
+  signal?: AbortSignal,
+  inboxIds?: readonly string[],
+): Promise<CommitPlan | undefined> {
   const { members } = core.state;
   const leaves = new Map([...core.mls.members()].map(({ leafNode }) => [senderOf(leafNode).installationId, leafNode]));
   const proposals: Proposal[] = [];
   const mutations: MembershipMutation[] = [];
-  for (const latest of await core.context.directory.latest([...members.keys()], signal)) {
+  for (const latest of await core.context.directory.latest(inboxIds ?? [...members.keys()], signal)) {
     const { inboxId, sequenceId, state } = latest;
     const entry = members.get(inboxId);
-    if (entry === undefined || entry.sequenceId >= sequenceId) continue;
+    const isBehind = entry !== undefined && entry.sequenceId < sequenceId;
+    if (entry === undefined || (!isBehind && entry.failedInstallations.length === 0)) continue;
     const fresh = state.installations().filter((id) => !leaves.has(id));
     const found = await fetchKeyPackages(core.context, inboxId, fresh, signal);
+    if (!isBehind && found.keyPackages.length === 0) continue;
     proposals.push(...found.keyPackages.map(add), ...removals(core, inboxId, (id) => !state.hasInstallation(id)));
     mutations.push({ op: "update", inboxId, entry: { ...entry, sequenceId, failedInstallations: found.missing } });
   }

@@ -3,7 +3,10 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import { commitChange } from "../group/commit.ts";
+import { withDevicesLeftOut } from "../group/left-out.ts";
 import { syncLocked } from "../group/log.ts";
+import { planUpdateInstallations } from "../group/membership.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { uploadBlob } from "./refresh.ts";
 
@@ -23,7 +26,8 @@ export interface KeepFreshOptions {
  * Looks after the invites of all groups until the signal is aborted: the back-stop for committers that went offline
  * before their upload, and for slots that junk has emptied. The first round is at once, the others slow and jittered, so
  * that members do not ask in step. A round asks each slot whether it has the present state and uploads where it has not;
- * only a deep one downloads anything, because anybody can upload junk that claims the present state.
+ * only a deep one downloads anything, because anybody can upload junk that claims the present state. Devices of members
+ * that could not be added before are added when they can: whichever member looks first does it.
  *
  * @throws STORE_… and CLIENT_CLOSED.
  */
@@ -60,6 +64,8 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
     await core.exclusive(() => syncLocked(core, signal));
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
+    const leftOut = withDevicesLeftOut(core);
+    if (leftOut.length > 0) await commitChange(core, () => planUpdateInstallations(core, signal, leftOut), signal);
   } catch (error) {
     if (isAborted(signal)) return;
     if (!(error instanceof LatchkeyError) || error.code.startsWith("STORE_") || error.code === "CLIENT_CLOSED") {

@@ -1,0 +1,28 @@
+import { LatchkeyError } from "@latchkey/mls";
+import { isAborted } from "../clock.ts";
+import { commitChange } from "./commit.ts";
+import type { GroupCore } from "./group-core.ts";
+import { planUpdateInstallations } from "./membership.ts";
+
+/** Members with a device that could not be added when they were. */
+export function withDevicesLeftOut(core: GroupCore): string[] {
+  return [...core.state.members].flatMap(([inboxId, { failedInstallations }]) =>
+    failedInstallations.length > 0 ? [inboxId] : [],
+  );
+}
+
+/**
+ * Adds the own devices that could not come along (REV-08), once they can, with every synchronization: nobody else is as
+ * eager. Failures are none of the synchronization. What others left out is added by whoever looks after the group; see
+ * `keepInvitesFresh`.
+ */
+export async function addOwnDevicesLeftOut(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  const { inboxId } = core.context.own;
+  const isSure = core.active && core.record.status === "confirmed";
+  if (!isSure || !withDevicesLeftOut(core).includes(inboxId)) return;
+  try {
+    await commitChange(core, () => planUpdateInstallations(core, signal, [inboxId]), signal);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || error.code.startsWith("STORE_") || isAborted(signal)) throw error;
+  }
+}
