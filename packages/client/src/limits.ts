@@ -28,10 +28,11 @@ export const CLIENT_LIMITS = {
   joinTimeoutMs: 60_000,
   /** How long a join waits for a fresh blob while the group's log stands still, in milliseconds. */
   staleGraceMs: 5_000,
-  /** What a join is taken to last while nothing better is known, in milliseconds: for waiting one's turn in a crowd. */
-  joinTurnMs: 200,
-  /** Longest wait for one's turn before the log is asked whether anybody joins at all, in milliseconds. */
-  maxTurnMs: 5_000,
+  /** In a crowd that joins by one invite: pause between two looks at the log for each one ahead, and at most, in ms. */
+  turnPollMs: 40,
+  maxTurnPollMs: 1_000,
+  /** How long a crowd waits for one who does not join when it is its turn, in milliseconds. */
+  turnPatienceMs: 1_000,
   /** Commits of other joiners that are remembered while a join waits: a crowd of 250, each commit beaten by some. */
   maxSeenCommits: 8_192,
   /** Shortest time between two receipts of one member in one group, in milliseconds: one covers all joins before it. */

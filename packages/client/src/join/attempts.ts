@@ -41,7 +41,7 @@ export class Attempts {
   readonly #request: JoinRequest;
   readonly #source: BlobSource;
   readonly #signal: AbortSignal;
-  readonly #backoff: Backoff;
+  #backoff: Backoff;
   #contents: SlotContents | undefined;
   #turn: Turn | undefined;
   #attempt = 1;
@@ -97,9 +97,11 @@ export class Attempts {
 
   async #commit(): Promise<GroupCore | undefined> {
     const { context } = this.#request;
+    const sinceNs = context.clock.nowNs();
     let candidate = await this.#candidate();
     if (this.#turn?.mustWait === true) {
-      await this.#letOthersGo(this.#turn, candidate.scan);
+      const workMs = Number(context.clock.nowNs() - sinceNs) / 1e6;
+      await this.#letOthersGo(this.#turn, candidate.scan, workMs);
       candidate = await this.#candidate();
     }
     this.report("preparing");
@@ -139,13 +141,13 @@ export class Attempts {
     throw staleInvite(scan);
   }
 
-  async #letOthersGo(turn: Turn, scan: LogScan): Promise<void> {
+  async #letOthersGo(turn: Turn, scan: LogScan, workMs: number): Promise<void> {
     this.report("waiting");
     const openEpoch = async () => {
       await scan.advance(this.#signal);
       return scan.openEpoch;
     };
-    while (turn.mustWait) await turn.wait(openEpoch, this.#signal);
+    await turn.wait(openEpoch, workMs, this.#signal);
   }
 
   #isWorthRetrying(error: LatchkeyError): boolean {
@@ -161,7 +163,11 @@ export class Attempts {
     const openEpoch = error.data["openEpoch"];
     if (typeof openEpoch !== "bigint") return false;
     const nowNs = this.#request.context.clock.nowNs();
-    if (openEpoch !== this.#stale.openEpoch) this.#stale = { openEpoch, sinceNs: nowNs };
+    if (openEpoch !== this.#stale.openEpoch) {
+      this.#stale = { openEpoch, sinceNs: nowNs };
+      // The next blob is on its way: whoever looks soon is the next.
+      this.#backoff = newBackoff(this.#request.context);
+    }
     return nowNs - this.#stale.sinceNs < BigInt(CLIENT_LIMITS.staleGraceMs) * 1_000_000n;
   }
 }

@@ -14,18 +14,19 @@ export interface TurnOptions {
  * Waits for one's turn in a crowd that joins one group: each epoch lets in one of them, so those who came first go first,
  * and whoever goes early only makes somebody lose.
  *
- * The number of those ahead is the word of the service, so it decides about one wait of at most `maxTurnMs`; from then on
- * the log decides: each epoch that ended meanwhile is one who is in, and tells how long a join takes. A log that stands
- * still ends the waiting: whoever was ahead has gone home, or never was.
+ * How many came before is the word of the invite service; from then on the log decides. Each epoch that ends is one who is
+ * in. Nothing for a while means that one has gone home, or never was: of those who wait each counts one less then, and all
+ * keep their order; and two, four, eight less as long as still nothing happens, so that no number holds anybody up for long.
  */
 export class Turn {
-  readonly #options: TurnOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
   #ahead: number;
-  #turnMs: number = CLIENT_LIMITS.joinTurnMs;
 
-  constructor(options: TurnOptions) {
-    this.#options = options;
-    this.#ahead = options.ahead;
+  constructor({ clock, random, ahead }: TurnOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#ahead = Math.min(ahead, CLIENT_LIMITS.maxGroupMembers);
   }
 
   /** Whether others go first. */
@@ -33,20 +34,32 @@ export class Turn {
     return this.#ahead > 0;
   }
 
-  /** Waits once; `openEpoch` reads the log and says which epoch it has reached. */
-  async wait(openEpoch: () => Promise<bigint>, signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
-    const before = await openEpoch();
-    const sinceNs = clock.nowNs();
-    const untilTurnMs = this.#ahead * this.#turnMs;
-    // A little spread, for those who were told the same number.
-    await clock.sleep(Math.min(CLIENT_LIMITS.maxTurnMs, untilTurnMs) * (0.8 + 0.4 * random()), signal);
-    const moved = Number((await openEpoch()) - before);
-    if (moved <= 0) {
-      this.#ahead = 0;
-      return;
+  /**
+   * Waits until nobody is ahead. `openEpoch` reads the log and says which epoch it has reached; `workMs` is what an
+   * attempt took so far, for a machine or a network on which joins take long.
+   */
+  async wait(openEpoch: () => Promise<bigint>, workMs: number, signal: AbortSignal): Promise<void> {
+    const patienceMs = Math.max(CLIENT_LIMITS.turnPatienceMs, 2 * workMs);
+    let epoch = await openEpoch();
+    let sinceNs = this.#clock.nowNs();
+    let gone = 1;
+    while (this.mustWait) {
+      const { turnPollMs, maxTurnPollMs } = CLIENT_LIMITS;
+      const pollMs = Math.min(maxTurnPollMs, turnPollMs * this.#ahead);
+      await this.#clock.sleep(pollMs * (0.75 + 0.5 * this.#random()), signal);
+      const reached = await openEpoch();
+      const nowNs = this.#clock.nowNs();
+      if (reached > epoch) {
+        this.#ahead -= Math.min(this.#ahead, Number(reached - epoch));
+        epoch = reached;
+        gone = 1;
+      } else if (Number(nowNs - sinceNs) / 1e6 < patienceMs) {
+        continue;
+      } else {
+        this.#ahead -= Math.min(this.#ahead, gone);
+        gone *= 2;
+      }
+      sinceNs = nowNs;
     }
-    this.#turnMs = Number(clock.nowNs() - sinceNs) / 1e6 / moved;
-    this.#ahead = Math.max(0, this.#ahead - moved);
   }
 }
