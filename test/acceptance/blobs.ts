@@ -1,5 +1,6 @@
 import { nodeCrypto } from "@latchkey/mls/node";
-import { groupStateHash, wrapGroupInfo, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import type { Slot } from "@latchkey/client";
+import { decodeInvitePayload, groupStateHash, slotCredential, wrapGroupInfo, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { mlsOf, type Device } from "./support.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
@@ -24,4 +25,16 @@ export async function presentBlob(device: Device, groupId: string, claims: BlobC
     expiresAtNs: 0n,
     ...claims,
   });
+}
+
+/** The slot of an invite for whoever knows its id and nothing else. */
+export function keylessSlot(payload: Uint8Array, serviceUrl: string): Slot {
+  return { serviceUrl, externalGroupId: decodeInvitePayload(payload).externalGroupId };
+}
+
+/** The slot of an invite for whoever has the link. */
+export function slotOf(payload: Uint8Array, serviceUrl: string): Slot {
+  const { externalGroupId, symmetricKey } = decodeInvitePayload(payload);
+  const current = slotCredential(suite, symmetricKey, externalGroupId);
+  return { serviceUrl, externalGroupId, credentials: { current, currentHash: suite.hash(current), earlier: [] } };
 }

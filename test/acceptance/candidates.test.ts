@@ -13,8 +13,8 @@ import {
   type GroupInfoBlob,
 } from "@latchkey/xmtp";
 import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
-import type { JoinProgress, Slot } from "@latchkey/client";
-import { presentBlob } from "./blobs.ts";
+import type { JoinProgress } from "@latchkey/client";
+import { presentBlob, keylessSlot, slotOf } from "./blobs.ts";
 import {
   configOf,
   epochOf,
@@ -61,17 +61,15 @@ async function groupInfoAt(device: Device, groupId: string, epoch: bigint, signe
   };
 }
 
-/** The slot of an invite. */
-function slotOf(payload: Uint8Array, serviceUrl: string): Slot {
-  return { serviceUrl, externalGroupId: decodeInvitePayload(payload).externalGroupId };
-}
-
 test("XIP-13 garbage of a stranger that claims a huge epoch is discarded; the genuine blob is chosen", async (t) => {
   const world = await World.start(t);
-  const { adminGroup, memberGroup } = await world.group();
+  const { admin, memberGroup } = await world.group();
+  // A slot that nobody closes: the vandal needs no key to write it.
+  await world.restart(admin, (environment) => ({ ...environment, slotCredentials: false }));
+  const adminGroup = groupOf(admin, memberGroup.id);
   const invite = await adminGroup.createInvite();
   const vandal = await world.device("vandal");
-  const slot = slotOf(invite.payload, world.node.url);
+  const slot = keylessSlot(invite.payload, world.node.url);
   for (let count = 0; count < 7; count++) await vandal.environment.slots.upload(slot, junk((1n << 64n) - 1n));
   const joiner = await world.device("joiner");
   const { group } = await joiner.client.conversations.joinByInvite(invite.url);

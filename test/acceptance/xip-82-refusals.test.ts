@@ -15,6 +15,7 @@ import {
 import { EncryptedGroupInfoBlobSchema, type EncryptedGroupInfoBlobV1 } from "@latchkey/xmtp/proto";
 import { epochOf, failsWith, mlsOf, NO_TRACES, openSlot, readLog, traces, World, type Device } from "./support.ts";
 import { allRefuse, rawExternalCommit } from "./forge.ts";
+import { slotOf } from "./blobs.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
 
@@ -72,7 +73,7 @@ test("XIP-06 a ciphertext changed in one byte is discarded; alone it ends the jo
   const payload = decodeInvitePayload(invite.payload);
   const lonely = { ...payload, externalGroupId: nodeCrypto.randomBytes(16) };
   await slots.upload({ serviceUrl: world.node.url, externalGroupId: lonely.externalGroupId }, altered);
-  await slots.upload({ serviceUrl: world.node.url, externalGroupId: payload.externalGroupId }, altered);
+  await slots.upload(slotOf(invite.payload, world.node.url), altered);
 
   const link = inviteUrl(lonely, "https://latchkey.link/i");
   const error = await failsWith(joiner.client.conversations.joinByInvite(link), "INVITE_NO_CANDIDATE");

@@ -33,6 +33,11 @@ export interface Environment {
    */
   readonly loopbackHttp?: boolean;
   /**
+   * Whether uploads show the write credential of the invite, by which a slot stays closed to those who have no key;
+   * default: true. Without it slots that others have closed cannot be written.
+   */
+  readonly slotCredentials?: boolean;
+  /**
    * Whether the client looks after the invites of its groups by itself until it is closed: shortly after its start, then
    * about every hour, once a day thoroughly. Members that stay open should; see `Client.keepInvitesFresh`.
    */

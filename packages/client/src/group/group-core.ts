@@ -2,6 +2,7 @@ import { LatchkeyError, MlsGroup, toHex, type GroupChange, type PendingCommit, t
 import { readGroupState, type GroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
+import { credentialsToRemember } from "../invite/slot-key-history.ts";
 import { Mutex } from "../mutex.ts";
 import { ReceiptDuty } from "./receipt-duty.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
@@ -109,10 +110,13 @@ export class GroupCore {
   step(step: GroupStep): void {
     const record = { ...this.#record, ...step.record };
     const unwritten = this.#unwritten;
+    const endsEpoch = step.record?.epochEnteredAtNs !== undefined;
+    const credentials = endsEpoch ? credentialsToRemember(this.context, this.groupId, this.#mls) : undefined;
     this.context.store.transaction((tables) => {
       if (unwritten !== undefined) writeRows(tables, this.groupId, unwritten);
       if (step.change !== undefined) writeRows(tables, this.groupId, step.change.rows);
       if (unwritten !== undefined || step.record !== undefined) tables.groups.put(record);
+      if (credentials !== undefined) tables.slotCredentials.put(credentials);
       step.write?.(tables);
     });
     this.#unwritten = undefined;
@@ -209,6 +213,7 @@ export class GroupRegistry {
       tables.pendingCommits.delete(groupId);
       tables.followUps.delete(groupId);
       tables.outbox.delete(groupId);
+      tables.slotCredentials.delete(groupId);
       tables.leaveRequests.delete(groupId);
     });
     this.#cores.delete(core.id);

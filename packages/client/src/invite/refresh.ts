@@ -14,6 +14,7 @@ import { isAborted } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { distinctServices, ownService, resolveService, type ReachableService } from "./service.ts";
+import { slotCredentials } from "./slot-key-history.ts";
 import type { Slot, SlotService } from "./slots.ts";
 
 /** What the slots of the active invite ought to serve. */
@@ -164,7 +165,10 @@ async function uploadTo(
   makeBlob: () => Promise<Uint8Array | undefined>,
   { unless, signal }: UploadOptions,
 ): Promise<void> {
-  const slot = { serviceUrl: url, externalGroupId: state.policy.externalGroupId };
+  const { context, groupId, mls } = core;
+  const { externalGroupId } = state.policy;
+  const credentials = slotCredentials(context, groupId, mls, state.policy);
+  const slot = { serviceUrl: url, externalGroupId, credentials };
   const name = toHex(state.groupStateHash);
   // What is repeated because another service failed must not fill this one with wrappings of the same state.
   if (unless === undefined && core.uploadedStates.get(url) === name) return;

@@ -104,6 +104,36 @@ test("SEC-11 a service that claims that nothing has changed when nobody asked is
   await assert.rejects(httpSlots.fetch(slot), { code: "NODE_REJECTED" });
 });
 
+test("an upload shows the present credential, then those of the keys before, each to be replaced by it", async (t) => {
+  const seen: (string | undefined)[][] = [];
+  let admitted = 3;
+  const slot = await serve(t, (request, response) => {
+    const next = request.headers["x-latchkey-next-credential"];
+    seen.push([request.headers.authorization, next === undefined ? undefined : String(next)]);
+    request.resume();
+    const status = seen.length === admitted ? 201 : 403;
+    response.writeHead(status, status === 403 ? { "x-latchkey-error": "SLOT_FORBIDDEN" } : {}).end();
+  });
+  const text = (byte: number) => Buffer.alloc(32, byte).toString("base64url");
+  const bytes = (byte: number) => new Uint8Array(32).fill(byte);
+  const credentials = { current: bytes(1), currentHash: bytes(9), earlier: [bytes(2), bytes(3)] };
+  const all = [
+    [`Bearer ${text(1)}`, undefined],
+    [`Bearer ${text(2)}`, text(9)],
+    [`Bearer ${text(3)}`, text(9)],
+  ];
+  await httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1));
+  assert.deepEqual(seen.splice(0), all);
+  admitted = 1;
+  await httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1));
+  assert.deepEqual(seen.splice(0), all.slice(0, 1));
+  admitted = 9;
+  await assert.rejects(httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  assert.deepEqual(seen.splice(0), all);
+  await assert.rejects(httpSlots.upload(slot, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  assert.deepEqual(seen, [[undefined, undefined]]);
+});
+
 test("REV-07 answers of the service have their codes", async (t) => {
   let status = 200;
   const slot = await serve(t, (request, response) => {

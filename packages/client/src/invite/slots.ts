@@ -1,5 +1,5 @@
 import { Reader, toHex } from "@latchkey/mls";
-import { XMTP_LIMITS } from "@latchkey/xmtp";
+import { toBase64Url, XMTP_LIMITS } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { networkError, retryAfterMs, unreachable } from "../transport/network-errors.ts";
@@ -9,6 +9,17 @@ export interface Slot {
   /** Address of the service, without the slot's path. */
   readonly serviceUrl: string;
   readonly externalGroupId: Uint8Array;
+  /** For uploads; without them only a slot that nobody has closed can be written. */
+  readonly credentials?: SlotCredentials | undefined;
+}
+
+/** What admits to writing a slot, 32 bytes each, secret; see "Write credentials" in `docs/invite-slots.md`. */
+export interface SlotCredentials {
+  readonly current: Uint8Array;
+  /** SHA-256 of it. */
+  readonly currentHash: Uint8Array;
+  /** Those of the keys before, newest first: whoever shows one of them puts `current` in its place. */
+  readonly earlier: readonly Uint8Array[];
 }
 
 /** What a look-up of a slot gives. */
@@ -74,7 +85,8 @@ async function request(what: string, url: string, init: RequestInit, signal: Abo
 }
 
 function refuse(what: string, response: Response): never {
-  const data = { call: what, status: response.status };
+  const nodeCode = response.headers.get("x-latchkey-error") ?? undefined;
+  const data = { call: what, status: response.status, nodeCode };
   if (response.status === 429) {
     const waitMs = retryAfterMs(response.headers.get("retry-after"));
     throw clientError("RATE_LIMITED", `the invite service limits requests; wait ${waitMs} ms`, {
@@ -83,6 +95,9 @@ function refuse(what: string, response: Response): never {
     });
   }
   if (response.status >= 500) throw unreachable(what, undefined, data, response.headers.get("retry-after"));
+  if (nodeCode === "SLOT_FORBIDDEN") {
+    throw clientError("NODE_REJECTED", "the invite's key does not admit to its slot; replace the slot", { data });
+  }
   throw clientError("NODE_REJECTED", `the invite service refused ${what} with status ${response.status}`, { data });
 }
 
@@ -141,13 +156,30 @@ function waitingOf({ headers }: Response): number | undefined {
   return /^\d{1,9}$/.test(told) ? Number(told) : undefined;
 }
 
+/** The headers to try, one after the other: the present credential, then those before it, each to be replaced by it. */
+function waysToWrite(credentials: SlotCredentials | undefined) {
+  if (credentials === undefined) return [{ headers: {}, isLast: true }];
+  const { current, currentHash, earlier } = credentials;
+  return [current, ...earlier].map((credential, index) => ({
+    headers: {
+      authorization: `Bearer ${toBase64Url(credential)}`,
+      ...(index === 0 ? {} : { "x-latchkey-next-credential": toBase64Url(currentHash) }),
+    },
+    isLast: index === earlier.length,
+  }));
+}
+
 /** The slots of Latchkey's node, over the `fetch` of the platform. */
 export const httpSlots: SlotService = {
   async upload(slot, blob, signal) {
-    const init = { method: "PUT", body: blob.slice(), headers: { "content-type": "application/octet-stream" } };
-    const response = await request("the upload of a blob", slotUrl(slot), init, signal);
-    await response.body?.cancel();
-    if (!response.ok) refuse("the upload of a blob", response);
+    const what = "the upload of a blob";
+    for (const credential of waysToWrite(slot.credentials)) {
+      const headers = { "content-type": "application/octet-stream", ...credential.headers };
+      const response = await request(what, slotUrl(slot), { method: "PUT", body: blob.slice(), headers }, signal);
+      await response.body?.cancel();
+      if (response.ok) return;
+      if (response.status !== 403 || credential.isLast) refuse(what, response);
+    }
   },
 
   async fetch(slot, { joining = false, unless, signal } = {}) {

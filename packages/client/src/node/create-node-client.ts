@@ -31,6 +31,8 @@ export interface NodeClientOptions {
   readonly keepInvitesFresh?: boolean;
   /** False: never answer a join by invite with a receipt; see `Environment`. */
   readonly joinReceipts?: boolean;
+  /** See `Environment`; default: true. */
+  readonly slotCredentials?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -50,6 +52,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     joinReceipts: options.joinReceipts ?? true,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     keepInvitesFresh: options.keepInvitesFresh ?? true,
+    slotCredentials: options.slotCredentials ?? true,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),

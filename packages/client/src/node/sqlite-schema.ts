@@ -153,6 +153,13 @@ export const MIGRATIONS: readonly string[] = [
     "check" BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE slot_credentials (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    external_group_id BLOB NOT NULL,
+    credentials BLOB NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

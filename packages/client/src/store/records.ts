@@ -196,6 +196,15 @@ export interface ExpiryRecord {
   readonly id: bigint;
 }
 
+/** What once admitted to writing the slot of a group's invite; see `invite/slot-key-history.ts`. */
+export interface SlotCredentialsRecord {
+  readonly groupId: Uint8Array;
+  /** The slot. */
+  readonly externalGroupId: Uint8Array;
+  /** 32 bytes each, newest first; secret. */
+  readonly credentials: Uint8Array;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

@@ -34,6 +34,7 @@ export const CARRIERS = {
   identityUpdates: undefined,
   admissions: "externalGroupId",
   leaveRequests: undefined,
+  slotCredentials: "credentials",
   rejections: undefined,
 } as const satisfies { readonly [T in TableName]: BytesField<T> | undefined };
 

@@ -14,6 +14,7 @@ import type {
   OutboxRecord,
   PendingCommitRecord,
   RejectionRecord,
+  SlotCredentialsRecord,
   UnsupportedGroupRecord,
   WaitingWelcomeRecord,
 } from "./records.ts";
@@ -56,6 +57,7 @@ interface Records {
   readonly identityUpdates: IdentityUpdateRecord;
   readonly admissions: AdmissionRecord;
   readonly leaveRequests: LeaveRequestRecord;
+  readonly slotCredentials: SlotCredentialsRecord;
   readonly rejections: RejectionRecord;
 }
 
@@ -77,6 +79,7 @@ export const TABLE_KEYS = {
   identityUpdates: ["inboxId", "sequenceId"],
   admissions: ["groupId", "id"],
   leaveRequests: ["groupId", "inboxId"],
+  slotCredentials: ["groupId"],
   rejections: ["groupId", "id"],
 } as const satisfies { readonly [T in TableName]: readonly (keyof Records[T])[] };
 

@@ -6,7 +6,8 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/;
 /** Base64 takes 4 characters for 3 bytes; the part before the fragment is short. */
 const MAX_URL_CHARACTERS = 2 * XMTP_LIMITS.maxInvitePayloadBytes;
 
-function toBase64Url(bytes: Uint8Array): string {
+/** Base64url without padding (RFC 4648 §5). */
+export function toBase64Url(bytes: Uint8Array): string {
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

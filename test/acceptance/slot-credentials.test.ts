@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LatchkeyError } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { keylessSlot, presentBlob, slotOf } from "./blobs.ts";
+import { epochOf, failsWith, groupOf, World, type Device, type Wrap } from "./support.ts";
+
+/** A device whose uploads never arrive while `broken()`. */
+function withoutUploads(broken: () => boolean): Wrap {
+  return (environment) => {
+    const { slots } = environment;
+    const upload: typeof slots.upload = async (...args) => {
+      if (broken()) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
+      await slots.upload(...args);
+    };
+    return { ...environment, slots: { ...slots, upload } };
+  };
+}
+
+/** Blobs of the group that nobody's key opens, as a vandal makes them. */
+function junkOf(device: Device, groupId: string): Promise<Uint8Array> {
+  return presentBlob(device, groupId, { key: nodeCrypto.randomBytes(32) });
+}
+
+async function refused(upload: Promise<void>): Promise<void> {
+  const { data } = await failsWith(upload, "NODE_REJECTED");
+  assert.equal(data["nodeCode"], "SLOT_FORBIDDEN");
+}
+
+test("XIP-13 who knows the slot and not the key cannot write it; who has nothing but the link can", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const vandal = await world.device("vandal");
+  const { slots } = vandal.environment;
+  const slot = keylessSlot(invite.payload, world.node.url);
+  for (let count = 0; count < 8; count++) await refused(slots.upload(slot, await junkOf(admin, adminGroup.id)));
+  assert.equal((await slots.fetch(slot)).blobs?.length, 1);
+
+  // A joiner leaves a fresh blob for the next one, with the members offline.
+  const [first, second] = [await world.device("first"), await world.device("second")];
+  await first.client.conversations.joinByInvite(invite.url);
+  const { group } = await second.client.conversations.joinByInvite(invite.url);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("XIP-05 with the key the credential of the slot is replaced: links from before can neither read nor write from then on", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  const before = await adminGroup.createInvite();
+  const after = await adminGroup.rotateInvite();
+  assert.equal(after.externalGroupId, before.externalGroupId);
+  const vandal = await world.device("vandal");
+  await refused(
+    vandal.environment.slots.upload(slotOf(before.payload, world.node.url), await junkOf(admin, adminGroup.id)),
+  );
+
+  // Members that follow, and joiners by the new link, write on.
+  await memberGroup.updateName("Renamed");
+  const joiner = await world.device("joiner");
+  const { group } = await joiner.client.conversations.joinByInvite(after.url);
+  const next = await world.device("next");
+  assert.equal((await next.client.conversations.joinByInvite(after.url)).group.name, "Renamed");
+  await group.sync();
+});
+
+test("XIP-05 an admin that dies before its upload, twice: a member that saw the keys change puts the new credential in place", async (t) => {
+  const world = await World.start(t);
+  const { admin, member } = await world.group();
+  let broken = false;
+  await world.restart(
+    admin,
+    withoutUploads(() => broken),
+  );
+  const adminGroup = admin.client.conversations.list()[0];
+  assert.ok(adminGroup !== undefined);
+  const links = [await adminGroup.createInvite()];
+  broken = true;
+  for (let count = 0; count < 2; count++) {
+    await failsWith(adminGroup.rotateInvite(), "NODE_UNREACHABLE");
+    if (adminGroup.invite !== undefined) links.push(adminGroup.invite);
+  }
+  await world.restart(member);
+  const memberGroup = groupOf(member, adminGroup.id);
+  await memberGroup.sync();
+  await world.restart(member);
+
+  await groupOf(member, adminGroup.id).refreshInvite();
+
+  const joiner = await world.device("joiner");
+  const url = links.at(-1)?.url ?? "";
+  const { group } = await joiner.client.conversations.joinByInvite(url);
+  assert.equal(group.isActive, true);
+  const { slots } = joiner.environment;
+  for (const old of links.slice(0, -1)) {
+    await refused(slots.upload(slotOf(old.payload, world.node.url), await junkOf(admin, group.id)));
+  }
+});
+
+test("XIP-12 a slot that was begun without a credential stays open to programs that know none, and to those that do", async (t) => {
+  const world = await World.start(t);
+  const { admin, memberGroup } = await world.group();
+  await world.restart(admin, (environment) => ({ ...environment, slotCredentials: false }));
+  const adminGroup = groupOf(admin, memberGroup.id);
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  await memberGroup.updateName("With a credential");
+  await adminGroup.sync();
+  await adminGroup.updateName("Without");
+  const joiner = await world.device("joiner");
+  assert.equal((await joiner.client.conversations.joinByInvite(invite.url)).group.name, "Without");
+});
