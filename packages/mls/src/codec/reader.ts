@@ -9,8 +9,7 @@ import { varintLength } from "./varint.ts";
  * must not change afterwards.
  */
 export class Reader {
-  #bytes: Uint8Array;
-  #view: DataView;
+  readonly #bytes: Uint8Array;
   #offset = 0;
   /** Where the vector that is being read ends; the end of the input outside of any. */
   #end: number;
@@ -18,7 +17,6 @@ export class Reader {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#end = bytes.length;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Bytes not read yet, of the vector that is being read. */
@@ -37,19 +35,19 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#bytes[this.#take(1)] ?? 0;
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    return this.u8() * 0x100 + this.u8();
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.u16() * 0x10000 + this.u16();
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+    return BigInt(this.u32()) * 0x100000000n + BigInt(this.u32());
   }
 
   /** A length in the minimal form of RFC 9420 §2.1.2; the prefix `11` and non-minimal forms are refused. */

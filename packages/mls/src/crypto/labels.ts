@@ -1,3 +1,4 @@
+import { varintLength } from "../codec/varint.ts";
 import { Writer } from "../codec/writer.ts";
 import { utf8 } from "../bytes.ts";
 import type { CipherSuite, KeyPair, SignatureCheck } from "./provider.ts";
@@ -18,8 +19,11 @@ function prefixedLabel(label: string): Uint8Array {
 }
 
 function labelled(label: string, content: Uint8Array): Uint8Array {
-  const writer = new Writer(content.length + 64);
-  writer.opaque(prefixedLabel(label));
+  const prefixed = prefixedLabel(label);
+  const lengths = varintLength(prefixed.length) + varintLength(content.length);
+  // As long as what is written, so that nothing is copied in the end: a join makes one for every leaf.
+  const writer = new Writer(lengths + prefixed.length + content.length);
+  writer.opaque(prefixed);
   writer.opaque(content);
   return writer.finish();
 }

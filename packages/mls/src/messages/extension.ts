@@ -33,7 +33,7 @@ export function decodeExtensions(reader: Reader): Extension[] {
     (inner): Extension => ({ type: inner.u16(), data: inner.opaque() }),
     MLS_LIMITS.maxExtensions,
   );
-  if (new Set(extensions.map((extension) => extension.type)).size !== extensions.length) {
+  if (extensions.length > 1 && new Set(extensions.map((extension) => extension.type)).size !== extensions.length) {
     throw new DecodeError("an extension list holds the same type twice");
   }
   return extensions;

@@ -103,13 +103,13 @@ export function decodeLeafNode(reader: Reader): LeafNode {
 
 /** LeafNodeTBS from the encoded leaf without its signature. */
 function toBeSigned(unsigned: Uint8Array, source: LeafNodeSource, position: LeafPosition | undefined): Uint8Array {
-  const writer = new Writer();
+  if (source.kind === "key_package") return unsigned;
+  if (position === undefined) throw new DecodeError(`a leaf of source ${source.kind} stands outside of a tree`);
+  const { groupId, leafIndex } = position;
+  const writer = new Writer(unsigned.length + varintLength(groupId.length) + groupId.length + 4);
   writer.bytes(unsigned);
-  if (source.kind !== "key_package") {
-    if (position === undefined) throw new DecodeError(`a leaf of source ${source.kind} stands outside of a tree`);
-    writer.opaque(position.groupId);
-    writer.u32(position.leafIndex);
-  }
+  writer.opaque(groupId);
+  writer.u32(leafIndex);
   return writer.finish();
 }
 

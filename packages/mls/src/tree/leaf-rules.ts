@@ -23,6 +23,12 @@ export interface GroupRequirements {
   readonly credentials: readonly number[];
 }
 
+const CAPABILITY_LISTS = [
+  ["extension", "extensions"],
+  ["proposal", "proposals"],
+  ["credential", "credentials"],
+] as const;
+
 /** Reads the requirements off a GroupContext's extensions; throws DecodeError for malformed required capabilities. */
 export function groupRequirements(extensions: readonly Extension[]): GroupRequirements {
   const data = findExtension(extensions, EXTENSION_TYPE.requiredCapabilities);
@@ -51,12 +57,8 @@ export function checkLeafCapabilities(leaf: LeafNode, requirements: GroupRequire
   if (!capabilities.credentials.includes(ownType)) {
     throw new ValidationError("leaf-credential", `a leaf does not list its own credential type ${ownType}`);
   }
-  for (const [name, needed, listed] of [
-    ["extension", requirements.extensions, capabilities.extensions],
-    ["proposal", requirements.proposals, capabilities.proposals],
-    ["credential", requirements.credentials, capabilities.credentials],
-  ] as const) {
-    const missing = needed.find((type) => !listed.includes(type));
+  for (const [name, list] of CAPABILITY_LISTS) {
+    const missing = requirements[list].find((type) => !capabilities[list].includes(type));
     if (missing !== undefined) {
       throw new ValidationError("required-capabilities", `a leaf does not support ${name} type ${missing}`, {
         data: { [name]: missing },
@@ -89,12 +91,10 @@ export function checkCredentialFits(tree: TreeView, leaf: LeafNode): void {
 
 /** Checks that every member supports new requirements, by counters, O(requirements) (RFC 9420 §12.1.7). */
 export function checkAllSupport(tree: TreeView, requirements: GroupRequirements): void {
-  for (const [name, types] of [
-    ["extension", requirements.extensions],
-    ["proposal", requirements.proposals],
-    ["credential", requirements.credentials],
-  ] as const) {
-    const missing = types.find((type) => tree.capabilityCount(capabilityKey(name, type)) !== tree.memberCount);
+  for (const [name, list] of CAPABILITY_LISTS) {
+    const missing = requirements[list].find(
+      (type) => tree.capabilityCount(capabilityKey(name, type)) !== tree.memberCount,
+    );
     if (missing !== undefined) {
       throw new ValidationError("required-capabilities", `not every member supports ${name} type ${missing}`, {
         data: { [name]: missing },

@@ -1,4 +1,4 @@
-import { bytesKey } from "../bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
 import {
   isInSubtree,
@@ -25,6 +25,7 @@ export function parentHash(
 
 /** Tree hash of a subtree as it was before `excluded` leaves were added (RFC 9420 §7.9). */
 function originalTreeHash(tree: TreeView, index: NodeIndex, excluded: ReadonlySet<LeafIndex>): Uint8Array {
+  if (excluded.size === 0) return tree.hash(index);
   const below = new Set([...excluded].filter((leaf) => isInSubtree(leafNodeIndex(leaf), index)));
   if (below.size === 0) return tree.hash(index);
   if (isLeaf(index)) return tree.suite.hash(leafHashInput(nodeLeafIndex(index), undefined));
@@ -46,16 +47,14 @@ function parentHashOf(node: TreeNode): Uint8Array | undefined {
 
 /** True when a parent node can be chained to a node below `child` (RFC 9420 §7.9.2). */
 function isValidThrough(tree: TreeView, parent: ParentNode, child: NodeIndex, otherChild: NodeIndex): boolean {
-  const unmerged = new Set(parent.unmergedLeaves.map((leaf) => leafNodeIndex(leaf)));
-  const resolution = tree.resolution(child);
-  const merged = resolution.filter((index) => !unmerged.has(index));
-  const descendant = merged[0];
-  if (descendant === undefined || merged.length !== 1) return false;
+  const unmerged = new Set(parent.unmergedLeaves);
+  const [descendant, ...others] = tree.resolution(child, unmerged);
+  if (descendant === undefined || others.length > 0) return false;
   const node = tree.node(descendant);
   const stated = node === undefined ? undefined : parentHashOf(node);
   if (stated === undefined) return false;
-  const expected = parentHash(tree.suite, parent, originalTreeHash(tree, otherChild, new Set(parent.unmergedLeaves)));
-  return bytesKey(stated) === bytesKey(expected);
+  const expected = parentHash(tree.suite, parent, originalTreeHash(tree, otherChild, unmerged));
+  return equalBytes(stated, expected);
 }
 
 /** The parents, of those asked about, that are not blank and cannot be chained to a leaf (RFC 9420 §7.9.2). */

@@ -29,6 +29,7 @@ export class RatchetTree extends TreeView {
   #signatureKeys = new Map<string, LeafIndex>();
   #encryptionKeys = new Map<string, NodeIndex>();
   #capabilities = new Map<number, number>();
+  #decoded: ReadonlyMap<NodeIndex, TreeNode> | undefined;
 
   /** `nodes` in array order; a tree that is not full is filled up with blanks. */
   constructor(suite: CipherSuite, nodes: readonly (TreeNode | undefined)[], leafCount = leafCountFor(nodes.length)) {
@@ -54,6 +55,8 @@ export class RatchetTree extends TreeView {
   }
 
   override node(index: NodeIndex): TreeNode | undefined {
+    const decoded = this.#decoded?.get(index);
+    if (decoded !== undefined) return decoded;
     const bytes = this.#encoded[index];
     return bytes === undefined ? undefined : treeNodeAt(index, bytes);
   }
@@ -62,10 +65,9 @@ export class RatchetTree extends TreeView {
     return this.#occupied[index] ?? 0;
   }
 
-  /** A copy: the place is written again once the subtree changes. */
   override cachedHash(index: NodeIndex): Uint8Array | undefined {
     const { hashLength } = this.suite;
-    return this.#hashed[index] === 1 ? this.#hashes.slice(index * hashLength, (index + 1) * hashLength) : undefined;
+    return this.#hashed[index] === 1 ? this.#hashes.subarray(index * hashLength, (index + 1) * hashLength) : undefined;
   }
 
   override setCachedHash(index: NodeIndex, hash: Uint8Array): void {
@@ -83,6 +85,16 @@ export class RatchetTree extends TreeView {
 
   override capabilityCount(key: number): number {
     return this.#capabilities.get(key) ?? 0;
+  }
+
+  /** Runs `work` with nodes of this tree at hand as they were decoded, which each is needed a few times in. */
+  withDecoded<T>(nodes: ReadonlyMap<NodeIndex, TreeNode>, work: () => T): T {
+    this.#decoded = nodes;
+    try {
+      return work();
+    } finally {
+      this.#decoded = undefined;
+    }
   }
 
   /** Which keys stand twice in the tree, if any, told by the sizes of the indices. */

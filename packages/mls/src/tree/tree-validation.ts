@@ -67,7 +67,13 @@ export function checkTreeStructure({ tree, nodes, parents }: ReceivedTree, conte
   for (const node of nodes.values()) if (node.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
   checkAllSupport(tree, requirements);
   checkCredentialSupport(tree);
-  checkUnmergedLeaves(tree, parents);
+  tree.withDecoded(nodes, () => {
+    checkUnmergedLeaves(tree, parents);
+    checkParentHashes(tree, parents);
+  });
+}
+
+function checkParentHashes(tree: RatchetTree, parents: readonly NodeIndex[]): void {
   const top = tree.node(tree.root);
   if (top?.kind === "parent" && top.parent.parentHash.length > 0) {
     throw new ValidationError("parent-hash", "the root of the tree has a parent hash");

@@ -147,10 +147,10 @@ export abstract class TreeView {
 
   /** Tree hash of the whole tree (RFC 9420 §7.8). */
   treeHash(): Uint8Array {
-    return this.hash(this.root);
+    return this.hash(this.root).slice();
   }
 
-  /** Tree hash of a subtree, computed once and kept until something below changes. */
+  /** Tree hash of a subtree, computed once and kept until something below changes; the bytes are valid until then. */
   hash(index: NodeIndex): Uint8Array {
     const cached = this.cachedHash(index);
     if (cached !== undefined) return cached;
