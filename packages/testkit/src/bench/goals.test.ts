@@ -13,6 +13,7 @@ function size(members: number, own: Partial<SizeResult["own"]>, joinRatio?: numb
     retriedJoinMs: 0.1,
     retryOverJoin: 0.1,
     processJoinMs: 1,
+    processJoinBesideMs: 1,
     processCommitMs: 1,
     exportGroupInfoMs: 1,
     sendMs: 1,

@@ -47,25 +47,25 @@ async function strangersLeaf(suite: CipherSuite, groupId: Uint8Array, leafIndex:
   return { privateKey, sign };
 }
 
+/** The leaf whose key signs the GroupInfo; leaf 0 is left to the one member with a state. */
+const SIGNER = asLeafIndex(1);
+
 /**
- * The tree of a group in which every second member has committed, so that no parent is blank, and all parent hashes and
- * leaf signatures are right. Leaf 0's key signs the GroupInfo.
+ * The tree of a group whose first leaf is blank and of whose other members every second one has committed, so that no
+ * parent is blank but the lowest above that leaf, and all parent hashes and leaf signatures are right.
  */
 async function fullTree(suite: CipherSuite, groupId: Uint8Array, members: number) {
   const strangers = await Promise.all(
-    Array.from({ length: members }, (_, index) => strangersLeaf(suite, groupId, asLeafIndex(index))),
+    Array.from({ length: members }, (_, index) => strangersLeaf(suite, groupId, asLeafIndex(index + 1))),
   );
   const nodes = await Promise.all(
     strangers.map(async ({ sign }) => leafTreeNode(await sign({ kind: "key_package", lifetime: LIFETIME }))),
   );
-  const tree = new RatchetTree(
-    suite,
-    nodes.flatMap((node, index) => (index === 0 ? [node] : [undefined, node])),
-  );
+  const tree = new RatchetTree(suite, [undefined, ...nodes.flatMap((node) => [undefined, node])]);
   let draft = new TreeDraft(tree);
   for (const [index, { sign }] of strangers.entries()) {
     if (index % 2 === 1) continue;
-    const leaf = asLeafIndex(index);
+    const leaf = asLeafIndex(index + 1);
     const keys = draft.filteredDirectPath(leaf).map(() => suite.randomBytes(suite.hpkePublicKeyLength));
     draft.setLeaf(leaf, await sign({ kind: "commit", parentHash: applyPathKeys(draft, leaf, keys) }));
     if (index % PATHS_PER_DRAFT !== 0) continue;
@@ -101,7 +101,7 @@ async function welcomeInto(
     context,
     extensions: [{ type: 2, data: encodeRatchetTree(tree.nodes()) }],
     confirmationTag: computeConfirmationTag(suite, secrets.confirmation, context.confirmedTranscriptHash),
-    signer: asLeafIndex(0),
+    signer: SIGNER,
   });
   const { key, nonce } = deriveWelcomeKey(suite, deriveWelcomeSecret(suite, joinerSecret, zeroSecret(suite)));
   // An MLSMessage is the GroupInfo behind a version and a wire format of two bytes each.
@@ -117,7 +117,7 @@ async function welcomeInto(
 
 /**
  * A group of that many members, no parent of it blank, in O(members): the tree is made as if every second member had
- * committed, and the one member with a state comes in by a Welcome and commits.
+ * committed, and the one member with a state comes in by a Welcome, at the first leaf, and commits.
  */
 export async function growQuickly(members: number): Promise<GrownGroup> {
   const config: GroupConfig = await freshMember("observer");

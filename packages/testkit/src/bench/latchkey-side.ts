@@ -78,12 +78,12 @@ export interface GrownGroup {
 }
 
 /**
- * A group of that many members, every one of whom but the founder joined by external commit, as the last of them knows
- * it: the next joiner sits beside it, so that the path they have in common is about as long as the tree is high. O(members²).
+ * A group of that many members, every one of whom but the founder joined by external commit, as the founder knows it.
+ * O(members²).
  */
 export async function growGroup(members: number): Promise<GrownGroup> {
-  let config = await freshMember("founder");
-  let group = await MlsGroup.create(config, {
+  const config = await freshMember("founder");
+  const group = await MlsGroup.create(config, {
     cipherSuite: BENCH_SUITE,
     groupId: utf8(`bench-${members}`),
     extensions: [],
@@ -92,8 +92,9 @@ export async function growGroup(members: number): Promise<GrownGroup> {
   });
   const verifiedTrees = new VerifiedTreeCache();
   while (group.memberCount < members) {
-    config = await freshMember(`member ${group.memberCount}`);
-    ({ group } = await joinExternally({ ...config, verifiedTrees }, await group.exportGroupInfo()));
+    const joiner = { ...(await freshMember(`member ${group.memberCount}`)), verifiedTrees };
+    const { message } = await joinExternally(joiner, await group.exportGroupInfo());
+    await processCommit(group, message);
   }
   return { config, group };
 }

@@ -50,7 +50,7 @@ function ownLines({ members, own }: SizeResult): string[] {
     `${members} members, Latchkey alone:`,
     `  join ${ms(own.joinMs)} = ${own.joinOverFloor.toFixed(2)} x the floor of primitives, ${ms(own.floorMs)}`,
     `  join again after one path changed ${ms(own.retriedJoinMs)} = ${(100 * own.retryOverJoin).toFixed(0)} % of a join`,
-    `  process a join ${ms(own.processJoinMs)}, a commit ${ms(own.processCommitMs)}`,
+    `  process a join ${ms(own.processJoinMs)}, beside the joiner ${ms(own.processJoinBesideMs)}, a commit ${ms(own.processCommitMs)}`,
     `  rows written: join ${bytes(own.rowBytesPerJoin)}, commit ${bytes(own.rowBytesPerCommit)}`,
     `  export GroupInfo ${ms(own.exportGroupInfoMs)}, encrypt ${ms(own.sendMs)}, decrypt ${ms(own.openMs)}`,
     `  memory ${(own.memoryBytes / 1000).toFixed(0)} kB for the group, ${bytes(own.memoryBytesPerMember)} per member`,

@@ -14,7 +14,10 @@ export interface OwnResult {
   /** The same from a GroupInfo that differs in one path from one that was verified before. */
   readonly retriedJoinMs: number;
   readonly retryOverJoin: number;
+  /** By the member at the first leaf: like half of all members, it has only the root in common with a joiner. */
   readonly processJoinMs: number;
+  /** By a member beside the joiner, who derives the keys of nearly the whole path. */
+  readonly processJoinBesideMs: number;
   readonly processCommitMs: number;
   readonly exportGroupInfoMs: number;
   /** One application message of 100 bytes: encrypting it, and opening it as another member. */
@@ -87,7 +90,12 @@ class Times {
  * A member takes in a commit: the median of a few times up to the point where its rows are written, dropped but for the
  * last, and the merge. One time alone would pay for the long operation before it, with its garbage and with a cold cache.
  */
-async function take(times: Times, kind: "Join" | "Commit", group: MlsGroup, message: Uint8Array): Promise<void> {
+async function take(
+  times: Times,
+  kind: "Join" | "JoinBeside" | "Commit",
+  group: MlsGroup,
+  message: Uint8Array,
+): Promise<void> {
   const few = new Times(0);
   let staged: GroupChange | undefined;
   for (let left = REPEATED; left > 0; left--) {
@@ -146,7 +154,7 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
     let message = new Uint8Array(0);
     await times.time("join", async () => (message = Uint8Array.from((await joinExternally(newcomer, info)).message)));
     await take(times, "Join", group, message);
-    await take(new Times(0), "Join", author.group, message);
+    await take(times, "JoinBeside", author.group, message);
     lastCommit = (await author.group.createCommit()).message;
   }
   const [floorMs, joinMs, retriedJoinMs] = [times.median("floor"), times.median("join"), times.median("retry")];
@@ -158,6 +166,7 @@ export async function measureOwn(grown: GrownGroup, { runs, warmUps }: Repetitio
     retriedJoinMs,
     retryOverJoin: retriedJoinMs / joinMs,
     processJoinMs: times.median("processJoin"),
+    processJoinBesideMs: times.median("processJoinBeside"),
     processCommitMs: times.median("processCommit"),
     exportGroupInfoMs: times.median("export"),
     sendMs: times.median("send"),
