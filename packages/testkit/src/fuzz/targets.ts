@@ -17,8 +17,10 @@ import {
   equalBytes,
   EXTENSION_TYPE,
   findExtension,
+  LatchkeyError,
   MlsGroup,
   peekMlsMessage,
+  VerifiedTreeCache,
   verifyGroupInfo,
   verifyKeyPackage,
 } from "@latchkey/mls";
@@ -131,6 +133,29 @@ function typed(name: string, make: Target["make"], take: Target["take"]): Target
   return { name, throws: "LatchkeyError", make, take };
 }
 
+/** The rule that a GroupInfo breaks, or else the code of its error; undefined for a good one. */
+async function verdictOn(
+  config: Parameters<typeof verifyGroupInfo>[0],
+  bytes: Uint8Array,
+): Promise<string | undefined> {
+  try {
+    await verifyGroupInfo(config, bytes);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LatchkeyError) return error.rule ?? error.code;
+    throw error;
+  }
+}
+
+/** A GroupInfo is judged alike by itself and beside the good one it was made from. */
+async function expectOneVerdict({ outsider, groupInfo }: Corpus, bytes: Uint8Array): Promise<void> {
+  const retrying = { ...outsider, verifiedTrees: new VerifiedTreeCache() };
+  await verifyGroupInfo(retrying, groupInfo);
+  const [alone, beside] = [await verdictOn(outsider, bytes), await verdictOn(retrying, bytes)];
+  if (alone === beside) return;
+  throw new Error(`a GroupInfo is ${alone ?? "good"} by itself and ${beside ?? "good"} beside a verified tree`);
+}
+
 /** All rows of a group, one of them damaged. */
 function damagedRow(rows: readonly (readonly [string, Uint8Array])[]): Target["make"] {
   return (random) => {
@@ -155,6 +180,7 @@ export function targetsOf(corpus: Corpus): Target[] {
     if (received.kind === "commit") await bob.stage(received.commit);
   };
   const joinExternally = async (groupInfo: Uint8Array): Promise<void> => {
+    await expectOneVerdict(corpus, groupInfo);
     await createExternalCommit(outsider, await verifyGroupInfo(outsider, groupInfo), { leaf: LEAF });
   };
   const joinByWelcome = (welcome: Uint8Array) => MlsGroup.fromWelcome(guest, welcome, [bundle]);
