@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./test-command.ts";
@@ -63,5 +64,15 @@ describe("serve", () => {
     assert.equal(field(lastJson(stdout), "error")["code"], "STORE_LOCKED");
     server.child.kill("SIGTERM");
     assert.equal(await server.status, 0);
+  });
+
+  test("a damaged database: exit 3, STORE_DAMAGED, and what to do", async (t) => {
+    const home = await tempDir(t);
+    await mkdir(join(home, "node"));
+    await writeFile(join(home, "node", "node.sqlite"), "damaged beyond recognition".repeat(1_000));
+    const { status, stdout } = await latchkey(["serve", "--port", "0", "--json", "--data-dir", home]);
+    assert.equal(status, 3);
+    assert.equal(field(lastJson(stdout), "error")["code"], "STORE_DAMAGED");
+    assert.match(String(field(lastJson(stdout), "error")["message"]), /restore the back-up/);
   });
 });

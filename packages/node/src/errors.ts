@@ -16,6 +16,7 @@ export type NodeErrorCode =
   | "STORE_VERSION"
   | "STORE_LOCKED"
   | "STORE_FULL"
+  | "STORE_DAMAGED"
   | "STORE_FAILED";
 
 /** An error of the delivery node; `code` says which. */

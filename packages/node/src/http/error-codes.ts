@@ -18,6 +18,7 @@ const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number 
   STORE_VERSION: { rpc: Code.Internal, http: 500 },
   STORE_LOCKED: { rpc: Code.Internal, http: 500 },
   STORE_FULL: { rpc: Code.Unavailable, http: 507 },
+  STORE_DAMAGED: { rpc: Code.Internal, http: 500 },
   STORE_FAILED: { rpc: Code.Internal, http: 500 },
 };
 

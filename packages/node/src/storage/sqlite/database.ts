@@ -1,13 +1,21 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
-
 const SQLITE_MISUSE = 21;
+const SQLITE_NOTADB = 26;
+
+/** Files up to here are looked through for damage at every start: about a second for 1 GiB. */
+const MAX_CHECKED_BYTES = 1024 ** 3;
+
+function damaged(text: string, cause?: unknown): NodeError {
+  return new NodeError("STORE_DAMAGED", `${text}; restore the back-up of the data directory`, { cause });
+}
 
 function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -16,7 +24,7 @@ function resultCode(error: unknown): number | undefined {
   return error.errcode & 0xff; // The low byte is the primary code, the rest says where it happened.
 }
 
-/** Runs a step of SQLite; throws NodeError `STORE_FULL` or `STORE_FAILED` for its errors, others unchanged. */
+/** Runs a step of SQLite; throws NodeError `STORE_FULL`, `STORE_DAMAGED` or `STORE_FAILED` for its errors, others unchanged. */
 function translated<T>(step: () => T): T {
   try {
     return step();
@@ -29,6 +37,8 @@ function translated<T>(step: () => T): T {
         cause,
       });
     }
+    if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB)
+      throw damaged("node.sqlite is damaged, or no database", cause);
     throw new NodeError("STORE_FAILED", `the store failed with SQLite result code ${code}`, { retryable: true, cause });
   }
 }
@@ -113,7 +123,7 @@ export class Database {
   /**
    * Opens or creates `node.sqlite` in the data directory.
    * @throws NodeError `STORE_LOCKED` when another process has it open, `STORE_VERSION` when a newer build wrote it,
-   * `STORE_FULL` and `STORE_FAILED`
+   * `STORE_DAMAGED` when it is not whole, `STORE_FULL` and `STORE_FAILED`
    */
   static open({ dataDir, maxBytes }: DatabaseOptions): Database {
     makeDirectory(dataDir);
@@ -187,9 +197,12 @@ function acquireLock(path: string): DatabaseSync {
 }
 
 function openFile(path: string, maxBytes: number): DatabaseSync {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === 0) throw damaged("node.sqlite is empty: delete it if no node ever ran here, or else");
   const database = translated(() => new DatabaseSync(path));
   try {
     chmodSync(path, 0o600);
+    if (size !== undefined) refuseDamaged(database, size);
     // FULL: an acknowledged message must survive a power cut, or its id would be given twice.
     translated(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000"));
     migrate(database);
@@ -199,6 +212,15 @@ function openFile(path: string, maxBytes: number): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** Throws STORE_DAMAGED for a file that is not whole or not a node's, rather than begin anew beside what was lost. */
+function refuseDamaged(database: DatabaseSync, size: number): void {
+  const tables = translated(() => Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]));
+  if (tables > 0 && pragma(database, "user_version") === 0) throw damaged("node.sqlite belongs to another program");
+  if (size > MAX_CHECKED_BYTES) return;
+  const [verdict] = translated(() => database.prepare("PRAGMA quick_check(1)").all());
+  if (verdict?.["quick_check"] !== "ok") throw damaged("node.sqlite is damaged", verdict);
 }
 
 function pragma(database: DatabaseSync, name: "user_version" | "page_size"): number {

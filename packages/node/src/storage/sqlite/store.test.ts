@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -93,12 +93,40 @@ describe("SQLite: the file", () => {
   );
 
   test(
-    "STORE_FAILED: an impossible directory, a file that is no database, and any use after closing",
+    "STORE_DAMAGED: a database that was cut, overwritten or emptied, of another program, or none at all; it stays so",
     withDirectory(async (dataDir) => {
-      writeFileSync(join(dataDir, "node.sqlite"), "this is no database, it only has its name".repeat(100));
-      assert.throws(() => open(dataDir), { code: "STORE_FAILED" });
-      assert.throws(() => open(join(dataDir, "node.sqlite", "below a file")), { code: "STORE_FAILED" });
-      rmSync(join(dataDir, "node.sqlite"));
+      const store = open(dataDir);
+      const envelope = (index: number) => ({
+        topic: utf8("t"),
+        payload: new Uint8Array(4_000).fill(index),
+        digest: utf8(`digest ${index}`),
+      });
+      await store.groupMessages.append(Array.from({ length: 20 }, (_, index) => envelope(index)));
+      await store.close();
+      const path = join(dataDir, "node.sqlite");
+      const whole = readFileSync(path);
+      const overwritten = Buffer.from(whole).fill(0x5a, 8_192, whole.length - 4_096);
+      const text = Buffer.from("this is no database, it only has its name".repeat(100));
+      const foreign = join(dataDir, "foreign.sqlite");
+      const other = new DatabaseSync(foreign);
+      other.exec("CREATE TABLE t (x)");
+      other.close();
+      const cut = whole.subarray(0, whole.length / 2);
+      for (const bytes of [Buffer.alloc(0), cut, overwritten, text, readFileSync(foreign)]) {
+        writeFileSync(path, bytes);
+        assert.throws(() => open(dataDir), { code: "STORE_DAMAGED", retryable: false });
+        assert.deepEqual(readFileSync(path), bytes);
+      }
+      writeFileSync(path, whole);
+      await open(dataDir).close();
+    }),
+  );
+
+  test(
+    "STORE_FAILED: an impossible directory, and any use after closing",
+    withDirectory(async (dataDir) => {
+      writeFileSync(join(dataDir, "file"), "");
+      assert.throws(() => open(join(dataDir, "file", "below a file")), { code: "STORE_FAILED" });
       const store = open(dataDir);
       await store.close();
       await assert.rejects(store.check(), { code: "STORE_FAILED" });
