@@ -8,7 +8,7 @@ import { isAborted } from "./clock.ts";
 import { GroupRegistry } from "./group/group-core.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
-import { needsRotation, rotateKeyPackage, uploadKeyPackages } from "./identity/key-packages.ts";
+import { keepKeyPackage } from "./identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { resumePendingJoins } from "./join/resume.ts";
@@ -123,8 +123,7 @@ export class Client {
 /** Key package and interrupted joins. A registered installation opens without network: then both wait. */
 async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
-    if (needsRotation(context)) await rotateKeyPackage(context, signal);
-    else await uploadKeyPackages(context, signal);
+    await keepKeyPackage(context, signal);
     await resumePendingJoins(context, signal);
   } catch (error) {
     if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;

@@ -12,6 +12,7 @@ import { payReceipt } from "./group/receipts.ts";
 import { planFirstMembers } from "./group/membership.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
+import { keepKeyPackage } from "./identity/key-packages.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
@@ -61,20 +62,23 @@ export class Conversations {
   }
 
   /**
-   * Opens new groups, takes up interrupted joins, and reads every group; returns the groups that are new. One group
-   * that fails does not keep the others from being read; its error is thrown at the end.
+   * Opens new groups, takes up interrupted joins, reads every group, and sees to the key package; returns the groups that
+   * are new. One group that fails does not keep the others from being read; its error is thrown at the end.
    */
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<Group[]> {
     const { signal } = options;
     const joined = await syncWelcomes(this.#context, signal);
     joined.push(...(await resumePendingJoins(this.#context, signal)));
     let failure: LatchkeyError | undefined;
-    for (const core of this.#context.groups.all()) {
+    const tasks = this.#context.groups.all().map((core) => async () => {
+      await core.exclusive(() => syncLocked(core, signal));
+      await runDuties(core, signal);
+      await payReceipt(core, signal);
+      await addOwnDevicesLeftOut(core, signal);
+    });
+    for (const task of [...tasks, () => keepKeyPackage(this.#context, signal)]) {
       try {
-        await core.exclusive(() => syncLocked(core, signal));
-        await runDuties(core, signal);
-        await payReceipt(core, signal);
-        await addOwnDevicesLeftOut(core, signal);
+        await task();
       } catch (error) {
         if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
         failure ??= error;

@@ -48,7 +48,7 @@ export async function rotateKeyPackage(context: ClientContext, signal?: AbortSig
 }
 
 /** True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds`. */
-export function needsRotation(context: ClientContext): boolean {
+function needsRotation(context: ClientContext): boolean {
   const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
   const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
   return current.every(({ bundle }) => {
@@ -58,8 +58,14 @@ export function needsRotation(context: ClientContext): boolean {
   });
 }
 
+/** Replaces a key package that has grown old, and takes up an upload that was interrupted. */
+export async function keepKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  if (needsRotation(context)) await rotateKeyPackage(context, signal);
+  else await uploadKeyPackages(context, signal);
+}
+
 /** Uploads the newest key package if that is not done yet, and retires the ones before. */
-export async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): Promise<void> {
+async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): Promise<void> {
   const waiting = context.store.keyPackages.list().filter(({ uploaded }) => uploaded === 0n);
   for (const row of waiting) {
     await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);

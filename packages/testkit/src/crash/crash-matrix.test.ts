@@ -30,6 +30,16 @@ test("SEC-09 a sample of all deaths, bad lines, full disks and busy databases: n
   assert.ok(points === 17 && struck >= 10, `${points} points, ${struck} struck`);
 });
 
+test("SEC-09 the same on encrypted databases: registering, fresh key packages, joining", async () => {
+  const { points, struck, failures } = await runMatrix({
+    encrypted: true,
+    sample: 4,
+    operations: ["register-second", "rotate-key-package", "join-1"],
+  });
+  assert.deepEqual(failures, []);
+  assert.ok(points === 7 && struck >= 3, `${points} points, ${struck} struck`);
+});
+
 test("every fault of an operation has a name of its own", () => {
   const names = faultsOf({ transactions: 3, calls: 4 }).map(faultName);
   assert.equal(new Set(names).size, names.length);

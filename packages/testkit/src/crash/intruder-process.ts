@@ -1,8 +1,9 @@
 import { codeOf, type Store } from "@latchkey/client";
 import { openSqliteStore } from "@latchkey/client/node";
+import { keyed } from "./stage.ts";
 
 /** What another program is asked to do with a database, and what it answers: "open", "closed", or an error code. */
-export type IntruderRequest = { readonly open: string } | { readonly close: true };
+export type IntruderRequest = { readonly open: string; readonly dbKey: string } | { readonly close: true };
 
 let held: Store | undefined;
 
@@ -13,7 +14,7 @@ function answer(request: IntruderRequest): string {
     return "closed";
   }
   try {
-    held = openSqliteStore(request.open);
+    held = openSqliteStore(request.open, keyed(request.dbKey));
     return "open";
   } catch (error) {
     return codeOf(error) ?? String(error);

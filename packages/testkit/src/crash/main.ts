@@ -12,14 +12,20 @@ function lines({ name, lost, torn, reused }: PointResult): string[] {
 async function main(): Promise<number> {
   // npm passes only what follows its `--`; a second one may stand between the flags.
   const args = process.argv.slice(2).filter((argument) => argument !== "--");
-  const { json, sample, only } = parseArgs({
+  const { json, sample, only, encrypted } = parseArgs({
     args,
-    options: { json: { type: "boolean", default: false }, sample: { type: "string" }, only: { type: "string" } },
+    options: {
+      json: { type: "boolean", default: false },
+      sample: { type: "string" },
+      only: { type: "string" },
+      encrypted: { type: "boolean", default: false },
+    },
   }).values;
   if (sample !== undefined && !/^[1-9]\d*$/.test(sample)) throw new RangeError("--sample takes a number of points");
   const started = performance.now();
   const groups = new Map<string, number>();
   const sum = await runMatrix({
+    encrypted,
     ...(sample === undefined ? {} : { sample: Number(sample) }),
     ...(only === undefined ? {} : { only }),
     onPoint(result) {

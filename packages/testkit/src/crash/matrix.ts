@@ -12,6 +12,8 @@ export interface MatrixOptions {
   readonly operations?: readonly string[];
   /** Only points whose name contains this, such as `join-3/kill/inside/4` or `/full/`. */
   readonly only?: string;
+  /** Whether the databases are encrypted; default: they are not. */
+  readonly encrypted?: boolean;
   /** Told about every point that is done. */
   readonly onPoint?: (result: PointResult) => void;
 }
@@ -50,16 +52,19 @@ class Bench {
   readonly #world: World;
   readonly #intruder = new Intruder();
 
-  private constructor(world: World) {
+  readonly #encrypted: boolean;
+
+  private constructor(world: World, encrypted: boolean) {
     this.#world = world;
+    this.#encrypted = encrypted;
   }
 
-  static async start(): Promise<Bench> {
-    return new Bench(await World.start());
+  static async start(encrypted: boolean): Promise<Bench> {
+    return new Bench(await World.start(), encrypted);
   }
 
   async run({ operation, fault }: Point): Promise<Verdict> {
-    const stage = this.#world.newStage();
+    const stage = this.#world.newStage(this.#encrypted);
     try {
       return await runPoint(stage, operation, fault, this.#intruder);
     } catch (error) {
@@ -90,7 +95,7 @@ function spread<T>(points: readonly T[], count: number): T[] {
  * write, by exception and by SIGKILL, a network that fails at every call, a full disk, a database in other hands.
  */
 export async function runMatrix(options: MatrixOptions = {}): Promise<MatrixResult> {
-  const bench = await Bench.start();
+  const bench = await Bench.start(options.encrypted ?? false);
   const results: PointResult[] = [];
   const run = async (point: Point): Promise<Verdict> => {
     const verdict = await bench.run(point);

@@ -339,6 +339,47 @@ const register: Operation = {
   },
 };
 
+/** A further installation of somebody: an identity update that adds it to the inbox. */
+const registerSecond: Operation = {
+  ...register,
+  name: "register-second",
+  async prepare(stage) {
+    const { group } = await circle(stage);
+    const first = await stage.device("first");
+    const victim = stage.newDevice("second", first);
+    return { victim, input: inputOf({ groupId: group.id }) };
+  },
+  async proof(stage, { victim, input }) {
+    const [admin, , first] = stage.devices;
+    await admin?.group(input.groupId)?.addMembers([victim.client.inboxId]);
+    await syncAll(...stage.devices);
+    if (first === undefined || !isIn(victim, input) || !isIn(first, input)) throw new Error("one of both is missing");
+  },
+};
+
+/** Days after which a key package is old enough to be replaced at the next start. */
+const LONG_AGO_MS = -40 * 86_400_000;
+
+/** Puts a fresh key package into the place of one that has grown old. */
+const rotateKeyPackage: Operation = {
+  ...register,
+  name: "rotate-key-package",
+  async prepare(stage) {
+    const { group } = await circle(stage);
+    const victim = stage.newDevice("newcomer");
+    await victim.open({ aheadMs: LONG_AGO_MS });
+    return { victim, input: inputOf({ groupId: group.id }) };
+  },
+  async proof(stage, { victim, input }) {
+    const current = victim.environment?.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
+    if (current?.length !== 1) throw new Error(`${current?.length ?? 0} key packages are in use`);
+    const [admin] = stage.devices;
+    await admin?.group(input.groupId)?.addMembers([victim.client.inboxId]);
+    await syncAll(...stage.devices);
+    if (!isIn(victim, input)) throw new Error("the newcomer cannot be added");
+  },
+};
+
 /** Makes a group with a first member in it. */
 const create: Operation = {
   name: "create-group",
@@ -379,6 +420,8 @@ export const OPERATIONS: readonly Operation[] = [
     (link) => link === undefined,
   ),
   register,
+  registerSecond,
+  rotateKeyPackage,
   create,
 ];
 

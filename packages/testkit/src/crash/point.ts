@@ -6,7 +6,7 @@ import type { Extent, Fault } from "./fault.ts";
 import type { Operation, Scene } from "./operations.ts";
 import { runVictim, type Intruder } from "./processes.ts";
 import { ProcessDied, Rig, SPARE_PAGES, type RigEvents } from "./rig.ts";
-import type { Stage } from "./stage.ts";
+import { keyed, type Stage } from "./stage.ts";
 import { contradictions, digestOf, hasIntent } from "./store-state.ts";
 
 const PAGE_BYTES = 4096;
@@ -52,7 +52,7 @@ export async function runPoint(stage: Stage, operation: Operation, fault: Fault,
     await victim.client.conversations.sync();
   } else {
     victim.close();
-    intended = inspect(stage, victim.dbPath, outcome, verdict.torn);
+    intended = inspect(stage, victim, outcome, verdict.torn);
     if (fault.kind === "busy") await reopenBusy(victim, intruder, verdict.torn);
     await victim.open();
   }
@@ -81,7 +81,7 @@ async function runHere(
     sent: (message) => stage.ledger.note(message),
     dies: (found) => (digest = found),
     async intrude() {
-      const answer = await intruder.ask({ open: victim.dbPath });
+      const answer = await intruder.ask({ open: victim.dbPath, dbKey: victim.dbKey });
       if (answer !== "STORE_LOCKED") torn.push(`a second process got "${answer}" for an open database`);
       if (answer === "open") await intruder.ask({ close: true });
     },
@@ -108,9 +108,9 @@ async function runHere(
 
 /** The operation in a process of its own, which is killed for real. */
 async function runKilled(stage: Stage, operation: Operation, { victim, input }: Scene, fault: Fault): Promise<Outcome> {
-  const { walletKey, dbPath, nodeUrl } = victim;
+  const { walletKey, dbPath, nodeUrl, dbKey } = victim;
   const report = `${dbPath}.report`;
-  const end = await runVictim({ operation: operation.name, input, walletKey, dbPath, nodeUrl, fault, report });
+  const end = await runVictim({ operation: operation.name, input, walletKey, dbPath, nodeUrl, dbKey, fault, report });
   let digest: string | undefined;
   for (const line of end.lines) {
     if (line.sent !== undefined) stage.ledger.note(fromHex(line.sent));
@@ -121,8 +121,8 @@ async function runKilled(stage: Stage, operation: Operation, { victim, input }: 
 }
 
 /** Looks at the database as the dead process left it; true when it holds something that has to arrive. */
-function inspect(stage: Stage, dbPath: string, { digest }: Outcome, torn: string[]): boolean {
-  const store = openSqliteStore(dbPath);
+function inspect(stage: Stage, { dbPath, dbKey }: Scene["victim"], { digest }: Outcome, torn: string[]): boolean {
+  const store = openSqliteStore(dbPath, keyed(dbKey));
   try {
     if (digest !== undefined && digest !== digestOf(store)) torn.push("the database says neither before nor after");
     torn.push(...contradictions(store));
@@ -135,7 +135,7 @@ function inspect(stage: Stage, dbPath: string, { digest }: Outcome, torn: string
 
 /** Another process has the database: opening fails with a reason, and works when that one is gone. */
 async function reopenBusy(victim: Scene["victim"], intruder: Intruder, torn: string[]): Promise<void> {
-  const answer = await intruder.ask({ open: victim.dbPath });
+  const answer = await intruder.ask({ open: victim.dbPath, dbKey: victim.dbKey });
   if (answer !== "open") torn.push(`a database that was let go cannot be opened: ${answer}`);
   try {
     await victim.open();

@@ -9,9 +9,9 @@ import { nodeCrypto } from "@latchkey/mls/node";
 import { createNode, type DeliveryNode } from "@latchkey/node";
 import { KeyLedger } from "./key-ledger.ts";
 
-/** A clock that never waits: sleeping moves it on, and timeouts fire when it has moved far enough. */
-export function hurriedClock(): Clock {
-  let aheadNs = 0n;
+/** A clock that never waits: sleeping moves it on, and timeouts fire when it has moved far enough; may go ahead or behind. */
+export function hurriedClock(aheadMs = 0): Clock {
+  let aheadNs = BigInt(aheadMs) * 1_000_000n;
   const timeouts: { readonly dueNs: bigint; readonly controller: AbortController }[] = [];
   const nowNs = () => BigInt(Date.now()) * 1_000_000n + aheadNs;
   return {
@@ -30,17 +30,24 @@ export function hurriedClock(): Clock {
   };
 }
 
+/** How a database with that key in hex is opened. */
+export function keyed(dbKey: string): { readonly encryptionKey?: Uint8Array } {
+  return dbKey === "" ? {} : { encryptionKey: fromHex(dbKey) };
+}
+
 /** Real parts for one installation: SQLite on disk, gRPC, slots over HTTP. */
 export function realEnvironment(options: {
   readonly dbPath: string;
   readonly nodeUrl: string;
   readonly clock: Clock;
   readonly maxPages?: number;
+  /** Key of the database in hex; empty for none. */
+  readonly dbKey?: string;
 }): Environment {
-  const { dbPath, nodeUrl, clock, maxPages } = options;
+  const { dbPath, nodeUrl, clock, maxPages, dbKey = "" } = options;
   return {
     crypto: nodeCrypto,
-    store: openSqliteStore(dbPath, maxPages === undefined ? {} : { maxPages }),
+    store: openSqliteStore(dbPath, { ...keyed(dbKey), ...(maxPages === undefined ? {} : { maxPages }) }),
     transport: grpcTransport(nodeUrl),
     slots: httpSlots,
     clock,
@@ -59,12 +66,15 @@ export class Device {
   readonly walletKey: string;
   readonly dbPath: string;
   readonly nodeUrl: string;
+  /** Key of the database in hex; empty for none. */
+  readonly dbKey: string;
   environment: Environment | undefined;
   #client: Client | undefined;
   readonly #transports: Environment["transport"][] = [];
 
-  constructor(name: string, walletKey: string, dbPath: string, nodeUrl: string) {
+  constructor(name: string, walletKey: string, dbPath: string, nodeUrl: string, dbKey: string) {
     this.name = name;
+    this.dbKey = dbKey;
     this.walletKey = walletKey;
     this.dbPath = dbPath;
     this.nodeUrl = nodeUrl;
@@ -79,11 +89,17 @@ export class Device {
     return this.#client !== undefined;
   }
 
-  /** Opens the client; `wrap` changes parts of its environment, `maxPages` bounds its database. */
-  async open(options: { readonly wrap?: (environment: Environment) => Environment; readonly maxPages?: number } = {}) {
-    const { wrap, ...bounds } = options;
-    const { dbPath, nodeUrl } = this;
-    const environment = realEnvironment({ dbPath, nodeUrl, ...bounds, clock: hurriedClock() });
+  /** Opens the client; `wrap` changes parts of its environment, `maxPages` bounds its database, `aheadMs` moves its clock. */
+  async open(
+    options: {
+      readonly wrap?: (environment: Environment) => Environment;
+      readonly maxPages?: number;
+      readonly aheadMs?: number;
+    } = {},
+  ) {
+    const { wrap, aheadMs, ...bounds } = options;
+    const { dbPath, nodeUrl, dbKey } = this;
+    const environment = realEnvironment({ dbPath, nodeUrl, dbKey, ...bounds, clock: hurriedClock(aheadMs) });
     this.environment = environment;
     this.#transports.push(environment.transport);
     const signer = generatedSigner(fromHex(this.walletKey));
@@ -118,7 +134,11 @@ export class Stage {
   /** Epoch of a group → the authenticator that somebody had in it. */
   readonly #authenticators = new Map<string, string>();
 
-  constructor(nodeUrl: string, directory: string) {
+  readonly #dbKey: string;
+
+  /** `dbKey` is the key of all databases in hex; empty for none. */
+  constructor(nodeUrl: string, directory: string, dbKey: string) {
+    this.#dbKey = dbKey;
     this.nodeUrl = nodeUrl;
     this.#directory = directory;
     mkdirSync(directory);
@@ -127,7 +147,7 @@ export class Stage {
   /** A new installation, of a new person unless `owner` says whose; not opened. */
   newDevice(name: string, owner?: Device): Device {
     const walletKey = owner?.walletKey ?? toHex(randomBytes(32));
-    const device = new Device(name, walletKey, join(this.#directory, `${name}.db`), this.nodeUrl);
+    const device = new Device(name, walletKey, join(this.#directory, `${name}.db`), this.nodeUrl, this.#dbKey);
     this.devices.push(device);
     return device;
   }
@@ -184,8 +204,10 @@ export class World {
     return new World(await createNode({ dataDir: join(directory, "node"), limits }), directory);
   }
 
-  newStage(): Stage {
-    return new Stage(this.node.url, join(this.#directory, `stage-${++this.#stages}`));
+  /** A stage whose installations have encrypted databases, or readable ones. */
+  newStage(encrypted = false): Stage {
+    const dbKey = encrypted ? toHex(randomBytes(32)) : "";
+    return new Stage(this.node.url, join(this.#directory, `stage-${++this.#stages}`), dbKey);
   }
 
   async stop(): Promise<void> {

@@ -13,6 +13,8 @@ export interface VictimOrder {
   readonly walletKey: string;
   readonly dbPath: string;
   readonly nodeUrl: string;
+  /** Key of the database in hex; empty for none. */
+  readonly dbKey: string;
   readonly fault: Fault;
   /** File that gets a line of JSON for everything the parent has to know. */
   readonly report: string;
