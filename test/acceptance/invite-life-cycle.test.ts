@@ -281,6 +281,31 @@ test("XIP-26 after a revocation the policy is as if there had never been an invi
   assert.equal(fresh.expiresAtNs, undefined);
 });
 
+test("XIP-11 the limits of an invite are changed while its link goes on working, for super admins only", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite({ maxUses: 1 });
+  const [first, second] = [await world.device("first"), await world.device("second")];
+  await first.client.conversations.joinByInvite(invite.url);
+  await failsWith(second.client.conversations.joinByInvite(invite.url), "INVITE_EXHAUSTED");
+  await memberGroup.sync();
+  await failsWith(memberGroup.changeInvite({ maxUses: 0 }), "NOT_PERMITTED");
+
+  const expiresAtNs = admin.clock.nowNs() + 3_600_000_000_000n;
+  const changed = await adminGroup.changeInvite({ maxUses: 2, expiresAtNs });
+  assert.deepEqual([changed.url, changed.expiresAtNs], [invite.url, expiresAtNs]);
+  const { group } = await second.client.conversations.joinByInvite(invite.url);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+  const third = await world.device("third");
+  await failsWith(third.client.conversations.joinByInvite(invite.url), "INVITE_EXHAUSTED");
+  assert.equal((await adminGroup.changeInvite({ maxUses: 0, expiresAtNs: 0n })).expiresAtNs, undefined);
+  await third.client.conversations.joinByInvite(invite.url);
+
+  await adminGroup.revokeInvite();
+  await failsWith(adminGroup.changeInvite({ maxUses: 3 }), "INVITE_DISABLED");
+});
+
 test("XIP-05 removing somebody alone leaves the invite in their hands, and the result says so", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();

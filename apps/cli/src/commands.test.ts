@@ -250,7 +250,15 @@ describe("invites", () => {
     assert.deepEqual({ devices: joined["devices"], failed: joined["failedDevices"] }, { devices: 2, failed: 0 });
     assert.equal(field(joined, "group")["name"], "Team");
     await laptop.run("send", "Team", "hello from the laptop");
-    assert.deepEqual(texts(await ada.run("read", "Team")), ["hello from the laptop"]);
+    const story = await ada.run("read", "Team");
+    assert.deepEqual(texts(story), ["hello from the laptop"]);
+    const cleoId = (await cleo.run("whoami"))["inboxId"];
+    assert.deepEqual(
+      (story["joins"] as Json[]).map(({ inboxId }) => inboxId),
+      [cleoId],
+    );
+    const { stdout } = await latchkey(["read", "Team"], { env: { LATCHKEY_HOME: ada.home } });
+    assert.match(stdout, /\+  [0-9a-f]{8} joined through the invite \(slot [0-9a-f]{8}\)\n.*hello from the laptop/);
     assert.deepEqual(texts(await cleo.run("read", "Team")), ["hello from the laptop"]);
   });
 
@@ -293,6 +301,9 @@ describe("invites", () => {
     const second = invite(await ada.run("invite", "rotate", "Team")).url;
     const third = invite(await ada.run("invite", "rotate", "Team", "--slot")).url;
     assert.equal(new Set([first, second, third]).size, 3);
+    const changed = await ada.run("invite", "change", "Team", "--max-uses", "any", "--expires-in", "never");
+    assert.deepEqual([invite(changed).url, field(changed, "invite")["expiresAtNs"]], [third, null]);
+    assert.equal((await ada.try("invite", "change", "Team")).status, 2);
     assert.equal((await ada.run("invite", "revoke", "Team"))["revoked"], true);
     assert.equal(field(lastJson((await ada.try("invite", "show", "Team")).stdout), "error")["code"], "INVITE_NONE");
     for (const url of [first, third]) {

@@ -1,4 +1,4 @@
-import type { Group, InvitePreview, Member, Message } from "@latchkey/client";
+import type { Group, InviteJoin, InvitePreview, Member, Message } from "@latchkey/client";
 import type { JsonObject } from "./output.ts";
 import type { Style } from "./style.ts";
 import { formatTime, printable, printableLine, shortId } from "./text.ts";
@@ -84,6 +84,18 @@ export function messageLine(message: Message, ownInboxId: string, style: Style):
     message.text === undefined ? style.dim(`(${printableLine(message.contentType)})`) : printable(message.text);
   const time = style.dim(formatTime(message.sentAtNs));
   return `${time}  ${style.name(sender)}  ${text.replaceAll("\n", "\n    ")}`;
+}
+
+/** A join through an invite as `--json` shows it. */
+export function joinJson({ sequenceId, inboxId, admittedVia, admittedAtNs }: InviteJoin): JsonObject {
+  return { sequenceId, inboxId, admittedVia, admittedAtNs };
+}
+
+/** Who came in, by which invite, and when; it begins with a sign that no message begins with. */
+export function joinLine({ inboxId, admittedVia, admittedAtNs }: InviteJoin, ownInboxId: string, style: Style): string {
+  const who = inboxId === ownInboxId ? "you" : shortId(inboxId);
+  const text = `${who} joined through the invite (slot ${shortId(admittedVia)})`;
+  return `${style.dim(formatTime(admittedAtNs))}  ${style.good("+")}  ${style.dim(text)}`;
 }
 
 /** A count with its noun. */

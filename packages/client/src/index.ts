@@ -7,7 +7,7 @@ export type { InviteJoin, Member, Message, Rejection } from "./group/group.ts";
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
 export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";
-export type { ExternalInvite, InviteOptions, Removal, RemoveOptions } from "./invite/issue.ts";
+export type { ExternalInvite, InviteChanges, InviteOptions, Removal, RemoveOptions } from "./invite/issue.ts";
 export { imageKind } from "./invite/image.ts";
 export type { ImageKind } from "./invite/image.ts";
 export { inspectInvite } from "./invite/invite.ts";

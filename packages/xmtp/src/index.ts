@@ -54,6 +54,7 @@ export type { NewGroup } from "./app-data/new-group.ts";
 export { isMigrated, permissionOf, readGroupState } from "./app-data/group-state.ts";
 export type { DisappearingSettings, GroupState, Permission } from "./app-data/group-state.ts";
 export {
+  changePolicy,
   countUses,
   effectiveExpiryNs,
   enablePolicy,

@@ -1,9 +1,10 @@
 import { createInterface } from "node:readline/promises";
-import { LatchkeyError, type Group, type Message } from "@latchkey/client";
+import { LatchkeyError, type Group } from "@latchkey/client";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { endNote, groupName, messageJson, messageLine } from "../describe.ts";
+import { endNote, groupName } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
+import { entriesSoFar, entryJson, entryLine, followEntries, type Entry } from "../timeline.ts";
 
 /** Messages shown when a chat is opened. */
 const RECENT = 10;
@@ -28,19 +29,18 @@ function chat(context: CommandContext, wanted: string): Promise<CommandResult> {
     const signal = AbortSignal.any([context.signal, over.signal]);
     signal.addEventListener("abort", () => prompt.close(), { once: true });
     out.line(out.style.dim(`${groupName(group)}: each line is a message, Ctrl-D leaves.`));
-    const show = (message: Message) => {
-      out.entry({ message: messageJson(message) }, messageLine(message, inboxId, out.style));
-    };
-    for (const message of group.messages().slice(-RECENT)) show(message);
+    const show = (entry: Entry) => out.entry(entryJson(entry), entryLine(entry, inboxId, out.style));
+    for (const entry of entriesSoFar(group).slice(-RECENT)) show(entry);
 
-    const hear = (message: Message) => {
+    const hear = (entry: Entry) => {
       // At a prompt the own line stands there already.
-      if (!prompt.interactive || message.senderInstallationId !== installationId) prompt.interrupt(() => show(message));
+      const own = "message" in entry && entry.message.senderInstallationId === installationId;
+      if (!prompt.interactive || !own) prompt.interrupt(() => show(entry));
     };
     // Whichever ends first ends the other; both have to be over before the client is closed.
     const [sending, listening] = await Promise.allSettled([
       sendLines(prompt, group, context).finally(() => over.abort()),
-      listen(group, signal, hear).finally(() => prompt.close()),
+      followEntries(group, signal, hear).finally(() => prompt.close()),
     ]);
     if (listening.status === "rejected") throw listening.reason;
     if (sending.status === "rejected") throw sending.reason;
@@ -84,10 +84,6 @@ function openPrompt({ out, stdin, stdout }: CommandContext): Prompt {
     },
     close: () => lines.close(),
   };
-}
-
-async function listen(group: Group, signal: AbortSignal, hear: (message: Message) => void): Promise<void> {
-  for await (const message of group.stream({ signal })) hear(message);
 }
 
 /** Sends each line and counts them; one that only has to wait ends nothing. */

@@ -21,6 +21,8 @@ interface CreateOptions extends ImageOptions {
   readonly force?: true;
 }
 
+type ChangeOptions = ImageOptions & Pick<CreateOptions, "expiresIn" | "staleAfter" | "maxUses">;
+
 /** How long an invite lasts unless told otherwise: seven days, in nanoseconds. */
 const DEFAULT_EXPIRES_IN_NS = 7n * 86_400_000_000_000n;
 const MAX_USES = 0xffff_ffff;
@@ -42,6 +44,11 @@ export const addInviteCommands: AddCommands = (program, execute) => {
     .action((wanted: string, options: ImageOptions & { slot?: true }) =>
       execute((context) => rotate(context, wanted, options, options.slot === true)),
     );
+  withImages(command(invite, "change", "change the limits: links given out go on working under the new ones"))
+    .option("--expires-in <duration>", "how long it lasts from now on, or never", parseDurationOrNever)
+    .option("--stale-after <duration>", "see create, or never", parseDurationOrNever)
+    .option("--max-uses <number>", "see create, or any", parseUsesOrAny)
+    .action((wanted: string, options: ChangeOptions) => execute((context) => change(context, wanted, options)));
   command(invite, "refresh", "put the group as it is now into the invite's slot, where it is missing")
     .option("--deep", "download and verify what is there: for when somebody says that the invite does not work")
     .action((wanted: string, { deep }: { deep?: true }) =>
@@ -96,6 +103,23 @@ function rotate(context: CommandContext, wanted: string, images: ImageOptions, s
   });
 }
 
+function change(context: CommandContext, wanted: string, options: ChangeOptions): Promise<CommandResult> {
+  const { expiresIn, staleAfter, maxUses } = options;
+  if (expiresIn === undefined && staleAfter === undefined && maxUses === undefined) {
+    throw cliError("USAGE", "say what to change: --expires-in, --stale-after, --max-uses");
+  }
+  return withGroup(context, wanted, async (group) => {
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    const invite = await group.changeInvite({
+      ...(expiresIn === undefined ? {} : { expiresAtNs: expiresIn === 0n ? 0n : nowNs + expiresIn }),
+      ...(staleAfter === undefined ? {} : { staleAfterNs: staleAfter }),
+      ...(maxUses === undefined ? {} : { maxUses }),
+      signal: context.signal,
+    });
+    return present(group, invite, options);
+  });
+}
+
 function refresh(context: CommandContext, wanted: string, deep: boolean): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
     await group.refreshInvite({ deep, signal: context.signal });
@@ -142,6 +166,14 @@ function parseDuration(text: string): bigint {
   const ns = parseDurationNs(text);
   if (ns === undefined) throw new InvalidArgumentError("Expected a duration such as 30m, 12h, 7d or 2w.");
   return ns;
+}
+
+function parseDurationOrNever(text: string): bigint {
+  return text === "never" ? 0n : parseDuration(text);
+}
+
+function parseUsesOrAny(text: string): number {
+  return text === "any" ? 0 : parseUses(text);
 }
 
 function parseUses(text: string): number {

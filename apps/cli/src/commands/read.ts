@@ -1,7 +1,8 @@
 import type { AddCommands, CommandContext } from "../context.ts";
-import { endNote, messageJson, messageLine } from "../describe.ts";
+import { endNote, joinJson, messageJson } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
+import { entriesSoFar, entryJson, entryLine, followEntries, type Entry } from "../timeline.ts";
 
 /** `latchkey read`: the messages of a group. */
 export const addReadCommand: AddCommands = (program, execute) => {
@@ -17,10 +18,10 @@ export const addReadCommand: AddCommands = (program, execute) => {
 
 function read(context: CommandContext, wanted: string): Promise<CommandResult> {
   return withGroup(context, wanted, async (group, { inboxId }) => {
-    const messages = group.messages();
+    const entries = entriesSoFar(group);
     return {
-      json: { messages: messages.map(messageJson) },
-      human: (style) => messages.map((message) => messageLine(message, inboxId, style)).join("\n"),
+      json: { messages: group.messages().map(messageJson), joins: group.joins().map(joinJson) },
+      human: (style) => entries.map((entry) => entryLine(entry, inboxId, style)).join("\n"),
     };
   });
 }
@@ -29,12 +30,12 @@ function readOn(context: CommandContext, wanted: string): Promise<CommandResult>
   const { out, signal } = context;
   return withGroup(context, wanted, async (group, { inboxId }) => {
     let count = 0;
-    const show = (message: Parameters<typeof messageJson>[0]) => {
-      count += 1;
-      out.entry({ message: messageJson(message) }, messageLine(message, inboxId, out.style));
+    const show = (entry: Entry) => {
+      if ("message" in entry) count += 1;
+      out.entry(entryJson(entry), entryLine(entry, inboxId, out.style));
     };
-    for (const message of group.messages()) show(message);
-    for await (const message of group.stream({ signal })) show(message);
+    for (const entry of entriesSoFar(group)) show(entry);
+    await followEntries(group, signal, show);
     return { json: { count, active: group.isActive }, human: () => endNote(group) };
   });
 }

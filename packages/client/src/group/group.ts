@@ -14,6 +14,7 @@ import {
 } from "@latchkey/xmtp";
 import {
   activeInvite,
+  changeInvite,
   createExternalInvite,
   createInvite,
   refreshInvite,
@@ -21,6 +22,7 @@ import {
   revokeInvite,
   rotateInvite,
   type ExternalInvite,
+  type InviteChanges,
   type InviteOptions,
   type Removal,
   type RemoveOptions,
@@ -333,6 +335,11 @@ export class Group {
   /** Replaces the invite's key, with `slot` also its slot. Super admins only. */
   rotateInvite(options: CallOptions & { readonly slot?: boolean } = {}): Promise<Invite> {
     return rotateInvite(this.#core, options);
+  }
+
+  /** Changes what the invite allows; links given out go on working under the new limits. Super admins only. */
+  changeInvite(changes: InviteChanges): Promise<Invite> {
+    return changeInvite(this.#core, changes);
   }
 
   /** Ends joining by invite. Super admins only. */

@@ -1,4 +1,5 @@
 import {
+  changePolicy,
   COMPONENT,
   decodeMlsCredential,
   enablePolicy,
@@ -230,6 +231,34 @@ export async function removeMembers(
   const alive = end !== undefined && (end === 0n || end > core.context.clock.nowNs());
   const { removed, rotated } = outcome;
   return { removed, invite: activeInvite(core), mayHoldLiveInvite: alive && !rotated && removed.length > 0 };
+}
+
+/** What can be changed of an invite in force; what is left out stays, and 0 takes a limit away. */
+export type InviteChanges = Pick<
+  InviteOptions,
+  "expiresAtNs" | "staleAfterNs" | "maxUses" | "refreshPointers" | "signal"
+>;
+
+/**
+ * Changes what the active invite allows; links given out before go on working, under the new limits.
+ *
+ * @throws NOT_PERMITTED, INVITE_DISABLED when there is no invite.
+ */
+export async function changeInvite(core: GroupCore, changes: InviteChanges): Promise<Invite> {
+  const { expiresAtNs, staleAfterNs, maxUses, refreshPointers, signal } = changes;
+  const settings = {
+    ...(expiresAtNs === undefined ? {} : { expiresAtNs }),
+    ...(staleAfterNs === undefined ? {} : { expireInNs: staleAfterNs }),
+    ...(maxUses === undefined ? {} : { maxUses }),
+    ...(refreshPointers === undefined ? {} : { refreshPointers: refreshPointers.map(pointerTo) }),
+  };
+  const change = (current: ExternalCommitPolicyV1 | undefined) => {
+    if (current?.allowExternalCommit !== true)
+      throw clientError("INVITE_DISABLED", "the group has no invite to change");
+    return changePolicy(current, settings);
+  };
+  await commitPolicy(core, change, signal);
+  return issued(core, undefined, signal);
 }
 
 /** Turns joining by invite off; no link works from then on. Throws NOT_PERMITTED. */

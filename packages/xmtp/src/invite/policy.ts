@@ -78,6 +78,25 @@ export function rotatePolicyKey(
   });
 }
 
+/** Changes what an invite allows, and nothing else: links given out stay as they are; what is left out stays. */
+export function changePolicy(policy: ExternalCommitPolicyV1, settings: PolicySettings): ExternalCommitPolicyV1 {
+  validatePolicyV1(policy);
+  if (!policy.allowExternalCommit)
+    throw new CommitRejectedError("ExternalCommitNotAllowed", "there is no invite to change");
+  const { symmetricKey, externalGroupId } = policy;
+  const changed = create(ExternalCommitPolicyV1Schema, {
+    allowExternalCommit: true,
+    ...(symmetricKey && { symmetricKey }),
+    externalGroupId,
+    expiresAtNs: settings.expiresAtNs ?? policy.expiresAtNs,
+    expireInNs: settings.expireInNs ?? policy.expireInNs,
+    maxUses: settings.maxUses ?? policy.maxUses,
+    refreshPointers: settings.refreshPointers?.map(servicePointerInit) ?? policy.refreshPointers,
+  });
+  validatePolicyV1(changed);
+  return changed;
+}
+
 /** Turns external commits off: of the policy only `expireInNs` and `maxUses` stay, as defaults for the next invite. */
 export function revokePolicy(policy: ExternalCommitPolicyV1 | undefined): ExternalCommitPolicyV1 {
   const { expireInNs, maxUses } = policy ?? { expireInNs: 0n, maxUses: 0 };
