@@ -31,6 +31,14 @@ describe("MLS credential", () => {
 });
 
 describe("installation key package", () => {
+  test("it is valid from an hour ago for 84 days", () => {
+    const { source } = decodeExact(bundle.bytes, decodeKeyPackage).leafNode;
+    assert.deepEqual(source, {
+      kind: "key_package",
+      lifetime: { notBefore: NOW - 3_600n, notAfter: NOW + 7_257_600n },
+    });
+  });
+
   test("it states what XMTP installations state: last resort, welcome pointers, X-Wing", () => {
     const { leafNode, extensions, cipherSuite } = decodeExact(bundle.bytes, decodeKeyPackage);
     assert.equal(cipherSuite, 3);

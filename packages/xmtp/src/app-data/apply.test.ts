@@ -4,9 +4,10 @@ import { toHex, utf8 } from "@latchkey/mls";
 import { ComponentMetadataSchema, ComponentType } from "../proto.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { hex, present, testAppData, updateProposal } from "../test-inboxes.ts";
-import { applyAppDataUpdates, mergeAppData } from "./apply.ts";
+import { applyAppDataUpdates, componentChanges, mergeAppData } from "./apply.ts";
 import { COMPONENT } from "./component.ts";
-import { BYTES_KEY, COMPONENT_ID_KEY } from "./keys.ts";
+import { BYTES_KEY, COMPONENT_ID_KEY, INBOX_ID_KEY } from "./keys.ts";
+import { decodeRegistry } from "./registry.ts";
 import { encodeMapDelta } from "./tls-map.ts";
 import { encodeSetDelta } from "./tls-set.ts";
 import { adminListDelta, registerExternalCommitPolicy, stringUpdate, superAdminListDelta } from "./updates.ts";
@@ -42,6 +43,43 @@ describe("AppDataUpdates", () => {
     const merged = mergeAppData(APP_DATA, changes);
     assert.equal(merged.has(COMPONENT.groupName), false);
     assert.equal(merged.size, APP_DATA.size - 1);
+  });
+
+  test("ComponentPayloadMalformed: values of fixed length have just that length", () => {
+    const lengths = [
+      [COMPONENT.messageDisappearFromNs, 8],
+      [COMPONENT.messageDisappearInNs, 8],
+      [COMPONENT.commitLogSigner, 32],
+      [COMPONENT.creatorInboxId, 33],
+      [COMPONENT.conversationType, 4],
+    ] as const;
+    for (const [componentId, length] of lengths) {
+      const apply = (bytes: number) =>
+        applyAppDataUpdates(APP_DATA, [updateProposal(componentId, new Uint8Array(bytes))]);
+      assert.equal(apply(length).get(componentId)?.length, length);
+      for (const other of [length - 1, length + 1]) assert.throws(() => apply(other), malformed);
+    }
+  });
+
+  test("what an update of a set or a text changes is told to who judges permissions", () => {
+    const registry = decodeRegistry(APP_DATA.get(COMPONENT.componentRegistry));
+    const changes = componentChanges(
+      updateProposal(
+        COMPONENT.adminList,
+        encodeSetDelta(INBOX_ID_KEY, [
+          { op: "insert", key: A },
+          { op: "remove", key: B },
+          { op: "removeByHash", hash: new Uint8Array(32) },
+        ]),
+      ),
+      registry,
+    );
+    assert.deepEqual(changes, [
+      { op: "insert", key: A, value: undefined },
+      { op: "delete", key: B, value: undefined },
+      { op: "delete", key: undefined, value: undefined },
+    ]);
+    assert.throws(() => componentChanges(updateProposal(COMPONENT.groupName, hex("ff")), registry), malformed);
   });
 
   test("ComponentPayloadMalformed: wrong lengths, text that is not UTF-8, deltas that do not decode", () => {

@@ -89,6 +89,7 @@ describe("set components", () => {
   test("keys are written in ascending order; disorder is refused", () => {
     assert.equal(toHex(encodeTlsSet(INBOX_ID_KEY, new Set([B, A]))), `404200${A}00${B}`);
     assert.throws(() => decodeTlsSet(INBOX_ID_KEY, hex(`4042 00${B} 00${A}`)), decode);
+    assert.throws(() => decodeTlsSet(INBOX_ID_KEY, hex(`4042 00${A} 00${A}`)), decode);
     assert.equal(decodeTlsSet(INBOX_ID_KEY, undefined).size, 0);
   });
 

@@ -50,5 +50,11 @@ describe("permission policies", () => {
     const many = Array.from({ length: XMTP_LIMITS.maxPolicyConditions + 1 }, () => basePolicy(Base.ALLOW));
     assert.equal(isAllowed(any(...many), MEMBER), false);
     assert.equal(isAllowed(all(...many), MEMBER), false);
+    assert.equal(isAllowed(any(...many.slice(1)), MEMBER), true);
+    assert.equal(isAllowed(all(...many.slice(1)), MEMBER), true);
+    let anyNested = basePolicy(Base.ALLOW);
+    for (let depth = 0; depth < XMTP_LIMITS.maxPolicyDepth; depth++) anyNested = any(anyNested);
+    assert.equal(isAllowed(anyNested, MEMBER), true);
+    assert.equal(isAllowed(any(anyNested), MEMBER), false);
   });
 });

@@ -146,21 +146,24 @@ describe("identity updates, real signatures", () => {
   test("IDENTITY_MALFORMED: no actions, too many, an empty action, no signature, an unknown member, too many bytes", () => {
     const value = { initialIdentifier: ALICE.value };
     const unsigned = { kind: { case: "createInbox" as const, value } };
-    const actions: IdentityUpdate[] = [
-      create(IdentityUpdateSchema, { inboxId: INBOX }),
-      create(IdentityUpdateSchema, {
-        inboxId: INBOX,
-        actions: Array(XMTP_LIMITS.maxIdentityActions + 1).fill(unsigned),
-      }),
-      create(IdentityUpdateSchema, { inboxId: INBOX, actions: [{}] }),
-      create(IdentityUpdateSchema, { inboxId: INBOX, actions: [unsigned] }),
-      create(IdentityUpdateSchema, { inboxId: INBOX, actions: [{ kind: { case: "add", value: {} } }] }),
-      create(IdentityUpdateSchema, {
-        inboxId: INBOX,
-        actions: [{ kind: { case: "createInbox", value: { ...value, relyingParty: "x".repeat(300_000) } } }],
-      }),
+    const many = (count: number) => Array.from({ length: count }, () => unsigned);
+    const long = { kind: { case: "createInbox" as const, value: { ...value, relyingParty: "x".repeat(300_000) } } };
+    const cases: [RegExp, IdentityUpdate][] = [
+      [/0 actions/, create(IdentityUpdateSchema, { inboxId: INBOX })],
+      [
+        /65 actions/,
+        create(IdentityUpdateSchema, { inboxId: INBOX, actions: many(XMTP_LIMITS.maxIdentityActions + 1) }),
+      ],
+      [/signature/, create(IdentityUpdateSchema, { inboxId: INBOX, actions: many(XMTP_LIMITS.maxIdentityActions) })],
+      [/unknown kind/, create(IdentityUpdateSchema, { inboxId: INBOX, actions: [{}] })],
+      [/signature/, create(IdentityUpdateSchema, { inboxId: INBOX, actions: [unsigned] })],
+      [/./, create(IdentityUpdateSchema, { inboxId: INBOX, actions: [{ kind: { case: "add", value: {} } }] })],
+      [/bytes/, create(IdentityUpdateSchema, { inboxId: INBOX, actions: [long] })],
     ];
-    for (const message of actions) expectCode("IDENTITY_MALFORMED", () => verifyIdentityUpdate(message));
+    for (const [message, malformed] of cases) {
+      const refusal = { name: "IdentityError", code: "IDENTITY_MALFORMED", message };
+      assert.throws(() => verifyIdentityUpdate(malformed), refusal);
+    }
   });
 });
 
@@ -253,6 +256,19 @@ describe("association state, rule by rule", () => {
       state = apply(state, { kind: "revoke", member: LAPTOP, by: by(ALICE) });
     }
     expectCode("IDENTITY_TOO_MANY_UPDATES", () => apply(state, add(LAPTOP)));
+  });
+
+  test("updates are counted one by one", () => {
+    const first = created();
+    assert.equal(first.updateCount, 1);
+    assert.equal(apply(first, add(LAPTOP)).updateCount, 2);
+  });
+
+  test("revoking a wallet leaves the wallets it added", () => {
+    const state = apply(created(), add(BOB));
+    const revoked = apply(state, { kind: "revoke", member: ALICE, by: by(ALICE) });
+    assert.ok(revoked.member(BOB) !== undefined);
+    assert.equal(revoked.member(PHONE), undefined);
   });
 
   test("revoking a wallet takes the installations it added along, and nothing else", () => {

@@ -32,6 +32,7 @@ describe("EIP-191 wallet signatures", () => {
     const mirrored = new secp256k1.Signature(r, secp256k1.Point.Fn.neg(s)).toBytes("compact");
     const high = new Uint8Array([...mirrored, 27 + 28 - (signature[64] ?? 0)]);
     assert.notDeepEqual(high, signature);
+    assert.deepEqual(recoverEip191("text", signature).normalized, signature);
     assert.deepEqual(recoverEip191("text", high), recoverEip191("text", signature));
   });
 

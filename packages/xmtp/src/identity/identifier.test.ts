@@ -27,7 +27,9 @@ describe("identifiers", () => {
     assert.throws(() => ethereumIdentifier("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"), malformed);
     assert.throws(() => installationIdentifier(new Uint8Array(31)), malformed);
     assert.throws(() => rootIdentifier("zz", IdentifierKind.PASSKEY), malformed);
-    assert.throws(() => rootIdentifier(ADDRESS, 9 as IdentifierKind), malformed);
+    for (const text of [ADDRESS, "02".repeat(33)]) {
+      assert.throws(() => rootIdentifier(text, 9 as IdentifierKind), malformed);
+    }
     assert.equal(rootIdentifier("02".repeat(33), IdentifierKind.PASSKEY).kind, "passkey");
     assert.equal(rootIdentifier(ADDRESS, IdentifierKind.UNSPECIFIED).kind, "ethereum");
   });

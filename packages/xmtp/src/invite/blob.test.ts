@@ -120,6 +120,7 @@ describe("EncryptedGroupInfoBlob", () => {
     const value = { nonce: fieldsOf(blob).nonce, ciphertext: fieldsOf(blob).ciphertext, epoch: 5n };
     const noHash = create(EncryptedGroupInfoBlobSchema, { version: { case: "v1", value } });
     assert.throws(() => open(new Uint8Array(XMTP_LIMITS.maxBlobBytes + 1)), refused("TooLong"));
+    assert.throws(() => open(new Uint8Array(XMTP_LIMITS.maxBlobBytes).fill(0xff)), refused("InvalidProtobuf"));
     assert.throws(() => open(hex("ff")), refused("InvalidProtobuf"));
     assert.throws(() => open(hex("1200")), refused("UnsupportedVersion"));
     assert.throws(() => open(altered(blob, { nonce: new Uint8Array(11) })), refused("InvalidNonceLength"));

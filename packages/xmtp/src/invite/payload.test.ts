@@ -41,6 +41,7 @@ describe("invite payload", () => {
   test("each check refuses by its own name", () => {
     const cases: readonly (readonly [string, Uint8Array])[] = [
       ["TooLong", new Uint8Array(XMTP_LIMITS.maxInvitePayloadBytes + 1)],
+      ["InvalidProtobuf", new Uint8Array(XMTP_LIMITS.maxInvitePayloadBytes).fill(0xff)],
       ["InvalidProtobuf", hex("ff")],
       ["UnsupportedVersion", hex("")],
       ["UnsupportedVersion", hex("1200")],
@@ -83,7 +84,9 @@ describe("invite link", () => {
     assert.throws(() => parseInviteUrl(`${link}=`), malformed("InvalidBase64Url"));
     assert.throws(() => parseInviteUrl("x#AAAAA"), malformed("InvalidBase64Url"));
     assert.throws(() => parseInviteUrl("x#AB"), malformed("InvalidBase64Url"));
-    assert.throws(() => parseInviteUrl(`x#${"A".repeat(10_000)}`), malformed("TooLong"));
+    const longest = 2 * XMTP_LIMITS.maxInvitePayloadBytes;
+    assert.throws(() => parseInviteUrl("x".repeat(longest + 1)), malformed("TooLong"));
+    assert.throws(() => parseInviteUrl("x".repeat(longest)), malformed("MissingFragment"));
     assert.throws(() => parseInviteUrl(link.slice(0, -6)), { code: "INVITE_MALFORMED" });
     assert.throws(() => inviteUrl(PAYLOAD, "latchkey"), malformed("InvalidBaseUrl"));
     assert.throws(() => inviteUrl(PAYLOAD, "https://a.b/#c"), malformed("InvalidBaseUrl"));

@@ -40,6 +40,30 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     assert.deepEqual(readPolicy(policyUpdate(first)), first);
   });
 
+  test("without settings an invite has no end, no age limit and no limit of uses", () => {
+    const { expiresAtNs, expireInNs, maxUses, refreshPointers } = enablePolicy(nodeCrypto);
+    assert.deepEqual([expiresAtNs, expireInNs, maxUses, refreshPointers], [0n, 0n, 0, []]);
+  });
+
+  test("InvalidRefreshPointer: settings are checked when an invite is made, and a policy when its key is rotated", () => {
+    const refreshPointers = [{ kind: "https_url", url: "http://a.b" }] as const;
+    assert.throws(() => enablePolicy(nodeCrypto, { refreshPointers }), rejected("InvalidRefreshPointer"));
+    const broken = policyOf({ ...ON, refreshPointers: [{}] });
+    assert.throws(() => rotatePolicyKey(nodeCrypto, broken), rejected("InvalidRefreshPointer"));
+  });
+
+  test("InvalidExternalGroupIdLength: an id has 4 to 64 bytes", () => {
+    for (const length of [4, XMTP_LIMITS.maxExternalGroupIdBytes]) {
+      validatePolicyV1(policyOf({ ...ON, externalGroupId: new Uint8Array(length) }));
+    }
+    for (const length of [3, XMTP_LIMITS.maxExternalGroupIdBytes + 1]) {
+      const policy = policyOf({ ...ON, externalGroupId: new Uint8Array(length) });
+      assert.throws(() => validatePolicyV1(policy), rejected("InvalidExternalGroupIdLength"));
+    }
+    const off = policyOf({ externalGroupId: new Uint8Array(1) });
+    assert.throws(() => validatePolicyV1(off), rejected("PerInviteFieldNotCleared"));
+  });
+
   test("XIP-05 rotating the key keeps slot and settings", () => {
     const before = enablePolicy(nodeCrypto, { maxUses: 3, expireInNs: 4n });
     const after = rotatePolicyKey(nodeCrypto, before);

@@ -102,6 +102,36 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     judge({ proposals: [INIT, registration({ sequenceId: 1n })] });
   });
 
+  test("check 4 ExternalCommitInviteStale: without an age limit any epoch will do, with one its age is exact", () => {
+    const later = { envelopeTimeNs: TEST_TIME_NS + 2n, epochStartNs: TEST_TIME_NS };
+    judge({ ...later });
+    for (const [limit, isStale] of [
+      [1n, true],
+      [2n, false],
+    ] as const) {
+      const { appData: data, policy: limited } = groupWith({ expireInNs: limit });
+      const proposals = [...SIBLINGS, INIT, registration({ externalGroupId: limited.externalGroupId })];
+      const join = { ...later, appData: data, proposals };
+      if (isStale) expectRule("ExternalCommitInviteStale", join);
+      else judge(join);
+    }
+  });
+
+  test("check 8 ExternalCommitByReferenceProposalsForbidden: one of several is enough", () => {
+    const proposals = [...SIBLINGS, INIT, registration()];
+    const commit = testCommit({ appData, members, committer: phoneLeaf, proposals });
+    const [first, ...rest] = commit.proposals;
+    const input = {
+      commit: { ...commit, proposals: [{ ...present(first), byReference: true }, ...rest] },
+      appData,
+      members,
+      identity,
+      envelopeTimeNs: TEST_TIME_NS,
+      epochStartNs: TEST_TIME_NS,
+    };
+    assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitByReferenceProposalsForbidden" });
+  });
+
   test("check 1 ExternalCommitNotNewMemberCommit: a member's commit is not judged as a join", () => {
     const commit = testCommit({ appData, members, committer: 0, proposals: [INIT, registration()] });
     const input = { commit, appData, members, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
