@@ -7,8 +7,106 @@ export interface Explained {
   /** Part of the line. */
   readonly source: string;
   readonly operator?: Operator;
-  readonly replacement?: string;
   readonly why: string;
 }
 
-export const EXPLAINED: readonly Explained[] = [];
+const TYPE_CHECKER = "the other side is there for the type checker; it is never undefined here";
+const SIGN = "whoever sorts or compares looks at the sign alone, or puts equal ones anywhere";
+const EQUAL = "both sides are the same when the two are equal";
+const CHECKED_BEFORE = "what comes before lets nothing through that gets here";
+const REFUSED_NEXT = "what comes next refuses the same for the same rule";
+const SAVES_WORK = "only saves work";
+
+export const EXPLAINED: readonly Explained[] = [
+  // packages/mls
+  {
+    module: "apply-proposals.ts",
+    source: "if (leafIndex === undefined || before",
+    operator: "logic",
+    why: TYPE_CHECKER,
+  },
+  { module: "apply-proposals.ts", source: "if (removed.length > 0)", operator: "boundary", why: SAVES_WORK },
+  { module: "path-rules.ts", source: "draft.blankDirectPath(committer)", why: "applyPathKeys blanks it too" },
+  { module: "proposals.ts", source: 'kinds.lastIndexOf("group_context', operator: "boundary", why: "never equal" },
+  { module: "receive-commit.ts", source: "sender cannot commit", operator: "drop", why: CHECKED_BEFORE },
+  { module: "receive-commit.ts", source: "the message is not a commit", operator: "drop", why: CHECKED_BEFORE },
+  { module: "receive-commit.ts", source: "is blank`)", operator: "drop", why: CHECKED_BEFORE },
+  {
+    module: "receive-commit.ts",
+    source: "an external commit has no ExternalInit",
+    operator: "drop",
+    why: CHECKED_BEFORE,
+  },
+  { module: "receive-commit.ts", source: "message.auth.confirmationTag ??", why: TYPE_CHECKER },
+  { module: "receive-commit.ts", source: 'proposal.kind === "update" && from.kind', why: TYPE_CHECKER },
+  { module: "receive.ts", source: "the message is not signed by a member", operator: "drop", why: CHECKED_BEFORE },
+  { module: "receive.ts", source: 'sender.kind !== "member" || senderLeaf', operator: "logic", why: TYPE_CHECKER },
+  { module: "receive.ts", source: "application data does not come from a member", why: CHECKED_BEFORE },
+  {
+    module: "protect.ts",
+    source: "at < state.head.context.epoch",
+    operator: "boundary",
+    why: "the present epoch replaced no leaf",
+  },
+  { module: "protect.ts", source: "a new_member_commit sender sends a proposal", operator: "drop", why: REFUSED_NEXT },
+  { module: "join-welcome.ts", source: "if (leafIndex === undefined || node", operator: "logic", why: TYPE_CHECKER },
+  { module: "join-welcome.ts", source: "if (node === undefined ||", operator: "logic", why: TYPE_CHECKER },
+  {
+    module: "key-packages.ts",
+    source: "a key package holds a leaf of another source",
+    operator: "drop",
+    why: CHECKED_BEFORE,
+  },
+  // packages/xmtp
+  { module: "semver.ts", source: "a === undefined ? -1 : 1", operator: "constant", why: SIGN },
+  { module: "semver.ts", source: "return numericA ? -1 : 1", operator: "constant", why: SIGN },
+  { module: "semver.ts", source: "return a < b ? -1 : a > b ? 1 : 0", why: SIGN },
+  { module: "semver.ts", source: "(left.numbers[index] ?? 0)", why: TYPE_CHECKER },
+  {
+    module: "semver.ts",
+    source: "index < length",
+    operator: "boundary",
+    why: "behind the end both are undefined, and equal",
+  },
+  { module: "tls-map.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
+  { module: "tls-set.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
+  { module: "tls-set.ts", source: "if (hashes.length > 0)", operator: "boundary", why: SAVES_WORK },
+  {
+    module: "app-data/apply.ts",
+    source: "(pending ?? undefined)",
+    why: "no list changes a component after it removed it",
+  },
+  { module: "app-data/new-group.ts", source: '?? "")', why: "the encoder writes nothing for undefined too" },
+  { module: "src/credential.ts", source: "an XMTP credential is a basic one", why: REFUSED_NEXT },
+  {
+    module: "identity/apply-update.ts",
+    source: "updateCount: 0,",
+    why: "who applies the update writes the count over it",
+  },
+  { module: "identity/apply-update.ts", source: "known.set(key, verified)", why: SAVES_WORK },
+  { module: "identity/eip191.ts", source: "signature[64] ?? 0", why: TYPE_CHECKER },
+  { module: "identity/eip191.ts", source: "(low.recovery ?? 0)", operator: "logic", why: TYPE_CHECKER },
+  { module: "identity/eip191.ts", source: "(low.recovery ?? 0)", operator: "constant", why: TYPE_CHECKER },
+  { module: "identity/eip191.ts", source: "(signature[0] ?? 0)", why: TYPE_CHECKER },
+  { module: "identity/eip191.ts", source: "it must be 27 or 28", operator: "drop", why: REFUSED_NEXT },
+  { module: "invite/candidates.ts", source: "a.epoch > b.epoch ? -1 : 1", why: SIGN },
+  {
+    module: "invite/candidates.ts",
+    source: "instanceof LatchkeyError)) throw error",
+    why: "nothing else is thrown there",
+  },
+  { module: "invite/payload.ts", source: 'rule ?? "InvalidServicePointer"', why: TYPE_CHECKER },
+  { module: "invite/policy.ts", source: "?? 0", operator: "logic", why: "protobuf writes 0 for undefined" },
+  { module: "invite/policy.ts", source: "sum > MAX_U64", operator: "boundary", why: EQUAL },
+  { module: "invite/policy.ts", source: "expiresAtNs < stale", operator: "boundary", why: EQUAL },
+  { module: "external-commit.ts", source: "envelopeTimeNs > epochStartNs ?", operator: "boundary", why: EQUAL },
+  {
+    module: "external-commit.ts",
+    source: "envelopeTimeNs > epochStartNs ?",
+    operator: "constant",
+    why: "an age of 0 or 1 ns is within every limit",
+  },
+  { module: "external-commit.ts", source: "instanceof DecodeError)) throw cause", why: "nothing else is thrown there" },
+  { module: "app-data-writes.ts", source: "metadata.permissions ?? {}", why: CHECKED_BEFORE },
+  { module: "app-data-writes.ts", source: "removes it as a whole", operator: "drop", why: REFUSED_NEXT },
+];

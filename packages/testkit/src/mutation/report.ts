@@ -21,13 +21,12 @@ export interface MutationReport {
   readonly modules: Readonly<Record<string, { readonly tried: number; readonly killed: number }>>;
 }
 
-function isExplained({ module, operator, source, replacement }: Mutant): boolean {
+function isExplained({ module, operator, source }: Mutant): boolean {
   return EXPLAINED.some(
     (known) =>
       module.endsWith(known.module) &&
       source.includes(known.source) &&
-      (known.operator === undefined || operator === known.operator) &&
-      (known.replacement === undefined || replacement === known.replacement),
+      (known.operator === undefined || operator === known.operator),
   );
 }
 

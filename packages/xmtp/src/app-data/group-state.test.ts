@@ -42,7 +42,8 @@ describe("the app data of a new group", () => {
     assert.equal(state.minVersion, "1.11.0-dev");
     assert.equal(state.policy, undefined);
     assert.deepEqual([...state.members.keys()], [CREATOR]);
-    assert.equal(state.members.get(CREATOR)?.sequenceId, 4n);
+    const entry = { sequenceId: 4n, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(0) };
+    assert.deepEqual(state.members.get(CREATOR), entry);
   });
 
   test("EXTERNAL_COMMIT_POLICY is registered from birth: bytes, super admins only", () => {

@@ -139,6 +139,9 @@ describe("EncryptedGroupInfoBlob", () => {
   test("another cipher suite is refused: XIP-82 fixes ChaCha20-Poly1305", () => {
     const other = nodeCrypto.suite(1);
     assert.throws(() => unwrapGroupInfo(blobAt(5n), key, { suite: other }), { code: "GROUP_UNSUPPORTED" });
+    const claims = { epoch: 5n, groupStateHash: new Uint8Array(32), expiresAtNs: 0n };
+    const wrap = () => wrapGroupInfo({ suite: other, key, groupInfo: new Uint8Array(8), ...claims });
+    assert.throws(wrap, { code: "GROUP_UNSUPPORTED" });
   });
 });
 
