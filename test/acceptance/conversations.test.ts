@@ -414,10 +414,11 @@ test("an invite that a member's program could not follow is refused unless force
     extensions: [0x000a, 0x0001, 0xf000, 0x0006, 0xff00, 0xff01, 0xff02],
   };
   const leaf = { ...installationLeaf(old.client.inboxId), capabilities };
+  const nowSeconds = old.clock.nowNs() / 1_000_000_000n;
   const { bytes } = await createKeyPackage(configOf(old), {
     cipherSuite: XMTP_CIPHER_SUITE,
     leaf,
-    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+    lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + 86_400n },
     extensions: [{ type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) }],
   });
   await old.environment.transport.uploadKeyPackage(bytes);

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { concatBytes, decodeExact, decodeKeyPackage, toHex, utf8 } from "@latchkey/mls";
+import { concatBytes, createKeyPackage, decodeExact, decodeKeyPackage, toHex, utf8 } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
 import { InstallationKey } from "./identity/installation-key.ts";
-import { createInstallationKeyPackage, followsExternalCommits, verifyInstallationKeyPackage } from "./key-package.ts";
+import {
+  createInstallationKeyPackage,
+  followsExternalCommits,
+  installationLeaf,
+  verifyInstallationKeyPackage,
+} from "./key-package.ts";
+import { XMTP_LIMITS } from "./limits.ts";
 import { hex, present, seed } from "./test-inboxes.ts";
 
 const INBOX = "4d".repeat(32);
@@ -31,6 +37,18 @@ describe("MLS credential", () => {
 });
 
 describe("installation key package", () => {
+  test("lifetime: one that is valid for longer than a year is not accepted", async () => {
+    const year = XMTP_LIMITS.maxKeyPackageLifetimeSeconds;
+    const made = (seconds: bigint) =>
+      createKeyPackage(
+        { crypto: nodeCrypto, identity },
+        { cipherSuite: 3, leaf: installationLeaf(INBOX), lifetime: { notBefore: NOW, notAfter: NOW + seconds } },
+      );
+    await verifyInstallationKeyPackage(nodeCrypto, (await made(year)).bytes);
+    const longer = verifyInstallationKeyPackage(nodeCrypto, (await made(year + 1n)).bytes);
+    await assert.rejects(longer, { code: "MLS_INVALID", rule: "lifetime" });
+  });
+
   test("it is valid from an hour ago for 84 days", () => {
     const { source } = decodeExact(bundle.bytes, decodeKeyPackage).leafNode;
     assert.deepEqual(source, {

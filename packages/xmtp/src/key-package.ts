@@ -17,6 +17,7 @@ import {
   type SigningIdentity,
 } from "@latchkey/mls";
 import { decodeMlsCredential } from "./credential.ts";
+import { XMTP_LIMITS } from "./limits.ts";
 import {
   FOLLOWS_EXTERNAL_COMMITS,
   WELCOME_EXTENSION_TYPE,
@@ -101,7 +102,8 @@ export async function createInstallationKeyPackage(options: {
 }
 
 /**
- * Verifies a bare TLS KeyPackage and reads whose it is; its lifetime is checked when `nowSeconds` is given. That the
+ * Verifies a bare TLS KeyPackage and reads whose it is; that its lifetime has begun and not ended is checked when
+ * `nowSeconds` is given, and its length, at most `XMTP_LIMITS.maxKeyPackageLifetimeSeconds`, always. That the
  * installation belongs to the inbox is for the identity log to say. Throws DecodeError or ValidationError.
  */
 export async function verifyInstallationKeyPackage(
@@ -109,7 +111,11 @@ export async function verifyInstallationKeyPackage(
   bytes: Uint8Array,
   options: { nowSeconds?: bigint } = {},
 ): Promise<{ keyPackage: KeyPackage; inboxId: string; installationId: string }> {
-  const keyPackage = await verifyKeyPackage(crypto, bytes, { cipherSuite: XMTP_CIPHER_SUITE, ...options });
+  const keyPackage = await verifyKeyPackage(crypto, bytes, {
+    cipherSuite: XMTP_CIPHER_SUITE,
+    lifetimeMaxSeconds: XMTP_LIMITS.maxKeyPackageLifetimeSeconds,
+    ...options,
+  });
   const { credential, signatureKey } = keyPackage.leafNode;
   return { keyPackage, inboxId: decodeMlsCredential(credential), installationId: toHex(signatureKey) };
 }

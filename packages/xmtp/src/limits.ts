@@ -33,4 +33,6 @@ export const XMTP_LIMITS = {
   maxAppDataBytes: 8_192,
   /** Bytes of a text message after encoding; a delivery node takes 25 MiB at most. */
   maxContentBytes: 1024 * 1024,
+  /** Longest lifetime of a key package (RFC 9420 §7.2): XMTP's clients state 84 days; one for ever would never be replaced. */
+  maxKeyPackageLifetimeSeconds: 366n * 24n * 3600n,
 } as const;
