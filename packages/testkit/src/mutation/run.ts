@@ -106,9 +106,10 @@ class GroupRun {
     return this.#host;
   }
 
-  /** What is computed while modules load needs a process of its own, and every test that knows the module. */
-  async #fate(mutant: Mutant, { ms, reaching }: Baseline, early: boolean): Promise<Fate> {
-    const tests = early ? this.#testsOfModule(mutant, reaching) : (reaching.get(mutant.id) ?? []);
+  /** What is computed while modules load needs a process of its own, and every test: nobody comes by it later. */
+  async #fate(mutant: Mutant, baseline: Baseline, early: boolean): Promise<Fate> {
+    const { ms, reaching } = baseline;
+    const tests = early ? this.#allTests(mutant, baseline) : (reaching.get(mutant.id) ?? []);
     const limit = GRACE_MS + SLOWER * tests.reduce((total, test) => total + (ms.get(test) ?? 0), 0);
     if (!early) return this.#judge(await this.#idle(), mutant, tests, limit);
     const host = await Host.start({ mutant: mutant.id, sources: this.#sources, tests: this.#tests });
@@ -138,10 +139,11 @@ class GroupRun {
     return this.#judge(await this.#idle(), mutant, [failed.test], limit);
   }
 
-  #testsOfModule(mutant: Mutant, reaching: Baseline["reaching"]): readonly string[] {
+  /** Every test, those first that come by any place of the mutant's module. */
+  #allTests(mutant: Mutant, { ms, reaching }: Baseline): readonly string[] {
     const ofModule = this.#mutants.filter(({ module }) => module === mutant.module);
-    const tests = new Set(ofModule.flatMap(({ id }) => reaching.get(id) ?? []));
-    return [...(tests.size > 0 ? tests : new Set([...reaching.values()].flat()))];
+    const near = ofModule.flatMap(({ id }) => reaching.get(id) ?? []);
+    return [...new Set([...near, ...ms.keys()])];
   }
 }
 

@@ -93,6 +93,16 @@ describe("set components", () => {
     assert.equal(decodeTlsSet(INBOX_ID_KEY, undefined).size, 0);
   });
 
+  test("mutations are written under the numbers that other clients read: insert 0, remove 1, remove by hash 2", () => {
+    const hash = new Uint8Array(32).fill(7);
+    const delta = encodeSetDelta(INBOX_ID_KEY, [
+      { op: "insert", key: A },
+      { op: "remove", key: B },
+      { op: "removeByHash", hash },
+    ]);
+    assert.equal(toHex(delta), `406500${`00${A}`}01${`00${B}`}02${toHex(hash)}`);
+  });
+
   test("insert, remove and remove by hash of the key's encoding", () => {
     const delta = encodeSetDelta(INBOX_ID_KEY, [
       { op: "insert", key: B },
