@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -134,6 +134,15 @@ export class Crowd {
     const [scanner, ...others] = phones;
     if (scanner === undefined) throw new RangeError("a person has at least one installation");
     return { scanner, others };
+  }
+
+  /** Bytes of all databases with their logs: those of the clients, and the node's. */
+  databaseBytes(): { readonly clients: number; readonly node: number } {
+    const sizes = (folder: string) =>
+      readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, { name }) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+    return { clients: sizes(this.#directory), node: sizes(join(this.#directory, "node")) };
   }
 
   /** Closes every client, ends the node's process, and deletes all files. */
