@@ -26,7 +26,7 @@ export interface SoakResult {
   readonly actions: Readonly<Record<string, number>>;
   /** Errors that say that others came first, or that somebody is no member any more: they belong to the bustle. */
   readonly refusals: Readonly<Record<string, number>>;
-  /** All other errors. */
+  /** All other errors, by action, code and text. */
   readonly failures: Readonly<Record<string, number>>;
   readonly members: number;
   /** Whether all members are in one epoch with one tree, and each acknowledged message is there exactly once. */
@@ -56,7 +56,8 @@ class Tally {
       await act();
     } catch (error) {
       const code = codeOf(error) ?? String(error);
-      Tally.count(isRetryable(error) || BUSTLE.has(code) ? this.refusals : this.failures, code);
+      if (isRetryable(error) || BUSTLE.has(code)) Tally.count(this.refusals, code);
+      else Tally.count(this.failures, `${name}: ${error instanceof Error ? `${code} ${error.message}` : code}`);
     }
   }
 }
