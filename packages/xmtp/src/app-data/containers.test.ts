@@ -100,7 +100,7 @@ describe("set components", () => {
       { op: "remove", key: B },
       { op: "removeByHash", hash },
     ]);
-    assert.equal(toHex(delta), `406500${`00${A}`}01${`00${B}`}02${toHex(hash)}`);
+    assert.equal(toHex(delta), `40650000${A}0100${B}02${toHex(hash)}`);
   });
 
   test("insert, remove and remove by hash of the key's encoding", () => {
