@@ -51,7 +51,7 @@ export {
 export type { ListMutation } from "./app-data/updates.ts";
 export { newGroupExtensions } from "./app-data/new-group.ts";
 export type { NewGroup } from "./app-data/new-group.ts";
-export { isMigrated, permissionOf, readGroupState } from "./app-data/group-state.ts";
+export { isMigrated, permissionOf, readDisappearing, readGroupState } from "./app-data/group-state.ts";
 export type { DisappearingSettings, GroupState, Permission } from "./app-data/group-state.ts";
 export {
   changePolicy,

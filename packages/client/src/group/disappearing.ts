@@ -1,3 +1,4 @@
+import { readDisappearing } from "@latchkey/xmtp";
 import type { MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -7,7 +8,7 @@ import type { GroupCore } from "./group-core.ts";
  * the node's clock, so that all installations forget it at the same time.
  */
 export function noteExpiry(core: GroupCore, { expiries }: Tables, { groupId, id, sentAtNs }: MessageRecord): void {
-  const settings = core.state.disappearing;
+  const settings = readDisappearing(core.mls.appData);
   if (settings === undefined || sentAtNs < settings.fromNs) return;
   expiries.put({ groupId, expiresAtNs: sentAtNs + settings.inNs, id });
 }
