@@ -17,6 +17,9 @@ interface Actor {
   send(text: string): Promise<unknown>;
   rename(name: string): Promise<void>;
   describe(text: string): Promise<void>;
+  decorate(url: string): Promise<void>;
+  /** Takes fresh keys, where the library has a call for it. */
+  renew(): Promise<void>;
   add(inboxId: string): Promise<void>;
   remove(inboxId: string): Promise<void>;
 }
@@ -26,6 +29,8 @@ function ourActor(group: Group): Actor {
     send: (text) => group.send(text),
     rename: (name) => group.updateName(name),
     describe: (text) => group.updateDescription(text),
+    decorate: (url) => group.updateImageUrl(url),
+    renew: () => group.rotateKeys(),
     add: (inboxId) => group.addMembers([inboxId]),
     remove: async (inboxId) => {
       await group.removeMembers([inboxId]);
@@ -51,6 +56,8 @@ function nativeActor(group: NativeGroup): Actor {
     send: (text) => group.sendText(text),
     rename: (name) => afterLostRaces(() => group.updateGroupName(name)),
     describe: (text) => afterLostRaces(() => group.updateGroupDescription(text)),
+    decorate: (url) => afterLostRaces(() => group.updateGroupImageUrlSquare(url)),
+    renew: () => group.sync(),
     add: async (inboxId) => {
       if (!(await isMember(inboxId))) await afterLostRaces(() => group.addMembers([inboxId]));
     },
@@ -87,6 +94,8 @@ async function walk({ id, seed, reopen, spares }: Walk): Promise<void> {
       },
       () => actor.rename(`name ${label}`),
       () => actor.describe(`description ${label}`),
+      () => actor.decorate(`https://example.org/${label}`),
+      () => actor.renew(),
       () => actor.add(pick(spares)),
       () => actor.remove(pick(spares)),
     ];
