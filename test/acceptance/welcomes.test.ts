@@ -143,6 +143,25 @@ test("the X-Wing key of a key package is kept with it, replaced with it, and del
   assert.ok(!rows().some(({ reference }) => Buffer.from(reference).equals(retired.reference)));
 });
 
+test("a key package from before X-Wing was offered is replaced at the next start", async (t) => {
+  const world = await World.start(t);
+  const alice = await world.device("alice");
+  const bob = await world.device("bob");
+  const [row] = bob.environment.store.keyPackages.list();
+  assert.ok(row !== undefined);
+  // As the migration of an older database leaves it.
+  const wrapperPrivateKey = new Uint8Array(0);
+  bob.environment.store.transaction(({ keyPackages }) => keyPackages.put({ ...row, wrapperPrivateKey }));
+  const before = await keyPackageOf(bob);
+  await world.restart(bob);
+  assert.notDeepEqual((await keyPackageOf(bob)).initKey, before.initKey);
+  const rows = bob.environment.store.keyPackages.list();
+  assert.deepEqual(rows.map((kept) => kept.wrapperPrivateKey.length).sort(), [0, 32]);
+  const group = await alice.client.conversations.createGroup([bob.client.inboxId]);
+  await bob.client.conversations.sync();
+  assert.deepEqual(epochOf(groupOf(bob, group.id)), epochOf(group));
+});
+
 test("a Welcome for a key that no key package of this installation has is passed by", async (t) => {
   const world = await World.start(t);
   const alice = await world.device("alice");

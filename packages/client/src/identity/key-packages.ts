@@ -47,11 +47,15 @@ export async function rotateKeyPackage(context: ClientContext, signal?: AbortSig
   await uploadKeyPackages(context, signal);
 }
 
-/** True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds`. */
+/**
+ * True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds` or from before
+ * X-Wing was offered.
+ */
 function needsRotation(context: ClientContext): boolean {
   const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
   const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
-  return current.every(({ bundle }) => {
+  return current.every(({ bundle, wrapperPrivateKey }) => {
+    if (wrapperPrivateKey.length === 0) return true;
     const { source } = decodeKeyPackageBundle(bundle).keyPackage.leafNode;
     const since = source.kind === "key_package" ? source.lifetime.notBefore : 0n;
     return since + CLIENT_LIMITS.keyPackageRotationSeconds < nowSeconds;
