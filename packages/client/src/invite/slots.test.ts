@@ -179,3 +179,23 @@ test("a caller who stops gets the reason, not a network error", async (t) => {
   });
   await assert.rejects(httpSlots.fetch(slot, { signal: stopping.signal }), { message: "stopped" });
 });
+
+test("SEC-11 a service that answers one byte at a time is left when the time of the call is over: NODE_UNREACHABLE", async (t) => {
+  const over = new AbortController();
+  let asked = 0;
+  t.mock.method(AbortSignal, "timeout", (ms: number) => {
+    asked = ms;
+    return over.signal;
+  });
+  let sent = 0;
+  const slot = await serve(t, (_request, response) => {
+    response.on("error", () => undefined);
+    const drip = () => {
+      if (++sent > 20) over.abort(new DOMException("the time is over", "TimeoutError"));
+      else response.write(Uint8Array.of(0), () => setImmediate(drip));
+    };
+    drip();
+  });
+  await assert.rejects(httpSlots.fetch(slot), { code: "NODE_UNREACHABLE", retryable: true });
+  assert.deepEqual([asked, sent], [CLIENT_LIMITS.callTimeoutMs, 21]);
+});
