@@ -111,3 +111,20 @@ test("XIP-12 a slot that was begun without a credential stays open to programs t
   const joiner = await world.device("joiner");
   assert.equal((await joiner.client.conversations.joinByInvite(invite.url)).group.name, "Without");
 });
+
+test("XIP-01 blobs that are padded are of one size for groups of many sizes, and join as others do", async (t) => {
+  const world = await World.start(t);
+  const padding: Wrap = (environment) => ({ ...environment, padBlobs: true });
+  const admin = await world.device("admin", { wrap: padding });
+  const adminGroup = await admin.client.conversations.createGroup();
+  const invite = await adminGroup.createInvite();
+  for (const name of ["first", "second", "third"]) {
+    const joiner = await world.device(name, { wrap: padding });
+    await joiner.client.conversations.joinByInvite(invite.url);
+  }
+  const slot = keylessSlot(invite.payload, world.node.url);
+  const { blobs = [] } = await admin.environment.slots.fetch(slot);
+  const sizes = new Set(blobs.map(({ length }) => length));
+  assert.ok(blobs.length >= 4);
+  assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 4, "epoch and expiry are numbers of different lengths");
+});

@@ -33,6 +33,11 @@ export interface Environment {
    */
   readonly loopbackHttp?: boolean;
   /**
+   * Whether blobs are padded to powers of two, so that invite services learn less of how large a group is; default: false.
+   * It takes up to twice the bytes, and hides nothing unless all members and joiners do so.
+   */
+  readonly padBlobs?: boolean;
+  /**
    * Whether uploads show the write credential of the invite, by which a slot stays closed to those who have no key;
    * default: true. Without it slots that others have closed cannot be written.
    */

@@ -73,6 +73,7 @@ export { inviteUrl, parseInviteUrl, toBase64Url } from "./invite/url.ts";
 export { slotCredential } from "./invite/slot-credential.ts";
 export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invite/blob.ts";
 export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";
+export { padGroupInfo } from "./invite/group-info-padding.ts";
 export { encodeGroupInfoHints, readGroupInfoHints } from "./invite/group-info-hints.ts";
 export type { GroupInfoHints } from "./invite/group-info-hints.ts";
 export { compareCandidates, selectCandidates } from "./invite/candidates.ts";

@@ -34,3 +34,6 @@ export const FOLLOWS_EXTERNAL_COMMITS = 0xf082;
 
 /** A GroupInfo extension for private use; see `invite/group-info-hints.ts`. */
 export const LOG_CURSOR_HINT = 0xf083;
+
+/** A GroupInfo extension for private use; see `invite/group-info-padding.ts`. */
+export const GROUP_INFO_PADDING = 0xf084;

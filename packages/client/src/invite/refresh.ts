@@ -1,9 +1,10 @@
-import { equalBytes, LatchkeyError, toHex, verifyGroupInfo } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, toHex, verifyGroupInfo, type Extension } from "@latchkey/mls";
 import {
   decodeInvitePayload,
   effectiveExpiryNs,
   encodeGroupInfoHints,
   groupStateHash,
+  padGroupInfo,
   readServicePointer,
   selectCandidates,
   wrapGroupInfo,
@@ -51,10 +52,12 @@ export async function currentBlob(
   const { mls } = core;
   const byPolicy = endOf(core, policy);
   const end = byPolicy === 0n || (expiresAtNs !== 0n && expiresAtNs < byPolicy) ? expiresAtNs : byPolicy;
+  const hints = encodeGroupInfoHints({ logCursor: core.record.cursor });
+  const makeGroupInfo = (padding: readonly Extension[]) => mls.exportGroupInfo({ extensions: [...hints, ...padding] });
   return wrapGroupInfo({
     suite: core.context.crypto.suite(mls.cipherSuite),
     key: policy.symmetricKey?.material ?? new Uint8Array(0),
-    groupInfo: await mls.exportGroupInfo({ extensions: encodeGroupInfoHints({ logCursor: core.record.cursor }) }),
+    groupInfo: await (core.context.padBlobs === true ? padGroupInfo(makeGroupInfo) : makeGroupInfo([])),
     epoch: mls.epoch,
     groupStateHash: presentHash(core),
     expiresAtNs: end,

@@ -33,6 +33,8 @@ export interface NodeClientOptions {
   readonly joinReceipts?: boolean;
   /** See `Environment`; default: true. */
   readonly slotCredentials?: boolean;
+  /** See `Environment`; default: false. */
+  readonly padBlobs?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -53,6 +55,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     keepInvitesFresh: options.keepInvitesFresh ?? true,
     slotCredentials: options.slotCredentials ?? true,
+    padBlobs: options.padBlobs ?? false,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),
