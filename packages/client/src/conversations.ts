@@ -13,6 +13,7 @@ import { planFirstMembers } from "./group/membership.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
+import { settleDoubt } from "./join/doubt.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
@@ -72,6 +73,7 @@ export class Conversations {
     let failure: LatchkeyError | undefined;
     const tasks = this.#context.groups.all().map((core) => async () => {
       await core.exclusive(() => syncLocked(core, signal));
+      await settleDoubt(core, signal);
       await runDuties(core, signal);
       await payReceipt(core, signal);
       await addOwnDevicesLeftOut(core, signal);

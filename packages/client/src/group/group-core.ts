@@ -143,8 +143,11 @@ export class GroupCore {
     this.settlePendingCommit("lost");
   }
 
-  /** Throws NOT_A_MEMBER after this installation was removed. */
+  /** Throws NOT_A_MEMBER after this installation was removed, or turned out never to have been let in. */
   requireActive(): void {
+    if (this.#record.status === "refused") {
+      throw clientError("NOT_A_MEMBER", "the group's members did not accept the join; join again by an invite");
+    }
     if (!this.active) throw clientError("NOT_A_MEMBER", "this installation is not a member of the group any more");
   }
 }

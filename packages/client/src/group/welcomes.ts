@@ -72,7 +72,7 @@ async function receiveWelcome(
   }
   const accept = async () => {
     // A Welcome must not replace a group that is alive here: anybody could write one for its id.
-    const accepted = known?.active === true ? undefined : opened;
+    const accepted = known?.active === true && !isJoinedAnew(known, opened) ? undefined : opened;
     context.store.transaction((tables) => {
       moveBehind(tables, envelope);
       keepWaiting(tables, envelope, waits, context.clock.nowNs());
@@ -111,6 +111,15 @@ function noteUnsupported({ unsupportedGroups }: Tables, groupId: Uint8Array, { c
   for (const old of noted.slice(0, Math.max(0, noted.length - CLIENT_LIMITS.maxUnsupportedGroups))) {
     unsupportedGroups.delete(old.groupId);
   }
+}
+
+/**
+ * Whether an own device has joined again by invite, because its first join, that nobody confirmed, was refused: the state
+ * that it brought us into then cannot be followed to the later one.
+ */
+function isJoinedAnew(known: GroupCore, opened: { record: GroupRecord; group: MlsGroup } | undefined): boolean {
+  if (opened === undefined || known.record.status !== "pending" || opened.record.status !== "pending") return false;
+  return opened.group.epoch > known.mls.epoch;
 }
 
 /** Writes a group that begins for this installation, in place of what may be left from an earlier membership. */

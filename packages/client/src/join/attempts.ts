@@ -2,13 +2,14 @@ import { equalBytes, LatchkeyError } from "@latchkey/mls";
 import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
 import type { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
-import { clientError } from "../errors.ts";
+import { clientError, codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
 import type { SlotContents, SlotFetchOptions } from "../invite/slots.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
-import { recordPrepared } from "./journal.ts";
+import { isDoubtful } from "./doubt.ts";
+import { recordPrepared, recordRefused } from "./journal.ts";
 import type { JoinOptions } from "./join.ts";
 import type { LogScan } from "./log-scan.ts";
 import {
@@ -79,7 +80,7 @@ export class Attempts {
     const { context, payload } = this.#request;
     try {
       const unfinished = journalled(context, payload);
-      const core = await (unfinished === undefined ? this.#commit() : this.#settle(unfinished));
+      const core = await this.#takeUp(unfinished);
       if (core === undefined) {
         this.reason = clientError("JOIN_LOST", "other changes of the group came first each time; join again");
       }
@@ -88,6 +89,19 @@ export class Attempts {
       if (!(error instanceof LatchkeyError) || !this.#isWorthRetrying(error)) throw error;
       this.reason = error;
       return undefined;
+    }
+  }
+
+  /** A join that is doubtful is done again, unless it turns out that its commit was accepted. */
+  async #takeUp(unfinished: JoinRecord | undefined): Promise<GroupCore | undefined> {
+    if (unfinished === undefined) return this.#commit();
+    const { context } = this.#request;
+    if (!isDoubtful(context, unfinished)) return this.#settle(unfinished);
+    try {
+      return await this.#commit();
+    } catch (error) {
+      if (codeOf(error) !== "ALREADY_MEMBER") throw error;
+      return context.groups.get(unfinished.groupId);
     }
   }
 
@@ -108,6 +122,9 @@ export class Attempts {
     const prepared = await prepareJoin(this.#request, candidate, this.#signal);
     // Whoever stops before this point wants nothing to happen; from here on the log decides.
     this.#signal.throwIfAborted();
+    const phantom = context.groups.get(prepared.groupId);
+    // The state that is joined now does not know of the join before: that one is over.
+    if (phantom?.active === true) await phantom.exclusive(async () => recordRefused(phantom));
     const earlier = context.store.joins.get(prepared.groupId);
     // A join of this group by another invite may have been sent: two drafts for one group must not exist.
     if (earlier !== undefined && earlier.state !== "JOINED") return this.#settle(earlier);

@@ -11,7 +11,7 @@ import type { SeenCommit } from "./log-scan.ts";
  * The journal of a join. Each function is one arrow and one transaction; before JOINED no other table knows of the group:
  *
  *     nothing → PREPARED → PUBLISHED → SEQUENCED → JOINED → nothing, once a member's message has confirmed it
- *                   └──────────┴→ LOST: nothing
+ *                   └──────────┴→ LOST: nothing         └→ nothing but an inactive group, once it is known to be refused
  */
 
 /** → PREPARED: from here on a crash is settled by asking the log. */
@@ -71,4 +71,27 @@ export async function recordJoined(context: ClientContext, join: JoinRecord): Pr
     tables.joins.put({ ...join, state: "JOINED", rows: empty, welcome: undefined, recipients: empty });
   });
   return context.groups.adopt(record);
+}
+
+/** JOINED → confirmed: a member has shown that the join is in the group's history. */
+export function recordConfirmed(core: GroupCore): void {
+  core.step({ record: { status: "confirmed" }, write: ({ joins }) => joins.delete(core.groupId) });
+}
+
+/**
+ * JOINED → refused: the group went on without this join. What was to be sent in its name is dropped; what was read stays,
+ * and a new join takes the place of all of it in one transaction.
+ */
+export function recordRefused(core: GroupCore): void {
+  const { groupId } = core;
+  core.step({
+    record: { status: "refused", active: 0n },
+    write: (tables) => {
+      tables.joins.delete(groupId);
+      tables.outbox.delete(groupId);
+      tables.followUps.delete(groupId);
+      tables.pendingCommits.delete(groupId);
+    },
+  });
+  core.settlePendingCommit("lost");
 }

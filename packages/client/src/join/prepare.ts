@@ -32,6 +32,8 @@ import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
 import type { JoinRecord } from "../store/records.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { isDoubtful } from "./doubt.ts";
 import { LogScan } from "./log-scan.ts";
 
 /** An invite under way, with what its attempts share. */
@@ -121,7 +123,7 @@ async function checkCandidate(
   const { groupId, epoch } = info.context;
   const { logCursor = 0n } = readGroupInfoHints(info.groupInfo.extensions);
   const own = context.groups.get(groupId);
-  if (own?.active === true) {
+  if (own?.active === true && !mayBePhantom(context, own, epoch)) {
     throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
   }
   const scan = scanOf(request, groupId, epoch, logCursor);
@@ -131,6 +133,15 @@ async function checkCandidate(
   await requireOpen(scan, epoch, logCursor, signal);
   await checkMembership(context, { appData: info.appData, members: () => info.members() }, signal);
   return { info, policy, scan, logCursor };
+}
+
+/**
+ * Whether the group of that id may be one that this installation only believes to be in: a doubtful join, beside a later
+ * state. If that state has this inbox in it, the join is refused as any other of a member.
+ */
+function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): boolean {
+  const join = context.store.joins.get(own.groupId);
+  return join !== undefined && isDoubtful(context, join) && epoch >= own.mls.epoch;
 }
 
 /**
@@ -177,7 +188,9 @@ async function requireOpen(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await scan.advance(signal);
-  if (scan.commits(epoch, logCursor).length > 0) throw staleInvite(scan);
+  // Nobody has read further than the log goes.
+  const behind = logCursor <= scan.cursor ? logCursor : 0n;
+  if (scan.commits(epoch, behind).length > 0) throw staleInvite(scan);
 }
 
 /** The slot holds nothing of the epoch that the log has reached. */

@@ -3,6 +3,7 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
+import { isDoubtful } from "./doubt.ts";
 import { settleJoin } from "./settle.ts";
 
 /** A join that is not over: under way, or not yet confirmed by a member. */
@@ -11,13 +12,18 @@ export interface PendingJoin {
   readonly groupId: string;
   readonly state: JoinState;
   readonly startedAtNs: bigint;
+  /** Messages of the group came that could not be read: it may have gone on without this join, and joining again is no harm. */
+  readonly doubtful: boolean;
 }
 
 /** The joins in the journal. */
 export function listPendingJoins(context: ClientContext): PendingJoin[] {
-  return context.store.joins
-    .list()
-    .map(({ groupId, state, startedAtNs }) => ({ groupId: toHex(groupId), state, startedAtNs }));
+  return context.store.joins.list().map((join) => ({
+    groupId: toHex(join.groupId),
+    state: join.state,
+    startedAtNs: join.startedAtNs,
+    doubtful: isDoubtful(context, join),
+  }));
 }
 
 /**

@@ -52,8 +52,11 @@ export interface WaitingWelcomeRecord {
   readonly welcomePointer: Uint8Array;
 }
 
-/** `pending` until something proves that a member is in the same epoch. */
-export type GroupStatus = "pending" | "confirmed";
+/**
+ * `pending` until something proves that a member is in the same epoch; `refused` when the group turned out to have gone on
+ * without the join by invite that led here.
+ */
+export type GroupStatus = "pending" | "confirmed" | "refused";
 
 /** A group that this installation is in or was in. */
 export interface GroupRecord {
