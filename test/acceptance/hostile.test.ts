@@ -4,6 +4,7 @@ import { LatchkeyError } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import {
   decodeInvitePayload,
+  encodeTextMessage,
   groupStateHash,
   revokeInstallationUpdate,
   wrapGroupInfo,
@@ -133,6 +134,29 @@ test("SEC-12 an application message changed on its way is refused and recorded; 
   assert.deepEqual(
     memberGroup.rejections().map(({ code }) => code),
     ["CRYPTO"],
+  );
+});
+
+test("SEC-12 a removed member says something with the keys of its last epoch: nobody takes it, and what follows is read", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const guest = await world.device("guest");
+  await adminGroup.addMembers([guest.client.inboxId]);
+  await guest.client.conversations.sync();
+  await member.client.conversations.sync();
+  const last = mlsOf(guest, adminGroup.id);
+  await adminGroup.removeMembers([guest.client.inboxId]);
+
+  const { plaintext } = encodeTextMessage(last.groupId, "from beyond");
+  await publishRaw(guest, (await last.encryptApplication(plaintext)).message);
+  await adminGroup.send("after the removal");
+  await member.client.conversations.sync();
+
+  for (const device of [admin, member])
+    assert.deepEqual(textsOf(groupOf(device, adminGroup.id)), ["after the removal"]);
+  assert.deepEqual(
+    memberGroup.rejections().map(({ code }) => code),
+    ["NOT_A_MEMBER"],
   );
 });
 

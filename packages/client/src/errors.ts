@@ -77,7 +77,10 @@ export const ERRORS = {
     "The database cannot be used; nothing was written.",
     "Check that the path is right and writable and that its file system has locks.",
   ),
-  NOT_A_MEMBER: permanent("This installation is not a member of the group (any more).", "Ask to be added again."),
+  NOT_A_MEMBER: permanent(
+    "This installation, or the sender of a message, is not in the group (any more).",
+    "Ask to be added again.",
+  ),
   NOT_PERMITTED: permanent("The rules of the group do not allow this to you.", "Ask an admin of the group."),
   INBOX_UNKNOWN: permanent(
     "No such inbox is registered at the node.",

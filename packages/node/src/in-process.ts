@@ -1,5 +1,7 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { createRouterTransport, type Interceptor, type Transport } from "@connectrpc/connect";
-import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
+import { toHex, utf8 } from "@latchkey/mls";
+import { GroupMessage_V1Schema, IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { toConnectError } from "./http/error-codes.ts";
 import { readBlob } from "./http/slots-api.ts";
 import { NODE_LIMITS } from "./limits.ts";
@@ -7,16 +9,27 @@ import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
-import type { NodeRuntime } from "./services/runtime.ts";
+import { envelopeDigest, type NodeRuntime } from "./services/runtime.ts";
+import type { SlotWriter } from "./storage/storage.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
-import type { Store } from "./storage/storage.ts";
+import { WaitingRoom } from "./waiting-room.ts";
+
+/** What a look-up of a slot gives. */
+export interface SlotAnswer {
+  /** Newest last. */
+  readonly blobs: readonly Uint8Array[];
+  /** What HTTP gives as `ETag`. */
+  readonly tag: string;
+  /** How many others came to join lately. */
+  readonly waiting: number;
+}
 
 /** The invite slots without their HTTP: `packages/node/src/http/slots-api.ts` adds addresses, limits and statuses. */
 export interface InProcessSlots {
-  /** Throws NodeError `REQUEST_INVALID`, `BLOB_EXPIRED`, `SLOTS_FULL`. */
-  put(slotId: Uint8Array, blob: Uint8Array): Promise<void>;
-  /** Newest last, with the tag that HTTP gives as `ETag`. */
-  list(slotId: Uint8Array): Promise<{ readonly blobs: readonly Uint8Array[]; readonly tag: string }>;
+  /** False when the writer may not; throws NodeError `REQUEST_INVALID`, `BLOB_EXPIRED`, `SLOTS_FULL`. */
+  put(slotId: Uint8Array, blob: Uint8Array, writer: SlotWriter): Promise<boolean>;
+  /** `joining` says that this is the beginning of a join, which is counted for those who come later. */
+  list(slotId: Uint8Array, joining: boolean): Promise<SlotAnswer>;
   has(slotId: Uint8Array, epoch: bigint, digest: Uint8Array): Promise<boolean>;
 }
 
@@ -25,7 +38,8 @@ export interface InProcessNode {
   /** MlsApi and IdentityApi; every call is encoded and decoded as over the network. */
   readonly rpc: Transport;
   readonly slots: InProcessSlots;
-  readonly store: Store;
+  /** Puts bytes into a group's log as no client could, and again if they are there: what a hostile operator can do. */
+  inject(groupId: Uint8Array, data: Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,11 +53,20 @@ const translateErrors: Interceptor = (next) => async (request) => {
 
 function slotsOf({ store, limits, nowNs }: NodeRuntime): InProcessSlots {
   const bounds = { blobsPerSlot: limits.slotBlobs, slotsTotal: limits.slotsTotal, bytesTotal: limits.slotBytesTotal };
+  const monotonicMs = () => Number(nowNs() / 1_000_000n);
+  const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
+  const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
   return {
-    async put(slotId, blob) {
-      await store.slots.put(slotId, readBlob(blob, nowNs()), bounds, nowNs());
+    async put(slotId, blob, writer) {
+      const outcome = await store.slots.put(slotId, readBlob(blob, nowNs()), bounds, nowNs(), writer);
+      if (outcome === "stored") room.depart(toHex(slotId));
+      return outcome !== "forbidden";
     },
-    list: (slotId) => store.slots.list({ slotId, nowNs: nowNs() }),
+    async list(slotId, joining) {
+      const waiting = room.waiting(toHex(slotId));
+      if (joining) room.arrive(toHex(slotId));
+      return { ...(await store.slots.list({ slotId, nowNs: nowNs() })), waiting };
+    },
     async has(slotId, epoch, digest) {
       const { blobs } = await store.slots.measure({ slotId, match: { epoch, digest }, nowNs: nowNs() });
       return blobs > 0;
@@ -64,5 +87,15 @@ export function openInProcess(options: { readonly dataDir: string; readonly nowN
     },
     { router: { interceptors: [translateErrors] } },
   );
-  return { rpc, slots: slotsOf(runtime), store, close: () => store.close() };
+  let injected = 0;
+  return {
+    rpc,
+    slots: slotsOf(runtime),
+    async inject(groupId, data) {
+      const payload = toBinary(GroupMessage_V1Schema, create(GroupMessage_V1Schema, { data }));
+      const digest = envelopeDigest(groupId, utf8(`injected at ${nowNs()} as ${++injected}`));
+      await store.groupMessages.append([{ topic: groupId, payload, digest }]);
+    },
+    close: () => store.close(),
+  };
 }

@@ -5,5 +5,4 @@
  * @module
  */
 export { openInProcess } from "./in-process.ts";
-export type { InProcessNode, InProcessSlots } from "./in-process.ts";
-export { envelopeDigest } from "./services/runtime.ts";
+export type { InProcessNode, InProcessSlots, SlotAnswer } from "./in-process.ts";

@@ -1,7 +1,7 @@
-import { decodeRows, equalBytes } from "@latchkey/mls";
+import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
 import { XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import type { GroupRecord } from "../store/records.ts";
+import type { GroupRecord, OutboxRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -39,11 +39,19 @@ export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash
   return true;
 }
 
-/** Moves a message from the outbox to the messages when the envelope is its echo. */
+/** Whether a queued message is of an epoch whose keys nobody keeps any more at this point of the log. */
+export function isOutOfReach(core: GroupCore, queued: OutboxRecord): boolean {
+  return core.mls.epoch > queued.epoch + BigInt(MLS_LIMITS.maxPastEpochs);
+}
+
+/**
+ * Moves a message from the outbox to the messages when the envelope is its echo. One that was overtaken by so many commits
+ * that no other member can read it stays in the outbox, to be encrypted anew.
+ */
 export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uint8Array): boolean {
   const { store, own } = core.context;
   const sent = store.outbox.list(core.groupId).find((row) => equalBytes(hash, row.messageHash));
-  if (sent === undefined) return false;
+  if (sent === undefined || isOutOfReach(core, sent)) return false;
   const message = messageRecord(core.groupId, envelope, own, sent.plaintext);
   core.step({
     record: { cursor: envelope.id },

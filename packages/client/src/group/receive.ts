@@ -18,7 +18,7 @@ import {
   validateExternalCommit,
   validateMemberCommit,
 } from "@latchkey/xmtp";
-import { isOurTrouble } from "../errors.ts";
+import { clientError, isOurTrouble } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -98,6 +98,15 @@ function confirmation(core: GroupCore, sender: LeafNode) {
   };
 }
 
+/**
+ * Keys of past epochs are kept for what was on its way when the epoch ended, but whoever was removed by then has them too:
+ * from the removal on, in the order of the log, nothing of theirs is taken, old epoch or not.
+ */
+function requireMember(core: GroupCore, sender: LeafNode): void {
+  if (core.mls.findBySignatureKey(sender.signatureKey) !== undefined) return;
+  throw clientError("NOT_A_MEMBER", "the sender was removed from the group before this message arrived");
+}
+
 function receiveApplication(core: GroupCore, envelope: Envelope, received: Received & { kind: "application" }): void {
   const { change, senderLeaf, data } = received;
   const confirmed = confirmation(core, senderLeaf);
@@ -105,6 +114,7 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
   let message: MessageRecord | undefined;
   let refused: LatchkeyError | undefined;
   try {
+    requireMember(core, senderLeaf);
     message = messageRecord(core.groupId, envelope, senderOf(senderLeaf), data);
   } catch (error) {
     // The message key is used up whatever the content is worth: the change has to be kept.

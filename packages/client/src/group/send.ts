@@ -6,6 +6,7 @@ import type { GroupCore } from "./group-core.ts";
 import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
 import { newIdempotencyKey } from "./message.ts";
 import { enqueue } from "./outbox.ts";
+import { isOutOfReach } from "./own-echo.ts";
 
 /**
  * Sends a text and returns it as it stands in the log.
@@ -63,7 +64,17 @@ async function sendLocked(
     if (isRefusal(error)) core.step({ write: (tables) => tables.outbox.delete(groupId, queueId) });
     throw error;
   }
-  await readBack(core, () => context.store.outbox.get(groupId, queueId) === undefined, signal);
+  const waiting = () => context.store.outbox.get(groupId, queueId);
+  const isSettled = () => {
+    const row = waiting();
+    return row === undefined || isOutOfReach(core, row);
+  };
+  await readBack(core, isSettled, signal);
+  // Too many commits came in between for anybody to read it: it is said again, in the present epoch.
+  if (waiting() !== undefined) await syncLocked(core, signal);
+  if (waiting() !== undefined) {
+    throw clientError("NODE_UNREACHABLE", "the group moves faster than this message; it leaves with a later sync");
+  }
   const sent = context.store.messages
     .listAfter(groupId, before)
     .find(({ messageId }) => messageId === queued.messageId);

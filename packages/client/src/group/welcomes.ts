@@ -132,7 +132,10 @@ export function writeJoinedGroup(
   tables.groupRows.delete(groupId);
   tables.pendingCommits.delete(groupId);
   tables.outbox.delete(groupId);
-  tables.followUps.delete(groupId);
+  for (const { followUpId, kind } of tables.followUps.list(groupId)) {
+    // A Welcome of the earlier membership is the only way in for whoever it is for, and nobody else can send it.
+    if (kind !== "welcome") tables.followUps.delete(groupId, followUpId);
+  }
   tables.leaveRequests.delete(groupId);
   tables.unsupportedGroups.delete(groupId);
   tables.groups.put(record);

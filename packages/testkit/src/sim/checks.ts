@@ -1,0 +1,251 @@
+import { createHash } from "node:crypto";
+import { equalBytes, toHex, type MlsGroup } from "@latchkey/mls";
+import {
+  decodeMlsCredential,
+  parseInviteUrl,
+  readGroupState,
+  TEXT_CONTENT_TYPE,
+  type GroupState,
+} from "@latchkey/xmtp";
+import type { Group, Store } from "@latchkey/client";
+import { KeyLedger } from "../crash/key-ledger.ts";
+import { loadGroup } from "../crash/store-state.ts";
+import type { Claims, Link } from "./claims.ts";
+import type { Device } from "./device.ts";
+
+/** Something is not as it has to be. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/** What everybody in one epoch has to agree on. */
+export interface EpochView {
+  readonly epoch: bigint;
+  readonly authenticator: string;
+  readonly treeHash: string;
+  /** Hash of the whole GroupContext: tree, transcript, app data. */
+  readonly context: string;
+  /** Installation ids of all leaves. */
+  readonly installations: ReadonlySet<string>;
+  readonly state: GroupState;
+  /** The envelope that began it. */
+  readonly beganAt: bigint;
+  readonly seenBy: string;
+}
+
+/** A time during which a device was in a group: behind the first envelope, up to the last. */
+export interface Tenure {
+  readonly groupId: string;
+  readonly afterId: bigint;
+  readonly fromEpoch: bigint;
+  /** Of the commit that removed it; undefined while it is in. */
+  untilId: bigint | undefined;
+}
+
+interface Sight {
+  readonly epoch: bigint;
+  readonly isActive: boolean;
+  readonly createdAtNs: bigint;
+}
+
+function insist(holds: boolean, text: string): asserts holds {
+  if (!holds) throw new Violation(text);
+}
+
+/** The newest epoch whose keys a database holds; asked before the whole state is read. */
+function newestEpoch(store: Store, groupId: Uint8Array): bigint {
+  let newest = -1n;
+  for (const { rowKey } of store.groupRows.list(groupId)) {
+    const number = /^e\/(\d+)$/.exec(rowKey)?.[1];
+    if (number !== undefined && BigInt(number) > newest) newest = BigInt(number);
+  }
+  return newest;
+}
+
+/** Watches every disk and every client while the world runs, and throws a Violation at the first thing that is wrong. */
+export class Checks {
+  readonly ledger = new KeyLedger();
+  readonly epochs = new Map<string, EpochView>();
+  readonly tenures = new Map<string, Tenure[]>();
+  readonly #claims: Claims;
+  /** The node shows several histories: then only those who are in the same one have to agree. */
+  readonly #isSplit: boolean;
+  readonly #sights = new Map<string, Sight>();
+  readonly #read = new Map<string, bigint>();
+  readonly #dirty = new Set<Device>();
+  #found: Error | undefined;
+
+  constructor(claims: Claims, isSplit: boolean) {
+    this.#claims = claims;
+    this.#isSplit = isSplit;
+  }
+
+  /** A disk has changed; called inside of the client's own call, so that what is wrong is thrown later. */
+  written(device: Device): void {
+    if (device.isHostile) return;
+    this.#dirty.add(device);
+    try {
+      this.#inspect(device);
+    } catch (error) {
+      this.#found ??= error instanceof Error ? error : new Violation(String(error));
+    }
+  }
+
+  #inspect(device: Device): void {
+    const store = device.disk.look();
+    for (const { groupId, cursor, active, createdAtNs } of store.groups.list()) {
+      const id = toHex(groupId);
+      const key = `${device.name}/${id}`;
+      const epoch = newestEpoch(store, groupId);
+      const before = this.#sights.get(key);
+      const now: Sight = { epoch, isActive: active === 1n, createdAtNs };
+      if (before?.epoch === epoch && before.isActive === now.isActive && before.createdAtNs === createdAtNs) continue;
+      this.#sights.set(key, now);
+      this.#noteTenure(device, id, cursor, before, now);
+      if (now.isActive) this.#noteEpoch(device, store, groupId, cursor);
+    }
+  }
+
+  #noteTenure(device: Device, groupId: string, cursor: bigint, before: Sight | undefined, now: Sight): void {
+    const tenures = this.tenures.get(device.name) ?? [];
+    this.tenures.set(device.name, tenures);
+    const last = tenures.findLast((tenure) => tenure.groupId === groupId);
+    const isNew = before?.isActive !== true || before.createdAtNs !== now.createdAtNs;
+    if (!now.isActive && last !== undefined) last.untilId ??= cursor;
+    if (now.isActive && isNew) {
+      if (last !== undefined) {
+        insist(last.untilId !== undefined, `${device.name} began again in a group that it was in`);
+      }
+      tenures.push({ groupId, afterId: cursor, fromEpoch: now.epoch, untilId: undefined });
+    }
+  }
+
+  #noteEpoch(device: Device, store: Store, groupId: Uint8Array, cursor: bigint): void {
+    this.ledger.learn(store);
+    const mls = loadGroup(store, groupId);
+    insist(mls !== undefined, `${device.name} has a group and no identity`);
+    const view = viewOf(mls, cursor, device.name);
+    const key = this.#keyOf(toHex(groupId), view.epoch, view.authenticator);
+    const known = this.epochs.get(key);
+    if (known === undefined) {
+      this.epochs.set(key, view);
+      this.#judge(toHex(groupId), view);
+      return;
+    }
+    const who = `${device.name} and ${known.seenBy} in epoch ${view.epoch}`;
+    insist(view.authenticator === known.authenticator, `${who} have different epoch authenticators`);
+    insist(view.treeHash === known.treeHash, `${who} have different trees`);
+    insist(view.context === known.context, `${who} have different group contexts`);
+    insist(view.beganAt === known.beganAt, `${who} take different commits for its beginning`);
+  }
+
+  #keyOf(groupId: string, epoch: bigint, authenticator: string): string {
+    return this.#isSplit ? `${groupId}/${epoch}/${authenticator}` : `${groupId}/${epoch}`;
+  }
+
+  /** The newest epoch that an honest disk has shown. */
+  newest(groupId: string): EpochView | undefined {
+    return this.history(groupId).at(-1);
+  }
+
+  /** Whether the group's invite has been replaced or switched off for good, so that this link may let nobody in. */
+  isOver({ url, groupId }: Link): boolean {
+    const view = this.#isSplit ? undefined : this.newest(groupId);
+    if (view === undefined) return false;
+    const { policy } = view.state;
+    const { externalGroupId, symmetricKey } = parseInviteUrl(url);
+    if (policy?.allowExternalCommit !== true) return true;
+    const sameKey = equalBytes(symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0));
+    return !sameKey || !equalBytes(externalGroupId, policy.externalGroupId);
+  }
+
+  /** The views of a group in ascending order of epochs. */
+  history(groupId: string): EpochView[] {
+    const views = [...this.epochs].filter(([key]) => key.startsWith(`${groupId}/`)).map(([, view]) => view);
+    return views.sort((a, b) => Number(a.epoch - b.epoch));
+  }
+
+  /** Nothing in a group's state that nobody honest ever asked for. */
+  #judge(groupId: string, { epoch, state, installations }: EpochView): void {
+    const { names, added, removed, promoted, scanned } = this.#claims;
+    const where = `in epoch ${epoch}`;
+    insist(state.name === undefined || names.has(state.name), `a name that nobody gave ${where}`);
+    for (const admin of [...state.admins, ...state.superAdmins])
+      insist(promoted.has(admin), `a made-up admin ${where}`);
+    for (const [inboxId, { admittedViaExternalGroupId: tag }] of state.members) {
+      const honest = tag.length === 0 ? added : scanned;
+      insist(honest.has(inboxId), `a member that nobody let in ${where}`);
+    }
+    const { policy } = state;
+    if (policy?.allowExternalCommit === true && policy.maxUses > 0) {
+      const slot = toHex(policy.externalGroupId);
+      const tags = [...state.members.values()].map((entry) => toHex(entry.admittedViaExternalGroupId));
+      insist(tags.filter((tag) => tag === slot).length <= policy.maxUses, `an invite used too often ${where}`);
+    }
+    const before = this.#isSplit ? undefined : this.epochs.get(this.#keyOf(groupId, epoch - 1n, ""));
+    if (before === undefined) return;
+    for (const inboxId of before.state.members.keys()) {
+      insist(state.members.has(inboxId) || removed.has(inboxId), `a member was removed by nobody ${where}`);
+    }
+    const wasActive = before.state.policy?.allowExternalCommit === true;
+    for (const [inboxId, entry] of state.members) {
+      const tag = toHex(entry.admittedViaExternalGroupId);
+      if (tag === "" || before.state.members.has(inboxId)) continue;
+      const current = toHex(before.state.policy?.externalGroupId ?? new Uint8Array(0));
+      insist(wasActive && tag === current, `somebody came in by an invite that was not in force ${where}`);
+    }
+    insist(installations.size > 0, `an empty group ${where}`);
+  }
+
+  /** After each step: memory is what the disk says, and what was read is genuine. */
+  look(): void {
+    if (this.#found !== undefined) throw this.#found;
+    for (const device of this.#dirty) {
+      this.#dirty.delete(device);
+      const { client } = device;
+      if (client === undefined || device.isHostile) continue;
+      for (const group of client.conversations.list()) this.#lookAt(device, group);
+    }
+  }
+
+  #lookAt(device: Device, group: Group): void {
+    const key = `${device.name}/${group.id}`;
+    const sight = this.#sights.get(key);
+    insist(sight !== undefined, `${device.name} shows a group that is not on its disk`);
+    insist(group.isActive === sight.isActive, `${device.name} shows another membership than its disk`);
+    if (group.isActive) {
+      insist(group.epoch === sight.epoch, `${device.name} shows another epoch than its disk`);
+      const known = this.epochs.get(this.#keyOf(group.id, group.epoch, group.epochAuthenticator));
+      insist(known?.authenticator === group.epochAuthenticator, `${device.name} shows another state than its disk`);
+    }
+    for (const message of group.messages({ after: this.#read.get(key) ?? 0n })) {
+      this.#read.set(key, message.sequenceId);
+      if (message.text === undefined || message.contentType !== TEXT_CONTENT_TYPE) continue;
+      const author = this.#claims.texts.get(message.text);
+      insist(author !== undefined, `${device.name} shows a text that nobody wrote`);
+      const genuine =
+        author.inboxId === message.senderInboxId && author.installationId === message.senderInstallationId;
+      insist(genuine, `${device.name} shows a text under somebody else's name`);
+    }
+  }
+}
+
+function viewOf(mls: MlsGroup, beganAt: bigint, seenBy: string): EpochView {
+  const state = readGroupState(mls.appData);
+  const installations = new Set<string>();
+  for (const { leafNode } of mls.members()) {
+    const inboxId = decodeMlsCredential(leafNode.credential);
+    insist(state.members.has(inboxId), "a leaf of somebody who is no member");
+    installations.add(toHex(leafNode.signatureKey));
+  }
+  return {
+    epoch: mls.epoch,
+    authenticator: toHex(mls.epochAuthenticator),
+    treeHash: toHex(mls.treeHash),
+    context: createHash("sha256").update(mls.contextBytes).digest("hex"),
+    installations,
+    state,
+    beganAt,
+    seenBy,
+  };
+}

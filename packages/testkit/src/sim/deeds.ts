@@ -1,0 +1,257 @@
+import type { Client, Group, Invite } from "@latchkey/client";
+import type { SeededRandom } from "../random.ts";
+import type { Checks } from "./checks.ts";
+import type { Claims, Link } from "./claims.ts";
+import type { Device, Ending } from "./device.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** What people do in a run, and how it ended. */
+export interface Tally {
+  deeds: number;
+  messages: number;
+  commits: number;
+  joins: number;
+  failedJoins: number;
+  /** Code → how often a call ended with it. */
+  readonly endings: Record<string, number>;
+}
+
+/** What the deeds need of the run. */
+export interface Stage {
+  readonly scheduler: Scheduler;
+  readonly checks: Checks;
+  readonly claims: Claims;
+  readonly devices: readonly Device[];
+  readonly tally: Tally;
+}
+
+type Deed = (stage: Stage, device: Device, random: SeededRandom) => Promise<unknown>;
+
+function count(stage: Stage, ending: Ending<unknown>): void {
+  const { endings } = stage.tally;
+  const how = ending.kind === "failed" ? ending.code : ending.kind;
+  endings[how] = (endings[how] ?? 0) + 1;
+}
+
+function activeGroup(client: Client, random: SeededRandom): Group | undefined {
+  const active = client.conversations.list().filter(({ isActive }) => isActive);
+  return active.length === 0 ? undefined : random.pick(active);
+}
+
+/** Something done in one of the device's groups. */
+function inGroup(act: (stage: Stage, device: Device, random: SeededRandom, group: Group) => Promise<unknown>): Deed {
+  return async (stage, device, random) => {
+    const group = device.client === undefined ? undefined : activeGroup(device.client, random);
+    if (group !== undefined) await act(stage, device, random, group);
+  };
+}
+
+/** Sends a text that nobody else sends. */
+export async function say(stage: Stage, device: Device, group: Group): Promise<void> {
+  const { claims, tally } = stage;
+  const inboxId = device.client?.inboxId ?? "";
+  const text = `${device.name} says ${claims.texts.size + 1}`;
+  claims.texts.set(text, { inboxId, installationId: device.client?.installationId ?? "" });
+  const ending = await device.run(`sends "${text}"`, () => group.send(text));
+  count(stage, ending);
+  if (ending.kind !== "done") return;
+  tally.messages++;
+  claims.acknowledge({ kind: "sent", device: device.name, groupId: group.id, id: ending.value.sequenceId, text });
+}
+
+/** Gives the group a name that it never had. */
+export async function rename(stage: Stage, device: Device, group: Group): Promise<void> {
+  const { claims } = stage;
+  const name = `Circle ${claims.names.size + 1}`;
+  claims.names.add(name);
+  const ending = await device.run(`renames to "${name}"`, () => group.updateName(name));
+  committed(stage, ending, () => claims.acknowledge({ kind: "named", device: device.name, groupId: group.id, name }));
+}
+
+function committed(stage: Stage, ending: Ending<unknown>, acknowledge: () => void): void {
+  count(stage, ending);
+  if (ending.kind !== "done") return;
+  stage.tally.commits++;
+  acknowledge();
+}
+
+async function add(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const present = new Set(group.members().map(({ inboxId }) => inboxId));
+  const known = stage.devices.flatMap(({ owner, inboxId }) => (owner === "lin" ? [] : (inboxId ?? [])));
+  const absent = [...new Set(known)].filter((inboxId) => !present.has(inboxId));
+  if (absent.length === 0) return;
+  const inboxId = random.pick(absent);
+  stage.claims.added.add(inboxId);
+  const ending = await device.run("adds somebody", () => group.addMembers([inboxId]));
+  const { claims } = stage;
+  committed(stage, ending, () =>
+    claims.acknowledge({ kind: "added", device: device.name, groupId: group.id, inboxId }),
+  );
+}
+
+async function remove(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const { claims } = stage;
+  const mine = device.client?.inboxId;
+  const others = group.members().filter(({ inboxId, permission }) => inboxId !== mine && permission === "member");
+  if (others.length === 0) return;
+  const { inboxId } = random.pick(others);
+  if (group.members().some((member) => member.inboxId === mine && member.permission !== "member")) {
+    claims.removed.add(inboxId);
+  }
+  const rotateInvite = random.pick(["key", "slot", false, false] as const);
+  const ending = await device.run("removes somebody", () => group.removeMembers([inboxId], { rotateInvite }));
+  committed(stage, ending, () => {
+    claims.acknowledge({ kind: "removed", device: device.name, groupId: group.id, inboxId });
+    const invite = ending.kind === "done" ? ending.value.invite : undefined;
+    if (rotateInvite !== false && invite !== undefined) claims.giveOut(invite.url, group.id);
+  });
+}
+
+async function changeInvite(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const { claims, scheduler } = stage;
+  const choice = random.int(10);
+  const day = 86_400_000_000_000n;
+  const options = {
+    ...(random.chance(0.3) ? { maxUses: 1 + random.int(3) } : {}),
+    ...(random.chance(0.3) ? { expiresAtNs: scheduler.nowNs + day } : {}),
+    ...(random.chance(0.2) ? { staleAfterNs: day / 24n } : {}),
+  };
+  if (choice === 0) {
+    committed(stage, await device.run("revokes the invite", () => group.revokeInvite()), () => undefined);
+    return;
+  }
+  const make = (): Promise<Invite> => {
+    if (choice < 6) return group.createInvite(options);
+    return group.rotateInvite({ slot: choice < 8 });
+  };
+  const ending = await device.run(choice < 6 ? "makes an invite" : "rotates the invite", make);
+  committed(stage, ending, () => {
+    if (ending.kind === "done") claims.giveOut(ending.value.url, group.id);
+  });
+}
+
+/** Scans a link, the newest or one that lies around. */
+async function scan(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
+  const { links } = stage.claims;
+  const link = random.chance(0.8) ? links.at(-1) : links[random.int(links.length)];
+  // Whoever is in scans a code only now and then, by mistake.
+  if (link !== undefined && device.group(link.groupId)?.isActive === true && random.chance(0.97)) return;
+  if (link !== undefined) await join(stage, device, link, random.chance(0.2) ? random.int(20_000) : undefined);
+}
+
+/** Joins by a link; `abortAfterMs` has the person think better of it. */
+export async function join(stage: Stage, device: Device, link: Link, abortAfterMs?: number): Promise<boolean> {
+  const { checks, claims, tally, scheduler } = stage;
+  const { client } = device;
+  if (client === undefined) return false;
+  claims.scanned.add(client.inboxId);
+  const isOver = checks.isOver(link);
+  const wasOver = isOver && client.conversations.listPendingJoins().length === 0;
+  const wasIn = device.group(link.groupId)?.isActive === true;
+  const stop = new AbortController();
+  if (abortAfterMs !== undefined)
+    scheduler.after(abortAfterMs, `${device.name} thinks better of it`, () => stop.abort());
+  const task = () => client.conversations.joinByInvite(link.url, { signal: stop.signal });
+  const ending = await device.run(`scans ${isOver ? "an old link" : "a link"}`, task);
+  count(stage, ending);
+  if (ending.kind !== "done") {
+    tally.failedJoins++;
+    return false;
+  }
+  if (wasOver && !wasIn) device.onBroken(device, "joined by a link that was over", new Error("an old link let in"));
+  tally.joins++;
+  claims.acknowledge({ kind: "joined", device: device.name, groupId: ending.value.group.id });
+  return true;
+}
+
+async function preview(stage: Stage, device: Device): Promise<void> {
+  const link = stage.claims.links.at(-1);
+  if (link === undefined || device.group(link.groupId)?.isActive === true) return;
+  count(stage, await device.run("looks at an invite", (client) => client.conversations.previewInvite(link.url)));
+}
+
+async function stream(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const stop = new AbortController();
+  stage.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
+  const listen = async () => {
+    let heard = 0n;
+    for await (const { sequenceId } of group.stream({ signal: stop.signal })) {
+      if (sequenceId <= heard) throw new Error("a stream told a message twice, or out of order");
+      heard = sequenceId;
+    }
+  };
+  count(stage, await device.run("listens", listen));
+}
+
+async function lookAfterInvites(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
+  const stop = new AbortController();
+  stage.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
+  const options = { signal: stop.signal, intervalMs: 10_000, deepEvery: 2 };
+  count(stage, await device.run("looks after invites", (client) => client.keepInvitesFresh(options)));
+}
+
+async function promote(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const members = group.members().filter(({ permission }) => permission === "member");
+  const trusted = members.filter(({ inboxId }) => !isHostile(stage, inboxId));
+  if (trusted.length === 0 || device.owner !== "ada") return;
+  const { inboxId } = random.pick(trusted);
+  stage.claims.promoted.add(inboxId);
+  committed(stage, await device.run("promotes somebody", () => group.promote(inboxId, "admin")), () => undefined);
+}
+
+function isHostile({ devices }: Stage, inboxId: string): boolean {
+  return devices.some((device) => device.owner === "mal" && device.inboxId === inboxId);
+}
+
+/** Asks to be taken out, which a super admin's client does by itself. */
+async function leave(stage: Stage, device: Device, group: Group): Promise<void> {
+  if (device.client !== undefined) stage.claims.removed.add(device.client.inboxId);
+  count(stage, await device.run("asks to leave", () => group.leave()));
+}
+
+async function rotateKeys(stage: Stage, device: Device, group: Group): Promise<void> {
+  committed(stage, await device.run("rotates its keys", () => group.rotateKeys()), () => undefined);
+}
+
+async function sync(stage: Stage, device: Device): Promise<void> {
+  count(stage, await device.run("syncs", (client) => client.conversations.sync()));
+}
+
+/** Deeds with their weights. */
+const DEEDS: readonly (readonly [number, Deed])[] = [
+  [7, inGroup((stage, device, _, group) => say(stage, device, group))],
+  [5, sync],
+  [3, inGroup((stage, device, _, group) => rename(stage, device, group))],
+  [1, inGroup(add)],
+  [3, inGroup(remove)],
+  [2, inGroup(changeInvite)],
+  [9, scan],
+  [1, preview],
+  [1, inGroup(stream)],
+  [1, lookAfterInvites],
+  [1, inGroup(promote)],
+  [1, inGroup((stage, device, _, group) => leave(stage, device, group))],
+  [1, inGroup((stage, device, _, group) => rotateKeys(stage, device, group))],
+  [
+    1,
+    inGroup(async (stage, device, _, group) =>
+      committed(stage, await device.run("follows installations", () => group.updateInstallations()), () => undefined),
+    ),
+  ],
+  [
+    1,
+    inGroup(async (stage, device, random, group) =>
+      count(stage, await device.run("refreshes the invite", () => group.refreshInvite({ deep: random.chance(0.5) }))),
+    ),
+  ],
+];
+
+const TOTAL_WEIGHT = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** Something that this device may do now. */
+export async function doSomething(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
+  stage.tally.deeds++;
+  let left = random.int(TOTAL_WEIGHT);
+  const chosen = DEEDS.find(([weight]) => (left -= weight) < 0);
+  await chosen?.[1](stage, device, random);
+}

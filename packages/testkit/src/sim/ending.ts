@@ -1,0 +1,212 @@
+import { peekMlsMessage, toHex, fromHex } from "@latchkey/mls";
+import { contradictions, hasIntent, loadGroup } from "../crash/store-state.ts";
+import { Violation, type EpochView, type Tenure } from "./checks.ts";
+import { join, rename, say, type Stage } from "./deeds.ts";
+import type { Device } from "./device.ts";
+import type { World } from "./world.ts";
+
+/** Rounds in which everybody reads, until all have to agree. */
+const MAX_ROUNDS = 12;
+
+/** What the end of a run needs beyond the stage. */
+export interface Scene {
+  readonly stage: Stage;
+  readonly world: World;
+  readonly groupId: string;
+  /** Somebody got in front of other people's commits: a join may count as lost to its device and not to the group. */
+  readonly toleratesGhosts: boolean;
+  readonly newDevice: (name: string) => Device;
+}
+
+function fail(text: string): never {
+  throw new Violation(text);
+}
+
+function honest({ devices }: Stage): Device[] {
+  return devices.filter((device) => device.isWanted && !device.isHostile);
+}
+
+/** Has a device do something that has to work now. */
+async function mustWork<T>(device: Device, label: string, task: () => Promise<T>): Promise<T> {
+  const ending = await device.run(label, task);
+  if (ending.kind === "done") return ending.value;
+  return fail(`${device.name} ${label}, without any trouble, and it ended with ${describe(ending)}`);
+}
+
+function describe(ending: { readonly kind: string; readonly error?: Error }): string {
+  const causes: string[] = [];
+  for (let error: unknown = ending.error; error instanceof Error; error = error.cause) causes.push(error.message);
+  return causes.length === 0 ? ending.kind : causes.join("; because ");
+}
+
+/** Everybody starts again who should be running. */
+export async function startAll({ stage }: Scene): Promise<void> {
+  for (const device of stage.devices.filter(({ isWanted }) => isWanted)) {
+    if (device.isRunning) continue;
+    const found = contradictions(device.disk.look());
+    if (found.length > 0) fail(`the disk of ${device.name} contradicts itself: ${found.join(", ")}`);
+    const ending = await device.start();
+    if (ending.kind !== "done") fail(`${device.name} does not start any more: ${describe(ending)}`);
+  }
+}
+
+/** What keeps a device from being at rest in the newest epoch; undefined for nothing. */
+function unrest({ stage, groupId }: Scene, device: Device, newest: EpochView): string | undefined {
+  const store = device.disk.look();
+  if (hasIntent(store)) return "something is on its way";
+  if (store.followUps.list().length > 0) return "something is left to do";
+  const leavers = store.leaveRequests.list(fromHex(groupId)).filter(({ inboxId }) => newest.state.members.has(inboxId));
+  if (leavers.length > 0) return "somebody waits to be let go";
+  const group = device.group(groupId);
+  const isListed = newest.installations.has(device.installationId ?? "");
+  if (group?.isActive !== true) return isListed ? "it is in the group and does not know" : undefined;
+  if (!isListed) return "it believes to be in the group";
+  if (group.epochAuthenticator === newest.authenticator) return undefined;
+  return `it is in epoch ${group.epoch}, the newest of ${stage.devices.length} devices is ${newest.epoch}`;
+}
+
+/** All read until all are at rest in one epoch; throws what keeps them from it. Returns those left out for good. */
+export async function converge(scene: Scene): Promise<Device[]> {
+  const { stage, groupId, toleratesGhosts } = scene;
+  let left: string[] = [];
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const failures = new Map<Device, string>();
+    for (const device of honest(stage)) {
+      const ending = await device.run("syncs", (client) => client.conversations.sync());
+      if (ending.kind !== "done") failures.set(device, describe(ending));
+    }
+    const newest = stage.checks.newest(groupId) ?? fail("nobody has seen the group");
+    const found = honest(stage).flatMap((device) => {
+      const reason = unrest(scene, device, newest);
+      return reason === undefined ? [] : [{ device, reason }];
+    });
+    const ghosts = found.filter(({ reason }) => reason.endsWith("does not know")).map(({ device }) => device);
+    if (found.length === 0 || (toleratesGhosts && round > 3 && ghosts.length === found.length)) return ghosts;
+    left = found.map(({ device, reason }) => `${device.name}: ${reason} ${failures.get(device) ?? ""}`);
+  }
+  return fail(`after ${MAX_ROUNDS} rounds without trouble they do not agree: ${left.join("; ")}`);
+}
+
+/** Everybody who is in says something, and everybody reads it once. */
+export async function talk(scene: Scene, ghosts: readonly Device[]): Promise<void> {
+  const { stage, groupId } = scene;
+  const inGroup = () => honest(stage).filter((device) => device.group(groupId)?.isActive === true);
+  const [first] = inGroup();
+  if (first !== undefined) await rename(stage, first, first.group(groupId) ?? fail("no group"));
+  await converge(scene);
+  const present = inGroup();
+  const before = stage.claims.done.length;
+  for (const device of present) await say(stage, device, device.group(groupId) ?? fail("no group"));
+  if (stage.claims.done.length - before !== present.length) fail("somebody cannot send, without any trouble");
+  const left = await converge(scene);
+  if (left.length !== ghosts.length) fail("a device was left out at the end");
+}
+
+/** A stranger gets in by the invite in force, after a member has looked after it. */
+export async function letStrangerIn(scene: Scene): Promise<void> {
+  const { stage, groupId } = scene;
+  const admin = honest(stage).find((device) => device.owner === "ada" && device.group(groupId)?.isActive === true);
+  const group = admin?.group(groupId);
+  if (admin === undefined || group === undefined) return;
+  const invite =
+    group.invite === undefined
+      ? await mustWork(admin, "makes the last invite", () => group.createInvite())
+      : await mustWork(admin, "refreshes the invite", async () => {
+          await group.refreshInvite({ deep: true });
+          return group.invite ?? fail("no invite after a refresh");
+        });
+  const policy = stage.checks.newest(groupId)?.state.policy;
+  const isUsedUp = policy !== undefined && policy.maxUses > 0;
+  const { url } = isUsedUp ? await mustWork(admin, "makes another invite", () => group.createInvite()) : invite;
+  const stranger = scene.newDevice("zoe-1");
+  stranger.isWanted = true;
+  const ending = await stranger.start();
+  if (ending.kind !== "done") fail(`the stranger cannot register: ${describe(ending)}`);
+  if (!(await join(stage, stranger, { url, groupId }))) fail("the invite lets nobody in, without any trouble");
+  await converge(scene);
+}
+
+function isWithin({ afterId, untilId }: Tenure, id: bigint): boolean {
+  return id > afterId && (untilId === undefined || id <= untilId);
+}
+
+/** Nothing that was acknowledged is missing. */
+export async function nothingLost({ stage, world, groupId }: Scene): Promise<void> {
+  const { claims, checks, devices } = stage;
+  const log = await world.log(fromHex(groupId));
+  const epochOf = new Map(log.map(({ id, data }) => [id, headerEpoch(data)]));
+  const history = checks.history(groupId);
+  for (const claim of claims.done) {
+    if (claim.kind === "named" && !history.some(({ state }) => state.name === claim.name)) {
+      fail(`a name that was acknowledged to ${claim.device} was never there`);
+    }
+    if (claim.kind === "added" && !history.some(({ state }) => state.members.has(claim.inboxId))) {
+      fail(`a member whose adding was acknowledged to ${claim.device} was never there`);
+    }
+    if (claim.kind === "joined" && checks.tenures.get(claim.device) === undefined) {
+      fail(`${claim.device} was told that it had joined and never was in`);
+    }
+    if (claim.kind !== "sent") continue;
+    const epoch = epochOf.get(claim.id) ?? fail("a message that was acknowledged is not in the log");
+    for (const device of devices.filter(({ isHostile, isWanted }) => isWanted && !isHostile)) {
+      const tenures = checks.tenures.get(device.name) ?? [];
+      const reads = tenures.some((tenure) => isWithin(tenure, claim.id) && epoch >= tenure.fromEpoch);
+      const isRead =
+        device
+          .group(groupId)
+          ?.messages()
+          .some(({ text }) => text === claim.text) === true;
+      if (reads && !isRead) fail(`${device.name} never reads what ${claim.device} was told is sent: "${claim.text}"`);
+    }
+  }
+}
+
+function headerEpoch(data: Uint8Array): bigint {
+  try {
+    return peekMlsMessage(data).epoch ?? -1n;
+  } catch {
+    return -1n;
+  }
+}
+
+/** Those who were removed read nothing that came later, and nothing they said later was accepted. */
+export async function removedAreOut({ stage, world, groupId }: Scene): Promise<void> {
+  const { checks, devices } = stage;
+  const log = await world.log(fromHex(groupId));
+  for (const device of devices) {
+    const store = device.disk.look();
+    const record = store.groups.get(fromHex(groupId));
+    const mls = record?.active === 0n ? loadGroup(store, fromHex(groupId)) : undefined;
+    if (mls === undefined || record === undefined) continue;
+    for (const { id, data } of log.filter((envelope) => envelope.id > record.cursor)) {
+      if (headerEpoch(data) <= mls.epoch) continue;
+      const received = await mls.verify(data).catch(() => undefined);
+      if (received?.kind === "application") fail(`${device.name} was removed and can read message ${id}`);
+    }
+  }
+  const history = checks.history(groupId);
+  for (const device of devices.filter(({ isHostile }) => !isHostile)) {
+    for (const message of device.group(groupId)?.messages() ?? []) {
+      const inForce = history.findLast(({ beganAt }) => beganAt < message.sequenceId);
+      if (inForce === undefined || inForce.installations.has(message.senderInstallationId)) continue;
+      fail(`${device.name} accepted message ${message.sequenceId} of somebody who was not in epoch ${inForce.epoch}`);
+    }
+  }
+}
+
+/** Every disk is sound, no key was used twice. */
+export function booksClose({ stage }: Scene): void {
+  const { checks, devices } = stage;
+  for (const device of devices.filter(({ isHostile }) => !isHostile)) {
+    const found = contradictions(device.disk.look());
+    if (found.length > 0) fail(`the disk of ${device.name} contradicts itself: ${found.join(", ")}`);
+  }
+  const { reused, unread, spent } = checks.ledger.audit();
+  if (reused.length > 0) fail(`message keys were used twice: ${reused.join(", ")}`);
+  if (unread > 0) fail(`${unread} of ${spent} messages belong to epochs that nobody knows`);
+}
+
+/** The hash that all members of a group agree on at the end, or nothing where there is no one history. */
+export function lastAuthenticator({ stage, groupId }: Scene): string {
+  return stage.checks.newest(groupId)?.authenticator ?? toHex(new Uint8Array(0));
+}

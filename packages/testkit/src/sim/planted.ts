@@ -1,0 +1,131 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import type { Trouble } from "./faults.ts";
+
+/** A bug: one text of one source file, replaced where it stands. */
+export interface PlantedBug {
+  readonly name: string;
+  /** From the project's root. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** What has to go wrong in the world for the bug to matter; default: each seed's own choice. */
+  readonly troubles?: readonly Trouble[];
+  /** It takes many seeds to matter. */
+  readonly isRare?: true;
+}
+
+/** Bugs that the simulator has to find; each stands for a kind of them. */
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: "a store that now and then loses a transaction",
+    file: "packages/testkit/src/sim/memory-store.ts",
+    find: `if (guard.decide() === "undo") rollBack();`,
+    replace: `guard.decide(); if (done.length % 11 === 10) rollBack();`,
+    troubles: [],
+  },
+  {
+    name: "a cursor that skips a message",
+    file: "packages/client/src/group/log.ts",
+    find: "const position = { topic: core.groupId, afterId: core.record.cursor };",
+    replace:
+      "const position = { topic: core.groupId, afterId: core.record.cursor + (core.record.cursor % 5n === 0n ? 1n : 0n) };",
+    troubles: [],
+  },
+  {
+    name: "a node that acknowledges and does not store",
+    file: "packages/node/src/services/group-messages.ts",
+    find: "await publish(runtime, { name, log, notifier }, envelopes);",
+    replace:
+      "await publish(runtime, { name, log, notifier }, envelopes.filter(({ digest }) => (digest[0] ?? 0) % 4 > 0));",
+    troubles: [],
+  },
+  {
+    name: "a validator of members' commits that accepts everything",
+    file: "packages/client/src/group/receive.ts",
+    find: "validateMemberCommit({",
+    replace: "void ({",
+    troubles: ["hostile-member"],
+  },
+  {
+    name: "a validator of external commits that accepts everything",
+    file: "packages/client/src/group/receive.ts",
+    find: "validateExternalCommit({",
+    replace: "void ({",
+    troubles: ["hostile-scanner"],
+  },
+  {
+    name: "removed members are still heard",
+    file: "packages/client/src/group/receive.ts",
+    find: "requireMember(core, senderLeaf);",
+    replace: "",
+    troubles: ["hostile-member"],
+    isRare: true,
+  },
+  {
+    name: "a message key that is used before it is spent on disk",
+    file: "packages/client/src/group/outbox.ts",
+    find: "core.step({ change, write: (tables) => tables.outbox.put(queued) });",
+    replace: "core.step({ write: (tables) => tables.outbox.put(queued) });",
+    troubles: [],
+  },
+  {
+    name: "a commit that is not written down before it leaves",
+    file: "packages/client/src/group/commit.ts",
+    find: "core.step({ change: live.sent, write: (tables) => tables.pendingCommits.put(record) });",
+    replace: "core.step({ change: live.sent });",
+    troubles: ["crashes", "network"],
+  },
+  {
+    name: "a join that is not written down before it leaves",
+    file: "packages/client/src/join/journal.ts",
+    find: "context.store.transaction(({ joins }) => joins.put(join));\n  return join;",
+    replace: `if (join.state !== "PREPARED") context.store.transaction(({ joins }) => joins.put(join));\n  return join;`,
+    troubles: ["crashes", "network"],
+    isRare: true,
+  },
+  {
+    name: "joiners forget the Welcomes of their other devices",
+    file: "packages/client/src/join/journal.ts",
+    find: "[...welcomes, {",
+    replace: "[{",
+    troubles: [],
+  },
+  {
+    name: "the later of two Welcomes is dropped",
+    file: "packages/client/src/group/welcomes.ts",
+    find: "await known.exclusive(() => syncLocked(known, signal));",
+    replace: "",
+    troubles: ["network"],
+    isRare: true,
+  },
+  {
+    name: "whoever loses a race believes to have won",
+    file: "packages/client/src/join/settle.ts",
+    find: "if (equalBytes(first.hash, join.messageHash)) return",
+    replace: "if (first.hash.length > 0) return",
+    troubles: [],
+  },
+];
+
+/** What a child process found. */
+export interface Discovery {
+  /** The seed that failed; undefined when none did. */
+  readonly seed?: number;
+  readonly problem?: string;
+}
+
+/** Plays seeds in a process whose sources have the bug, until one fails. Rejects when the bug cannot be planted. */
+export async function hunt(bug: PlantedBug, seeds: number): Promise<Discovery> {
+  const script = fileURLToPath(new URL("planted-process.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, JSON.stringify({ bug, seeds })], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  const last = output.trim().split("\n").at(-1) ?? "";
+  if (child.exitCode !== 0 || !last.startsWith("{"))
+    throw new Error(`the hunt for "${bug.name}" failed: ${errors}${output}`);
+  return JSON.parse(last) as Discovery;
+}
