@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LatchkeyError } from "@latchkey/mls";
-import { epochOf, groupOf, textsOf, World, type Wrap } from "./support.ts";
+import { epochOf, failsWith, groupOf, textsOf, World, type Wrap } from "./support.ts";
 
 // What the simulator (`npm run sim`) has found, each as a story of its own.
 
@@ -75,4 +75,38 @@ test("a Welcome that could not be sent outlives the removal and the return of it
   await member.client.conversations.sync();
   await guest.client.conversations.sync();
   for (const device of [member, guest]) assert.deepEqual(epochOf(groupOf(device, group.id)), epochOf(group));
+});
+
+test("a join left open does not take the place of a later membership by Welcome", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const state = { cut: false };
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const sendGroupMessages: typeof transport.sendGroupMessages = async (messages, signal) => {
+        await transport.sendGroupMessages(messages, signal);
+        state.cut = true;
+      };
+      const queryGroupMessages: typeof transport.queryGroupMessages = async (position, signal) => {
+        if (state.cut) throw new LatchkeyError("NODE_UNREACHABLE", "made up by a test", { retryable: true });
+        return transport.queryGroupMessages(position, signal);
+      };
+      return { ...environment, transport: { ...transport, sendGroupMessages, queryGroupMessages } };
+    },
+  });
+  await failsWith(joiner.client.conversations.joinByInvite(invite.url), "NODE_UNREACHABLE");
+  await adminGroup.sync();
+  await adminGroup.removeMembers([joiner.client.inboxId]);
+  await adminGroup.addMembers([joiner.client.inboxId]);
+  state.cut = false;
+
+  await joiner.client.conversations.sync();
+  await joiner.client.conversations.sync();
+
+  const view = groupOf(joiner, adminGroup.id);
+  assert.equal(view.isActive, true);
+  assert.deepEqual(epochOf(view), epochOf(adminGroup));
+  assert.deepEqual(joiner.client.conversations.listPendingJoins(), []);
 });

@@ -2,7 +2,7 @@ import { equalBytes } from "@latchkey/mls";
 import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { newBackoff, outgoing } from "../group/log.ts";
+import { newBackoff, outgoing, syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";
@@ -32,9 +32,14 @@ export async function settleJoin(
   const sequenced = join.state === "SEQUENCED" ? join : await sequence(context, join, options);
   if (sequenced === undefined) return undefined;
   const earlier = context.groups.get(join.groupId);
-  return earlier === undefined
-    ? recordJoined(context, sequenced)
-    : earlier.exclusive(() => recordJoined(context, sequenced));
+  if (earlier === undefined) return recordJoined(context, sequenced);
+  return earlier.exclusive(async () => {
+    // A Welcome may have come while the join was open. The log, read as far as it goes, tells which of the two came later.
+    if (earlier.active) await syncLocked(earlier, options.signal);
+    if (!earlier.active) return recordJoined(context, sequenced);
+    recordLost(context, join);
+    return earlier;
+  });
 }
 
 /** PREPARED or PUBLISHED → SEQUENCED or LOST. A commit that may have been sent is looked for before it is sent again. */

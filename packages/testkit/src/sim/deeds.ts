@@ -95,9 +95,8 @@ async function remove(stage: Stage, device: Device, random: SeededRandom, group:
   const others = group.members().filter(({ inboxId, permission }) => inboxId !== mine && permission === "member");
   if (others.length === 0) return;
   const { inboxId } = random.pick(others);
-  if (group.members().some((member) => member.inboxId === mine && member.permission !== "member")) {
-    claims.removed.add(inboxId);
-  }
+  // Who may not yet may be promoted before the commit is made.
+  claims.removed.add(inboxId);
   const rotateInvite = random.pick(["key", "slot", false, false] as const);
   const ending = await device.run("removes somebody", () => group.removeMembers([inboxId], { rotateInvite }));
   committed(stage, ending, () => {
