@@ -96,6 +96,9 @@ function rpcHandler(handler: UniversalHandler, { budget }: RpcOptions): RpcHandl
     const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome);
     const lease = budget.lease();
     response.once("close", lease.release);
+    const gone = new AbortController();
+    // From the start: a response that was closed before it is written to takes nothing and says so to nobody.
+    response.once("close", () => gone.abort());
     const universal = toUniversalRequest(request, response, values, lease.add);
     const early = isStream && startsStream(handler, request);
     if (early) {
@@ -105,7 +108,7 @@ function rpcHandler(handler: UniversalHandler, { budget }: RpcOptions): RpcHandl
     }
     const answer = await handler(universal);
     if (early && answer.status !== 200) abortRequest(request);
-    else await writeAnswer(answer, response, { headersAreSent: early, budget });
+    else await writeAnswer(answer, response, { headersAreSent: early, budget, gone: gone.signal });
     return { method: handler.method.name, code: outcome.code, isStream };
   };
 }
@@ -152,6 +155,13 @@ function nodeHeaders(headers: Headers | undefined): OutgoingHttpHeaders {
   return Object.fromEntries(headers ?? []);
 }
 
+interface AnswerOptions {
+  readonly headersAreSent: boolean;
+  readonly budget: ByteBudget;
+  /** Aborted when the client goes away. */
+  readonly gone: AbortSignal;
+}
+
 /**
  * Writes the answer as fast as the client takes it, each part counted until it was taken; gives up when the client has
  * gone.
@@ -159,27 +169,23 @@ function nodeHeaders(headers: Headers | undefined): OutgoingHttpHeaders {
 async function writeAnswer(
   answer: UniversalServerResponse,
   response: HttpResponse,
-  { headersAreSent, budget }: { readonly headersAreSent: boolean; readonly budget: ByteBudget },
+  { headersAreSent, budget, gone }: AnswerOptions,
 ): Promise<void> {
-  const gone = new AbortController();
-  const onClose = (): void => gone.abort();
-  response.once("close", onClose);
   const lease = budget.lease();
   try {
     for await (const chunk of answer.body ?? []) {
       lease.add(chunk.length);
       if (!headersAreSent && !response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
-      if (gone.signal.aborted) return;
-      if (!response.write(chunk)) await once(response, "drain", { signal: gone.signal });
+      if (gone.aborted) return;
+      if (!response.write(chunk)) await once(response, "drain", { signal: gone });
       lease.release();
     }
     if (!response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
     if (answer.trailer !== undefined) response.addTrailers(nodeHeaders(answer.trailer));
     response.end();
   } catch (error) {
-    if (!gone.signal.aborted) throw error;
+    if (!gone.aborted) throw error;
   } finally {
     lease.release();
-    response.off("close", onClose);
   }
 }
