@@ -239,6 +239,40 @@ test("a stream shows what was missed and what comes, in order, and ends with its
   assert.deepEqual(seen, ["missed", "live", "from the reader itself"]);
 });
 
+test("a stream shows what a synchronization has read while its connection was down", async (t) => {
+  const world = await World.start(t);
+  const broken = Promise.withResolvers<undefined>();
+  let connections = 0;
+  const member = await world.device("member", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const subscribeGroupMessages: typeof transport.subscribeGroupMessages = (position, signal) =>
+        connections++ === 0 ? failing() : transport.subscribeGroupMessages(position, signal);
+      return { ...environment, transport: { ...transport, subscribeGroupMessages } };
+    },
+  });
+  async function* failing(): AsyncGenerator<never, void, void> {
+    await broken.promise;
+    throw cut();
+  }
+  const admin = await world.device("admin");
+  const group = await admin.client.conversations.createGroup([member.client.inboxId]);
+  await member.client.conversations.sync();
+  const memberGroup = groupOf(member, group.id);
+
+  const stopping = new AbortController();
+  const messages = memberGroup.stream({ signal: stopping.signal });
+  const next = messages.next();
+  await group.send("while the line was down");
+  await memberGroup.sync();
+  broken.resolve(undefined);
+  assert.equal((await next).value?.text, "while the line was down");
+  await group.send("afterwards");
+  assert.equal((await messages.next()).value?.text, "afterwards");
+  assert.equal(connections, 2);
+  stopping.abort();
+});
+
 test("a stream takes part in everything: commits arrive, and closing the client ends it", async (t) => {
   const world = await World.start(t);
   const { member, adminGroup, memberGroup } = await world.group();

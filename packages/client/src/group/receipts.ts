@@ -18,7 +18,7 @@ async function sendReceipt(core: GroupCore, signal: AbortSignal | undefined): Pr
   receipts.notePaid(context.clock.nowNs());
   const content = { contentType: JOIN_RECEIPT_CONTENT_TYPE, body: new Uint8Array(0) };
   const { plaintext } = encodeMessageContent(groupId, content, newIdempotencyKey(context));
-  const { message, change } = await core.mls.encryptApplication(plaintext);
+  const { message, change } = await core.mls.encryptApplication(plaintext, { despiteProposals: true });
   core.step({ change });
   await context.transport.sendGroupMessages([outgoing(context, groupId, message, false)], signal);
 }

@@ -23,18 +23,23 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
   let backoff = newBackoff(context);
   const isOver = () => isAborted(stop) || !core.active;
   let shown = core.record.cursor;
+  function* unseen(): Generator<R, void, void> {
+    for (const record of listAfter(shown)) {
+      shown = record.id;
+      yield record;
+    }
+  }
   try {
     while (!isOver()) {
       try {
         const position = { topic: groupId, afterId: core.record.cursor };
+        // What a synchronization has read while nobody was subscribed comes with no envelope any more.
+        yield* unseen();
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelope(core, envelope, stop));
           scheduleReceipt(core, stop);
-          for (const record of listAfter(shown)) {
-            shown = record.id;
-            yield record;
-          }
+          yield* unseen();
           if (isOver()) return;
           await runDuties(core, stop);
         }
