@@ -27,7 +27,8 @@ export function decodeMlsCredential(credential: Credential): string {
 export function leafInboxId(leaf: Pick<LeafNode, "credential">): string | undefined {
   try {
     return decodeMlsCredential(leaf.credential);
-  } catch {
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
     return undefined;
   }
 }

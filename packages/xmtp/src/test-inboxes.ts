@@ -17,12 +17,15 @@ import { localWallet, type WalletSigner } from "./identity/eip191.ts";
 import { InstallationKey } from "./identity/installation-key.ts";
 import { installationCapabilities } from "./key-package.ts";
 import type { IdentityUpdate } from "./proto.ts";
-import { XMTP_CIPHER_SUITE } from "./protocol.ts";
+import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "./protocol.ts";
 import type { TreeMember } from "./validators/common.ts";
 
 /** Inboxes with real identity logs, and made-up leaves and commits around them, for the tests of this package. */
 
 export const TEST_TIME_NS = 1_700_000_000_000_000_000n;
+
+/** The version floor that is too high for this build by the least. */
+export const NEXT_PROTOCOL_VERSION = XMTP_PROTOCOL_VERSION.replace(/\d+$/, (patch) => String(Number(patch) + 1));
 
 /** An inbox whose log has one update per step: the first one creates it with its first installation. */
 export interface TestInbox {

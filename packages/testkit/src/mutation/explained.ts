@@ -108,5 +108,17 @@ export const EXPLAINED: readonly Explained[] = [
   },
   { module: "external-commit.ts", source: "instanceof DecodeError)) throw cause", why: "nothing else is thrown there" },
   { module: "app-data-writes.ts", source: "metadata.permissions ?? {}", why: CHECKED_BEFORE },
+  {
+    module: "validators/joinable.ts",
+    source: "type > 5 &&",
+    operator: "constant",
+    why: "type 6 is the dictionary, which this build lists among its capabilities",
+  },
+  {
+    module: "validators/joinable.ts",
+    source: "type > 7 &&",
+    operator: "constant",
+    why: "type 8 is AppDataUpdate, which this build lists among its capabilities",
+  },
   { module: "app-data-writes.ts", source: "removes it as a whole", operator: "drop", why: REFUSED_NEXT },
 ];

@@ -4,7 +4,7 @@ import { decodeRequiredCapabilities, EXTENSION_TYPE, toHex } from "@latchkey/mls
 import { ComponentType, ConversationType, MetadataPolicy_MetadataBasePolicy as Base } from "../proto.ts";
 import { hex, present, testAppData } from "../test-inboxes.ts";
 import { COMPONENT } from "./component.ts";
-import { isMigrated, readGroupState } from "./group-state.ts";
+import { isMigrated, permissionOf, readDisappearing, readGroupState } from "./group-state.ts";
 import { newGroupExtensions } from "./new-group.ts";
 
 const CREATOR = "ca".repeat(32);
@@ -71,6 +71,32 @@ describe("the app data of a new group", () => {
     }
     const { name, description, imageUrl } = readGroupState(appData);
     assert.deepEqual([name, description, imageUrl], [undefined, undefined, undefined]);
+  });
+
+  test("messages disappear only when both times are eight bytes and positive", () => {
+    const { messageDisappearFromNs, messageDisappearInNs } = COMPONENT;
+    const read = (from: string | undefined, within: string | undefined) =>
+      readDisappearing(
+        new Map([
+          ...(from === undefined ? [] : [[messageDisappearFromNs, hex(from)] as const]),
+          ...(within === undefined ? [] : [[messageDisappearInNs, hex(within)] as const]),
+        ]),
+      );
+    const one = "0000000000000001";
+    assert.deepEqual(read(one, one), { fromNs: 1n, inNs: 1n });
+    assert.deepEqual(read("7fffffffffffffff", one), { fromNs: 2n ** 63n - 1n, inNs: 1n });
+    for (const unset of [undefined, "", "0000000000000000", "8000000000000000", "00000000000001", `00${one}`]) {
+      assert.equal(read(unset, one), undefined);
+      assert.equal(read(one, unset), undefined);
+    }
+  });
+
+  test("a super admin is one whether or not the list of admins says so too", () => {
+    const state = readGroupState(testAppData(GROUP));
+    const [admin, stranger] = ["ad".repeat(32), "57".repeat(32)];
+    assert.equal(permissionOf({ ...state, admins: new Set([admin, CREATOR]) }, CREATOR), "super_admin");
+    assert.equal(permissionOf({ ...state, admins: new Set([admin]) }, admin), "admin");
+    assert.equal(permissionOf({ ...state, admins: new Set([admin]) }, stranger), "member");
   });
 
   test("a legacy group is refused by name", () => {

@@ -59,12 +59,13 @@ export function isPermissible(action: RegulatedAction, policy: PermissionPolicy)
   return closed || (action !== "addAdmin" && action !== "removeAdmin");
 }
 
-function nameOf(policy: MetadataPolicy | undefined): PermissionPolicy | "other" {
+/** Undefined for a policy that is made of several. */
+function nameOf(policy: MetadataPolicy | undefined): PermissionPolicy | undefined {
   // What has no policy nobody may do.
   if (policy === undefined) return "deny";
   const { kind } = policy;
   const base = kind.case === "base" ? kind.value : undefined;
-  return PERMISSION_POLICIES.find((name) => BASE_OF[name] === base) ?? "other";
+  return PERMISSION_POLICIES.find((name) => BASE_OF[name] === base);
 }
 
 /** Who may do what in a group; "other" for a policy that is made of several. */
@@ -74,8 +75,8 @@ export type GroupPermissionSet = Readonly<Record<RegulatedAction, PermissionPoli
 export function readPermissions(registry: ComponentRegistry): GroupPermissionSet {
   const read = (action: RegulatedAction): PermissionPolicy | "other" => {
     const { components, field } = REGULATED[action];
-    const names = components.map((id) => nameOf(registry.get(id)?.permissions?.[field]));
-    return names.every((name) => name === names[0]) ? (names[0] ?? "other") : "other";
+    const [first, ...others] = components.map((id) => nameOf(registry.get(id)?.permissions?.[field]));
+    return first !== undefined && others.every((name) => name === first) ? first : "other";
   };
   const entries = REGULATED_ACTIONS.map((action) => [action, read(action)] as const);
   return Object.fromEntries(entries) as GroupPermissionSet;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
 import {
   encodeRequiredCapabilities,
   EXTENSION_TYPE,
   groupContextBytes,
+  PROPOSAL_TYPE,
   utf8,
   type GroupContext,
   type LeafNode,
@@ -14,9 +16,11 @@ import { COMPONENT } from "../app-data/component.ts";
 import { membershipDelta } from "../app-data/membership.ts";
 import { groupStateHash } from "../invite/blob.ts";
 import { enablePolicy, policyUpdate, revokePolicy, rotatePolicyKey, type PolicySettings } from "../invite/policy.ts";
-import { XMTP_CIPHER_SUITE } from "../protocol.ts";
+import { ExternalCommitPolicyEntrySchema } from "../proto.ts";
+import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import {
   hex,
+  NEXT_PROTOCOL_VERSION,
   present,
   seed,
   TEST_TIME_NS,
@@ -119,6 +123,18 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("INVITE_ROTATED", "SymmetricKeyMismatch", { ...newKey, payload: old });
   });
 
+  test("REV-06 INVITE_ROTATED: a policy that has no key lets nobody in, not even with an empty one", () => {
+    const input = joinable();
+    const { externalGroupId } = input.payload;
+    const value = create(ExternalCommitPolicyEntrySchema, {
+      version: { case: "v1", value: { allowExternalCommit: true, externalGroupId } },
+    });
+    const keyless = changed(input, COMPONENT.externalCommitPolicy, toBinary(ExternalCommitPolicyEntrySchema, value));
+    expectCode("INVITE_ROTATED", "SymmetricKeyMismatch", keyless);
+    const payload = { ...input.payload, symmetricKey: new Uint8Array(0) };
+    expectCode("INVITE_ROTATED", "SymmetricKeyMismatch", { ...keyless, payload });
+  });
+
   test("XIP-08, XIP-21 INVITE_EXPIRED: the policy has ended, or the blob has", () => {
     expectCode("INVITE_EXPIRED", "ExternalCommitInviteExpired", joinable({ expiresAtNs: TEST_TIME_NS }));
     const input = joinable();
@@ -130,6 +146,13 @@ describe("before anything is sent (REV-05)", () => {
     const input = { ...joinable({ expireInNs: 10n }), epochStartNs: TEST_TIME_NS - 11n };
     assert.throws(() => checkJoinable(input), { code: "INVITE_STALE", retryable: true });
     checkJoinable({ ...input, epochStartNs: TEST_TIME_NS - 10n });
+    const shortest = { ...joinable({ expireInNs: 1n }), epochStartNs: TEST_TIME_NS - 2n };
+    assert.throws(() => checkJoinable(shortest), { code: "INVITE_STALE" });
+  });
+
+  test("XIP-21 no age is too old where the invite has no limit, or where the age is not known", () => {
+    checkJoinable({ ...joinable(), epochStartNs: 0n });
+    checkJoinable(joinable({ expireInNs: 10n }));
   });
 
   test("XIP-11 INVITE_EXHAUSTED: no uses left", () => {
@@ -166,11 +189,30 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("GROUP_UNSUPPORTED", "ProtocolVersionTooLow", newer);
   });
 
+  test("a protocol floor of this very version can be joined, the next patch cannot", () => {
+    const input = joinable();
+    const floor = (version: string) => changed(input, COMPONENT.minSupportedProtocolVersion, utf8(version));
+    checkJoinable(floor(XMTP_PROTOCOL_VERSION));
+    expectCode("GROUP_UNSUPPORTED", "ProtocolVersionTooLow", floor(NEXT_PROTOCOL_VERSION));
+  });
+
+  test("RFC 9420 §7.2: what everybody supports may be required and is not listed", () => {
+    const input = joinable();
+    const { appData } = input.info;
+    const data = encodeRequiredCapabilities({
+      extensionTypes: [1, 2, 3, 4, 5, EXTENSION_TYPE.appDataDictionary],
+      proposalTypes: [1, 2, 3, 4, 5, 6, 7, PROPOSAL_TYPE.app_data_update],
+      credentialTypes: [1],
+    });
+    const context = { extensions: [{ type: EXTENSION_TYPE.requiredCapabilities, data }] };
+    checkJoinable({ ...input, ...groupOf({ appData, context }) });
+  });
+
   test("GROUP_UNSUPPORTED: capabilities that the group requires or its members lack", () => {
     const input = joinable();
     const { appData } = input.info;
     for (const required of [
-      { extensionTypes: [0xfff0], proposalTypes: [], credentialTypes: [] },
+      { extensionTypes: [EXTENSION_TYPE.lastResort, 0xfff0], proposalTypes: [], credentialTypes: [] },
       { extensionTypes: [1], proposalTypes: [7, 9], credentialTypes: [] },
     ]) {
       const data = encodeRequiredCapabilities(required);

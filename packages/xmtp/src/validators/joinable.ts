@@ -103,7 +103,8 @@ function checkPolicy(input: JoinableInput, state: GroupState): ExternalCommitPol
   if (!equalBytes(policy.externalGroupId, payload.externalGroupId)) {
     refuse("INVITE_ROTATED", "ExternalGroupIdMismatch", "the invite was replaced by a new one");
   }
-  if (!constantTimeEqual(payload.symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0))) {
+  const key = policy.symmetricKey?.material;
+  if (key === undefined || !constantTimeEqual(key, payload.symmetricKey)) {
     refuse("INVITE_ROTATED", "SymmetricKeyMismatch", "the invite's key was replaced; ask for the new link");
   }
   if (policy.expiresAtNs !== 0n && nowNs >= policy.expiresAtNs) {

@@ -30,6 +30,7 @@ import { basePolicy } from "../app-data/policy-rules.ts";
 import {
   addProposal,
   hex,
+  NEXT_PROTOCOL_VERSION,
   present,
   removeProposal,
   resolverOf,
@@ -42,6 +43,7 @@ import {
   updateProposal,
   type TestInbox,
 } from "../test-inboxes.ts";
+import { XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import type { TreeMember } from "./common.ts";
 import { validateMemberCommit } from "./member-commit.ts";
 import { requiredIdentities } from "./required-identities.ts";
@@ -314,9 +316,12 @@ describe("app-data writes", () => {
     expectRule("MinVersionDowngrade", [floor("1.10.0")]);
     expectRule("MinVersionDowngrade", [floor("newest")]);
     expectRule("MinVersionRemoveOnExistingFloor", [remove(COMPONENT.minSupportedProtocolVersion)]);
-    expectRule("ProtocolVersionTooLow", [floor("99.0.0")]);
+    judge([floor(XMTP_PROTOCOL_VERSION)]);
+    expectRule("ProtocolVersionTooLow", [floor(NEXT_PROTOCOL_VERSION)]);
     const newer = new Map(appData).set(COMPONENT.minSupportedProtocolVersion, utf8("99.0.0"));
     expectRule("ProtocolVersionTooLow", [], { appData: newer });
+    // What a newer build might take is not called forbidden by this one.
+    expectRule("ProtocolVersionTooLow", [rename], { appData: newer, committer: FRIEND });
   });
 
   test("XIP-26 the policy that a commit leaves behind must be well formed; an unknown version is not looked into", () => {
