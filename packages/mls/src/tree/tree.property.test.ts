@@ -1,39 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { equalBytes, utf8 } from "../bytes.ts";
-import type { LeafNode } from "../messages/leaf-node.ts";
-import { nodeCrypto } from "../node/index.ts";
-import { LEAF, SUITE } from "../group/test-groups.ts";
+import { equalBytes } from "../bytes.ts";
 import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
 import { decodeRatchetTree, encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
 import { receiveTree } from "./received-tree.ts";
+import { freshKey, freshLeaf, suite } from "./test-trees.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import { applyPathKeys } from "./treekem.ts";
 import { capabilityKeys } from "./tree-view.ts";
 
 const SEED = 0x7ee5;
 console.log(`tree.property.test.ts: seed ${SEED}`);
-
-const suite = nodeCrypto.suite(SUITE);
-let counter = 0;
-
-function freshKey(): Uint8Array {
-  return suite.hash(utf8(`key ${counter++}`));
-}
-
-function freshLeaf(): LeafNode {
-  return {
-    encryptionKey: freshKey(),
-    signatureKey: freshKey(),
-    credential: { kind: "basic", identity: utf8("somebody") },
-    capabilities: { ...LEAF.capabilities, extensions: counter % 3 === 0 ? [] : LEAF.capabilities.extensions },
-    source: { kind: "update" },
-    extensions: [],
-    signature: new Uint8Array(64),
-  };
-}
 
 type Step = { kind: "add" | "remove" | "update" | "path" | "drop"; pick: number };
 
