@@ -5,6 +5,7 @@ import { MLS_LIMITS } from "../limits.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { EXTENSION_TYPE } from "../messages/extension.ts";
 import { decodeRows, encodeRows } from "./change.ts";
+import type { CommitOptions } from "./create-commit.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
 import {
   addProposal,
@@ -173,6 +174,22 @@ describe("a group", () => {
     const back = memberOf(ann.config, MlsGroup.load(ann.config, ann.rows));
     assertAgree([back, bob]);
     await assertTalk([back, bob]);
+  });
+
+  test("a member that a node above does not count yet opens the path that is encrypted to both", async () => {
+    const members = await groupOf(["ann", "bob", "cat", "dan", "eve", "fay", "gus"]);
+    const by = (index: number, options: CommitOptions = {}) => {
+      const committer = members[index];
+      assert.ok(committer !== undefined);
+      return commit(committer, members.toSpliced(index, 1), options);
+    };
+    await by(4);
+    const config = await newConfig("hal");
+    const bundle = await keyPackageFor(config);
+    const { welcome } = await by(0, { proposals: [addProposal(bundle)] });
+    members.push(await welcomed(config, welcome, bundle));
+    await by(1);
+    assertAgree(members);
   });
 
   test("messages arrive out of order, once each, and up to three epochs late", async () => {
