@@ -35,6 +35,7 @@ const BASELINE_LIMIT_MS = 600_000;
 const urlOf = (path: string): string => pathToFileURL(join(PROJECT_ROOT, path)).href;
 
 interface Baseline {
+  /** What every test took, quickest first. */
   readonly ms: ReadonlyMap<string, number>;
   /** The tests that come by a mutant's place, quickest first. */
   readonly reaching: ReadonlyMap<number, readonly string[]>;
@@ -48,9 +49,10 @@ async function measure(host: Host, leftOut: RegExp): Promise<Baseline> {
   if (results === undefined || failed !== undefined) {
     throw new Error(`without any mutant: ${failed?.test ?? "the process"} failed: ${failed?.error ?? "it died"}`);
   }
-  const ms = new Map(results.map((result) => [result.test, result.ms]));
+  const ms = new Map<string, number>();
   const reaching = new Map<number, string[]>();
-  for (const { test, reached } of results.toSorted((a, b) => a.ms - b.ms)) {
+  for (const { test, ms: taken, reached } of results.toSorted((a, b) => a.ms - b.ms)) {
+    ms.set(test, taken);
     for (const id of reached) reaching.set(id, [...(reaching.get(id) ?? []), test]);
   }
   return { ms, reaching };
@@ -109,7 +111,7 @@ class GroupRun {
   /** What is computed while modules load needs a process of its own, and every test: nobody comes by it later. */
   async #fate(mutant: Mutant, baseline: Baseline, early: boolean): Promise<Fate> {
     const { ms, reaching } = baseline;
-    const tests = early ? this.#allTests(mutant, baseline) : (reaching.get(mutant.id) ?? []);
+    const tests = early ? [...ms.keys()] : (reaching.get(mutant.id) ?? []);
     const limit = GRACE_MS + SLOWER * tests.reduce((total, test) => total + (ms.get(test) ?? 0), 0);
     if (!early) return this.#judge(await this.#idle(), mutant, tests, limit);
     const host = await Host.start({ mutant: mutant.id, sources: this.#sources, tests: this.#tests });
@@ -137,13 +139,6 @@ class GroupRun {
     const fresh = await (await this.#idle()).run(null, [failed.test], limit);
     if (fresh?.[0]?.error !== undefined) throw new Error(`${failed.test} fails without a mutant as well`);
     return this.#judge(await this.#idle(), mutant, [failed.test], limit);
-  }
-
-  /** Every test, those first that come by any place of the mutant's module. */
-  #allTests(mutant: Mutant, { ms, reaching }: Baseline): readonly string[] {
-    const ofModule = this.#mutants.filter(({ module }) => module === mutant.module);
-    const near = ofModule.flatMap(({ id }) => reaching.get(id) ?? []);
-    return [...new Set([...near, ...ms.keys()])];
   }
 }
 
