@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { LatchkeyError } from "@latchkey/mls";
+import { test, type TestContext } from "node:test";
+import type { Group, Invite, Slot } from "@latchkey/client";
+import { LatchkeyError, toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
+import { decodeInvitePayload, slotCredential, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { createNode } from "@latchkey/node";
 import { keylessSlot, presentBlob, slotOf } from "./blobs.ts";
 import { epochOf, failsWith, groupOf, World, type Device, type Wrap } from "./support.ts";
 
@@ -23,7 +26,7 @@ function junkOf(device: Device, groupId: string): Promise<Uint8Array> {
 }
 
 async function refused(upload: Promise<void>): Promise<void> {
-  const { data } = await failsWith(upload, "NODE_REJECTED");
+  const { data } = await failsWith(upload, "INVITE_SLOT_CLOSED");
   assert.equal(data["nodeCode"], "SLOT_FORBIDDEN");
 }
 
@@ -78,8 +81,13 @@ test("XIP-05 an admin that dies before its upload, twice: a member that saw the 
   const links = [await adminGroup.createInvite()];
   broken = true;
   for (let count = 0; count < 2; count++) {
-    await failsWith(adminGroup.rotateInvite(), "NODE_UNREACHABLE");
-    if (adminGroup.invite !== undefined) links.push(adminGroup.invite);
+    const rotated: Invite = await adminGroup.rotateInvite();
+    assert.equal(
+      rotated.uploadFailure?.code,
+      "NODE_UNREACHABLE",
+      "the key is replaced, and the caller learns the rest",
+    );
+    links.push(rotated);
   }
   await world.restart(member);
   const memberGroup = groupOf(member, adminGroup.id);
@@ -96,6 +104,95 @@ test("XIP-05 an admin that dies before its upload, twice: a member that saw the 
   for (const old of links.slice(0, -1)) {
     await refused(slots.upload(slotOf(old.payload, world.node.url), await junkOf(admin, group.id)));
   }
+});
+
+/** A second admin in the group of the first; `beforeUpload` comes before each of the first one's uploads. */
+async function twoAdmins(t: TestContext, beforeUpload: (slot: Slot, admins: Group[]) => Promise<void>) {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  await adminGroup.promote(member.client.inboxId, "super_admin");
+  await memberGroup.sync();
+  const admins: Group[] = [];
+  await world.restart(admin, (environment) => {
+    const { slots } = environment;
+    const upload: typeof slots.upload = async (slot, ...rest) => {
+      await beforeUpload(slot, admins);
+      await slots.upload(slot, ...rest);
+    };
+    return { ...environment, slots: { ...slots, upload } };
+  });
+  admins.push(groupOf(admin, adminGroup.id), memberGroup);
+  return { world, first: groupOf(admin, adminGroup.id), second: memberGroup };
+}
+
+test("XIP-05 two admins replace the key at the same moment: neither is told of a failure, and the link in force works", async (t) => {
+  let armed = false;
+  const { world, first, second } = await twoAdmins(t, async (_, [, other]) => {
+    if (!armed) return;
+    armed = false;
+    // The other one is through before the blob of the first arrives.
+    assert.equal((await other?.rotateInvite())?.uploadFailure, undefined);
+  });
+  await first.createInvite();
+  armed = true;
+  const { url, uploadFailure } = await first.rotateInvite();
+  assert.equal(uploadFailure, undefined);
+  assert.equal(url, second.invite?.url);
+  const joiner = await world.device("joiner");
+  assert.equal((await joiner.client.conversations.joinByInvite(url)).group.isActive, true);
+});
+
+test("XIP-05 a blob that comes late to a second service, behind two new keys, does not lead its slot back to the old key", async (t) => {
+  const seen: Slot[] = [];
+  let state: "broken" | "armed" | "whole" = "broken";
+  const { world, first } = await twoAdmins(t, async (slot, [own]) => {
+    if (state === "broken") throw new LatchkeyError("NODE_UNREACHABLE", "made up by a test", { retryable: true });
+    seen.push(slot);
+    if (state === "whole") return;
+    state = "whole";
+    for (let count = 0; count < 2; count++) await own?.rotateInvite();
+  });
+  const service = await createNode({ dataDir: world.path("second service") });
+  t.after(() => service.close());
+  await first.createInvite({ refreshPointers: [world.node.url, service.url] });
+  state = "armed";
+  await first.refreshInvite();
+  const currents = seen.map(({ credentials }) => toHex(credentials?.current ?? new Uint8Array(0)));
+  const late = seen.findLast(({ serviceUrl }, index) => serviceUrl === service.url && currents[index] === currents[0]);
+  const newer = currents.filter((current) => current !== currents[0]);
+  assert.ok(late?.credentials !== undefined && newer.length > 1);
+  assert.ok(late.credentials.earlier.every((credential) => !newer.includes(toHex(credential))));
+});
+
+test("XIP-13 a slot that a holder of the link has locked: changes of the group go on, members are told, a fresh slot helps", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  assert.equal(invite.uploadFailure, undefined);
+  await memberGroup.sync();
+  const vandal = await world.device("vandal");
+  const { symmetricKey, externalGroupId } = decodeInvitePayload(invite.payload);
+  const credential = slotCredential(nodeCrypto.suite(XMTP_CIPHER_SUITE), symmetricKey, externalGroupId);
+  const locked = {
+    current: nodeCrypto.randomBytes(32),
+    currentHash: nodeCrypto.randomBytes(32),
+    earlier: [credential],
+  };
+  const slot = { ...keylessSlot(invite.payload, world.node.url), credentials: locked };
+  await vandal.environment.slots.upload(slot, await junkOf(admin, adminGroup.id));
+
+  await memberGroup.updateName("Renamed all the same");
+  assert.equal(memberGroup.invite?.uploadFailure?.code, "INVITE_SLOT_CLOSED");
+  await failsWith(memberGroup.refreshInvite(), "INVITE_SLOT_CLOSED");
+  const fresh = await adminGroup.rotateInvite();
+  assert.equal(fresh.uploadFailure?.code, "INVITE_SLOT_CLOSED");
+  const moved = await adminGroup.rotateInvite({ slot: true });
+  assert.equal(moved.uploadFailure, undefined);
+  const joiner = await world.device("joiner");
+  assert.equal((await joiner.client.conversations.joinByInvite(moved.url)).group.name, "Renamed all the same");
+  await memberGroup.sync();
+  await memberGroup.refreshInvite();
+  assert.equal(memberGroup.invite.uploadFailure, undefined);
 });
 
 test("XIP-12 a slot that was begun without a credential stays open to programs that know none, and to those that do", async (t) => {

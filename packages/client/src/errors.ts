@@ -42,6 +42,10 @@ export const ERRORS = {
   ),
   INVITE_EXHAUSTED: permanent("The invite has been used as often as it allows.", "Ask for a new link."),
   INVITE_ROTATED: permanent("The invite was replaced by a newer one.", "Ask for the new link."),
+  INVITE_SLOT_CLOSED: permanent(
+    "The invite's key does not admit to writing its slot at the invite service.",
+    "Replace the slot: `rotateInvite({ slot: true })`.",
+  ),
   INVITE_LEAVES_BEHIND: permanent(
     "A member's program cannot follow joins by invite and would be left behind (see `data`).",
     "Have them update it, or make the invite with `force`.",

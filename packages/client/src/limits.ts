@@ -2,8 +2,13 @@
 export const CLIENT_LIMITS = {
   /** Blobs of one slot that are looked at: the service keeps 8, so more is somebody wasting our time. */
   maxCandidates: 8,
-  /** Credentials of earlier keys that are tried at a slot: so many times may its key be replaced while nobody uploads. */
-  maxSlotCredentials: 4,
+  /**
+   * Credentials of earlier keys that are tried at a slot, a request each: so many times may its key be replaced, as by
+   * removals one after the other, while its service is down.
+   */
+  maxSlotCredentials: 16,
+  /** Times an upload begins anew because the group moved on meanwhile: then others upload as well. */
+  maxUploadRounds: 8,
   /** Largest slot answer that is read: eight blobs of groups of 10 000 members. */
   maxSlotBytes: 32 * 1024 * 1024,
   /** Texts that are searched for a link: a long e-mail. */

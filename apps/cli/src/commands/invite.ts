@@ -143,11 +143,19 @@ function revoke(context: CommandContext, wanted: string): Promise<CommandResult>
 async function present(group: Group, invite: Invite, { qrPng, qrSvg }: ImageOptions): Promise<CommandResult> {
   if (qrPng !== undefined) await writePrivateFile(qrPng, invite.toQR("png"));
   if (qrSvg !== undefined) await writePrivateFile(qrSvg, invite.toQR("svg"));
-  const { url, externalGroupId, serviceUrl = null, expiresAtNs = null } = invite;
+  const { url, externalGroupId, serviceUrl = null, expiresAtNs = null, uploadFailure } = invite;
   const files = [qrPng, qrSvg].filter((file) => file !== undefined);
   return {
     json: {
-      invite: { url, externalGroupId, serviceUrl, expiresAtNs, qrPng: qrPng ?? null, qrSvg: qrSvg ?? null },
+      invite: {
+        url,
+        externalGroupId,
+        serviceUrl,
+        expiresAtNs,
+        qrPng: qrPng ?? null,
+        qrSvg: qrSvg ?? null,
+        uploadFailure: uploadFailure?.code ?? null,
+      },
     },
     human: (style) =>
       [
@@ -158,6 +166,7 @@ async function present(group: Group, invite: Invite, { qrPng, qrSvg }: ImageOpti
         style.dim(expiresAtNs === null ? "Lasts until it is revoked." : `Lasts until ${formatTime(expiresAtNs)}.`),
         style.dim("Whoever has the code or the link can join: hand it on with care."),
         ...files.map((file) => style.dim(`Written to ${file}`)),
+        ...(uploadFailure === undefined ? [] : [style.bad(`Nobody can join by it yet: ${uploadFailure.message}`)]),
       ].join("\n"),
   };
 }

@@ -44,6 +44,8 @@ export class GroupCore {
   readonly followUpTurn = new Mutex();
   /** By the address of each invite service: hash of the state that was uploaded there last, in hex. */
   readonly uploadedStates = new Map<string, string>();
+  /** Why the slots of the active invite do not all serve the present state; undefined when they do, or nobody looked. */
+  uploadFailure: LatchkeyError | undefined;
   /** What this member owes to those who joined by invite. */
   readonly receipts = new ReceiptDuty();
   pendingCommit: PendingOwnCommit | undefined;

@@ -1,4 +1,4 @@
-import { toHex } from "@latchkey/mls";
+import { toHex, type LatchkeyError } from "@latchkey/mls";
 import {
   effectiveExpiryNs,
   encodeInvitePayload,
@@ -21,6 +21,11 @@ export interface Invite {
   readonly serviceUrl: string | undefined;
   /** End by the policy and the epoch it was made in; undefined for none. */
   readonly expiresAtNs: bigint | undefined;
+  /**
+   * Why a service does not have its blob, or not the present one, as far as this client knows: nobody can join there
+   * until it has. Tried again with each sync; after INVITE_SLOT_CLOSED only a fresh slot helps.
+   */
+  readonly uploadFailure?: LatchkeyError | undefined;
   /** The link as a QR code: a PNG file, an SVG document, or text for a terminal. */
   toQR(format: "png"): Uint8Array;
   toQR(format: "svg" | "terminal"): string;

@@ -14,6 +14,7 @@ import {
   type InvitePayload,
   type ServicePointer,
 } from "@latchkey/xmtp";
+import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
 import { planOf } from "../group/changes.ts";
 import { commitChange } from "../group/commit.ts";
@@ -96,16 +97,26 @@ export function activeInvite(core: GroupCore, service?: ServicePointer): Invite 
   const own = ownService(core.context).map(({ url }) => servicePointer(url))[0];
   const known = own !== undefined && refreshed.some((pointer) => samePointer(pointer, own)) ? own : refreshed[0];
   const pointer = service ?? known ?? own;
-  return newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
+  const invite = newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
+  return { ...invite, uploadFailure: core.uploadFailure };
 }
 
-/** The invite after its policy was committed, with its blob in the slot. */
-async function issued(core: GroupCore, service: ServicePointer | undefined, signal: AbortSignal | undefined) {
-  const invite = activeInvite(core, service);
-  if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
-  // The commit has queued the upload; here the caller also learns when it fails, because a link without blob is dead.
-  await uploadBlob(core, { scanned: invite.payload, unless: "present", signal });
-  return invite;
+/**
+ * The invite after its policy was committed, with its blob in the slot, or with the reason why not: the commit is done and
+ * stays, and what it has queued is tried again. When another admin has replaced the invite meanwhile it is that one.
+ */
+async function issued(core: GroupCore, service: ServicePointer | undefined, signal?: AbortSignal): Promise<Invite> {
+  const inForce = () => {
+    const invite = activeInvite(core, service);
+    if (invite === undefined) throw clientError("INVITE_DISABLED", "another admin switched invites off meanwhile");
+    return invite;
+  };
+  try {
+    await uploadBlob(core, { scanned: inForce().payload, unless: "present", signal });
+  } catch (error) {
+    if (isAborted(signal) || error !== core.uploadFailure) throw error;
+  }
+  return inForce();
 }
 
 /**
@@ -127,11 +138,11 @@ function requireFollowers(core: GroupCore): void {
 
 /**
  * Lets people in by invite: turns external commits on with a fresh key and a fresh slot, replacing an earlier invite,
- * and puts the first blob into the slot.
+ * and puts the first blob into the slot. An upload that fails does not fail the call, because the invite is in force:
+ * `uploadFailure` of the invite says so, and it is tried again with the next sync.
  *
  * @throws NOT_PERMITTED unless this inbox is a super admin; INVITE_LEAVES_BEHIND when a member's program cannot follow,
- * unless forced; NODE_UNREACHABLE when the blob could not be uploaded, with
- * the invite in force all the same (`refreshInvite` tries again).
+ * unless forced.
  */
 export async function createInvite(core: GroupCore, options: InviteOptions = {}): Promise<Invite> {
   const { expiresAtNs, staleAfterNs, maxUses, signal } = options;
@@ -161,7 +172,7 @@ function rotatedPolicy(core: GroupCore, current: ExternalCommitPolicyV1, what: "
 
 /**
  * Replaces the invite's key, so that links given out before open nothing any more; with `slot` also its slot, which
- * starts the count of uses anew.
+ * starts the count of uses anew. For uploads that fail see `createInvite`.
  *
  * @throws NOT_PERMITTED, INVITE_DISABLED when there is no invite.
  */

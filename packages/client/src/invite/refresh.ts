@@ -14,15 +14,19 @@ import {
 import { isAborted } from "../clock.ts";
 import { codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import { syncLocked } from "../group/log.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 import { distinctServices, ownService, resolveService, type ReachableService } from "./service.ts";
 import { slotCredentials } from "./slot-key-history.ts";
-import type { Slot, SlotService } from "./slots.ts";
+import type { Slot, SlotCredentials, SlotService } from "./slots.ts";
 
 /** What the slots of the active invite ought to serve. */
 interface PresentState {
   readonly policy: ExternalCommitPolicyV1;
   readonly epoch: bigint;
   readonly groupStateHash: Uint8Array;
+  /** Of this state, whatever becomes of the group meanwhile: a slot must not be led back to an earlier key. */
+  readonly credentials: SlotCredentials | undefined;
 }
 
 /** The policy while it lets people in; undefined when it is off. */
@@ -116,7 +120,8 @@ function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): Pres
   }
   const end = endOf(core, policy);
   if (end !== 0n && end <= core.context.clock.nowNs()) return undefined;
-  return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core) };
+  const credentials = slotCredentials(core.context, core.groupId, core.mls, policy);
+  return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core), credentials };
 }
 
 /** How slots are brought up to date. */
@@ -135,12 +140,41 @@ export interface UploadOptions {
  * Uploads a fresh blob to every slot of the active invite; nothing when there is none, or when its end has come. Takes
  * the group's turn for making the blob only: whatever the services do, nobody else has to wait for them.
  *
- * @throws the first failure, after every slot was tried.
+ * @throws the first failure, after every slot was tried, which the invite shows until the slots are in order.
  */
 export async function uploadBlob(core: GroupCore, options: UploadOptions): Promise<void> {
   const scanned = options.scanned === undefined ? undefined : decodeInvitePayload(options.scanned);
-  const state = stateToServe(core, scanned);
-  if (state === undefined) return;
+  for (let round = 1; ; round++) {
+    const state = stateToServe(core, scanned);
+    if (state === undefined) return;
+    const failures = await uploadState(core, state, scanned, options);
+    const wasClosed = failures.some((error) => codeOf(error) === "INVITE_SLOT_CLOSED");
+    const mayRepeat = wasClosed && round < CLIENT_LIMITS.maxUploadRounds && !isAborted(options.signal);
+    if (mayRepeat && (await hasMovedOn(core, state, options.signal))) continue;
+    const [failure] = failures;
+    if (!isAborted(options.signal)) core.uploadFailure = failure instanceof LatchkeyError ? failure : undefined;
+    if (failures.length > 0) throw failure;
+    return;
+  }
+}
+
+/** Whether somebody made another epoch meanwhile: a slot that is closed to this one's key may have been given the next. */
+async function hasMovedOn(core: GroupCore, { groupStateHash }: PresentState, signal: AbortSignal | undefined) {
+  try {
+    await core.exclusive(() => syncLocked(core, signal));
+  } catch (error) {
+    if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+  }
+  return !equalBytes(presentHash(core), groupStateHash);
+}
+
+/** Tries every slot; returns what went wrong. */
+async function uploadState(
+  core: GroupCore,
+  state: PresentState,
+  scanned: InvitePayload | undefined,
+  options: UploadOptions,
+): Promise<unknown[]> {
   const { services, failures } = await servicesOf(core, state.policy, scanned);
   let blob: Promise<Uint8Array | undefined> | undefined;
   const makeBlob = () => (blob ??= core.exclusive(() => blobOfState(core, state)));
@@ -152,7 +186,7 @@ export async function uploadBlob(core: GroupCore, options: UploadOptions): Promi
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw failures[0];
+  return failures;
 }
 
 /** Undefined when the group has moved on: whoever did that uploads the next blob. */
@@ -168,10 +202,7 @@ async function uploadTo(
   makeBlob: () => Promise<Uint8Array | undefined>,
   { unless, signal }: UploadOptions,
 ): Promise<void> {
-  const { context, groupId, mls } = core;
-  const { externalGroupId } = state.policy;
-  const credentials = slotCredentials(context, groupId, mls, state.policy);
-  const slot = { serviceUrl: url, externalGroupId, credentials };
+  const slot = { serviceUrl: url, externalGroupId: state.policy.externalGroupId, credentials: state.credentials };
   const name = toHex(state.groupStateHash);
   // What is repeated because another service failed must not fill this one with wrappings of the same state.
   if (unless === undefined && core.uploadedStates.get(url) === name) return;

@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { encode } from "@latchkey/mls";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { servicePointer, serviceUrlOf } from "./service.ts";
-import { checkedServiceUrl, httpSlots, splitFrames, type Slot } from "./slots.ts";
+import { checkedServiceUrl, httpSlots, slotKeys, splitFrames, type Slot } from "./slots.ts";
 
 /** A service on this machine that answers as told. */
 async function serve(t: TestContext, listener: RequestListener): Promise<Slot> {
@@ -104,7 +104,7 @@ test("SEC-11 a service that claims that nothing has changed when nobody asked is
   await assert.rejects(httpSlots.fetch(slot), { code: "NODE_REJECTED" });
 });
 
-test("an upload shows the present credential, then those of the keys before, each to be replaced by it", async (t) => {
+test("an upload shows the present credential and the one before, then all from the oldest on, each to be replaced by it", async (t) => {
   const seen: (string | undefined)[][] = [];
   let admitted = 3;
   const slot = await serve(t, (request, response) => {
@@ -121,17 +121,36 @@ test("an upload shows the present credential, then those of the keys before, eac
     [`Bearer ${text(1)}`, undefined],
     [`Bearer ${text(2)}`, text(9)],
     [`Bearer ${text(3)}`, text(9)],
+    [`Bearer ${text(2)}`, text(9)],
+    [`Bearer ${text(1)}`, undefined],
   ];
   await httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1));
-  assert.deepEqual(seen.splice(0), all);
+  assert.deepEqual(seen.splice(0), all.slice(0, 3));
   admitted = 1;
   await httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1));
   assert.deepEqual(seen.splice(0), all.slice(0, 1));
   admitted = 9;
-  await assert.rejects(httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  await assert.rejects(httpSlots.upload({ ...slot, credentials }, Uint8Array.of(1)), { code: "INVITE_SLOT_CLOSED" });
   assert.deepEqual(seen.splice(0), all);
-  await assert.rejects(httpSlots.upload(slot, Uint8Array.of(1)), { code: "NODE_REJECTED" });
+  await assert.rejects(httpSlots.upload(slot, Uint8Array.of(1)), { code: "INVITE_SLOT_CLOSED" });
   assert.deepEqual(seen, [[undefined, undefined]]);
+});
+
+test("a slot whose credential others replace while an upload tries them is written all the same, whenever they do", () => {
+  const earlier = [4, 3, 2, 1].map((byte) => Uint8Array.of(byte));
+  for (let known = 0; known <= earlier.length; known++) {
+    const keys = slotKeys({
+      current: Uint8Array.of(5),
+      currentHash: Uint8Array.of(9),
+      earlier: earlier.slice(0, known),
+    });
+    assert.ok(keys.length <= known + 3);
+    const shown = keys.map(({ credential }) => credential[0] ?? 0);
+    // Every way in which the slot's credential can grow during the attempts, from any that is known.
+    const admits = (at: number, held: number): boolean =>
+      shown[at] === held || (at < shown.length && [1, 2, 3, 4, 5].every((next) => next < held || admits(at + 1, next)));
+    for (let held = 5 - known; held <= 5; held++) assert.ok(admits(0, held), `${known} known, ${held} held`);
+  }
 });
 
 test("REV-07 answers of the service have their codes", async (t) => {

@@ -43,7 +43,7 @@ export interface SlotFetchOptions {
 
 /** The invite service: it keeps encrypted blobs by slot and can read none of them. */
 export interface SlotService {
-  /** Stores a blob; the same bytes again change nothing. */
+  /** Stores a blob; the same bytes again change nothing. Throws INVITE_SLOT_CLOSED when no credential admits. */
   upload(slot: Slot, blob: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** What the slot holds; throws INVITE_UNKNOWN_SLOT. */
   fetch(slot: Slot, options?: SlotFetchOptions): Promise<SlotContents>;
@@ -96,7 +96,7 @@ function refuse(what: string, response: Response): never {
   }
   if (response.status >= 500) throw unreachable(what, undefined, data, response.headers.get("retry-after"));
   if (nodeCode === "SLOT_FORBIDDEN") {
-    throw clientError("NODE_REJECTED", "the invite's key does not admit to its slot; replace the slot", { data });
+    throw clientError("INVITE_SLOT_CLOSED", "the invite's key does not admit to its slot; replace the slot", { data });
   }
   throw clientError("NODE_REJECTED", `the invite service refused ${what} with status ${response.status}`, { data });
 }
@@ -156,29 +156,42 @@ function waitingOf({ headers }: Response): number | undefined {
   return /^\d{1,9}$/.test(told) ? Number(told) : undefined;
 }
 
-/** The headers to try, one after the other: the present credential, then those before it, each to be replaced by it. */
-function waysToWrite(credentials: SlotCredentials | undefined) {
-  if (credentials === undefined) return [{ headers: {}, isLast: true }];
-  const { current, currentHash, earlier } = credentials;
-  return [current, ...earlier].map((credential, index) => ({
-    headers: {
-      authorization: `Bearer ${toBase64Url(credential)}`,
-      ...(index === 0 ? {} : { "x-latchkey-next-credential": toBase64Url(currentHash) }),
-    },
-    isLast: index === earlier.length,
-  }));
+/** What one attempt to write a slot shows. */
+export interface SlotKey {
+  readonly credential: Uint8Array;
+  /** SHA-256 of what is to take the credential's place; undefined when it is to stay. */
+  readonly nextHash: Uint8Array | undefined;
+}
+
+/**
+ * What to show at a slot, one after the other: the present credential and the one before it, which is what a slot mostly
+ * has; then all of them from the oldest on. Others who write meanwhile move a slot from older credentials to newer ones,
+ * never back, so that the walk in this direction cannot miss it. Each but the present one is to be replaced by that.
+ */
+export function slotKeys({ current, currentHash, earlier }: SlotCredentials): SlotKey[] {
+  const likely = earlier.length > 1 ? earlier.slice(0, 1) : [];
+  const order = earlier.length === 0 ? [current] : [current, ...likely, ...earlier.toReversed(), current];
+  return order.map((credential) => ({ credential, nextHash: credential === current ? undefined : currentHash }));
+}
+
+function headersOf({ credential, nextHash }: SlotKey): Record<string, string> {
+  return {
+    authorization: `Bearer ${toBase64Url(credential)}`,
+    ...(nextHash === undefined ? {} : { "x-latchkey-next-credential": toBase64Url(nextHash) }),
+  };
 }
 
 /** The slots of Latchkey's node, over the `fetch` of the platform. */
 export const httpSlots: SlotService = {
   async upload(slot, blob, signal) {
     const what = "the upload of a blob";
-    for (const credential of waysToWrite(slot.credentials)) {
-      const headers = { "content-type": "application/octet-stream", ...credential.headers };
+    const ways = slot.credentials === undefined ? [{}] : slotKeys(slot.credentials).map(headersOf);
+    for (const [index, way] of ways.entries()) {
+      const headers = { "content-type": "application/octet-stream", ...way };
       const response = await request(what, slotUrl(slot), { method: "PUT", body: blob.slice(), headers }, signal);
       await response.body?.cancel();
       if (response.ok) return;
-      if (response.status !== 403 || credential.isLast) refuse(what, response);
+      if (response.status !== 403 || index === ways.length - 1) refuse(what, response);
     }
   },
 

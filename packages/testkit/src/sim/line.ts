@@ -209,5 +209,5 @@ async function uploaded(upload: Promise<boolean>): Promise<void> {
   const admitted = await upload.catch((cause: unknown) => {
     throw new LatchkeyError("NODE_REJECTED", refusal, { cause });
   });
-  if (!admitted) throw new LatchkeyError("NODE_REJECTED", refusal);
+  if (!admitted) throw new LatchkeyError("INVITE_SLOT_CLOSED", refusal);
 }

@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connectTransport, type Envelope, type Page, type Position, type Slot, type Transport } from "@latchkey/client";
+import {
+  connectTransport,
+  slotKeys,
+  type Envelope,
+  type Page,
+  type Position,
+  type Slot,
+  type Transport,
+} from "@latchkey/client";
 import { toHex } from "@latchkey/mls";
 import { openInProcess, type InProcessNode, type SlotAnswer } from "@latchkey/node/internals";
 import type { Scheduler } from "./scheduler.ts";
@@ -106,9 +114,7 @@ export class World {
   async uploadBlob({ externalGroupId, credentials }: Slot, blob: Uint8Array): Promise<boolean> {
     const { slots } = this.#node;
     if (credentials === undefined) return slots.put(externalGroupId, blob, {});
-    const { current, currentHash: nextHash, earlier } = credentials;
-    if (await slots.put(externalGroupId, blob, { credentialHash: sha256(current) })) return true;
-    for (const credential of earlier) {
+    for (const { credential, nextHash } of slotKeys(credentials)) {
       if (await slots.put(externalGroupId, blob, { credentialHash: sha256(credential), nextHash })) return true;
     }
     return false;

@@ -60,7 +60,9 @@ const remove = byFounder(async (group, actor, { founder }) => {
 const rename = byFounder((group, _, __, note) => group.updateName(`name ${note}`));
 
 const rotate = byFounder(async (group, _, scene) => {
-  scene.link = (await group.rotateInvite()).url;
+  const { url, uploadFailure } = await group.rotateInvite();
+  scene.link = url;
+  if (uploadFailure !== undefined) throw uploadFailure;
 });
 
 /** What happens how often, in parts of the sum. */

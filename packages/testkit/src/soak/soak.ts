@@ -82,10 +82,9 @@ export async function runSoak({ clients, seed, goesOn }: SoakOptions): Promise<S
       for (let index = 0; index < AT_ONCE; index++) actors.set(dice.pick(scene.people), pickAction(dice));
       const run = ([phone, [name, action]]: readonly [Phone, readonly [string, Action]], index: number) =>
         tally.run(name, () => action(scene, phone, rounds * AT_ONCE + index));
-      // The founder acts for others as well, and so restarts when they are done; and two keys at once for one slot are
-      // one too many: the slot takes the credential of a key from whoever has the one before.
+      // The founder acts for others as well, and so restarts when they are done.
       const isLast = ([phone, [name]]: readonly [Phone, readonly [string, Action]]) =>
-        name === "rotate" || (phone === scene.founder && name === "restart");
+        phone === scene.founder && name === "restart";
       const acts = [...actors];
       await Promise.all(acts.filter((act) => !isLast(act)).map(run));
       for (const act of acts.filter(isLast)) await run(act, AT_ONCE);
