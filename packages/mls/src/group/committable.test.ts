@@ -3,11 +3,15 @@ import { describe, test } from "node:test";
 import { utf8 } from "../bytes.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { encodeRequiredCapabilities, EXTENSION_TYPE } from "../messages/extension.ts";
+import { signLeafNode } from "../messages/leaf-node.ts";
 import type { Proposal } from "../messages/proposal.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import type { GroupConfig } from "./config.ts";
 import { createKeyPackage, keyPackageBundle } from "./key-packages.ts";
 import { nodeCrypto } from "../node/index.ts";
+import { MlsGroup } from "./mls-group.ts";
+import { protect, signContent } from "./protect.ts";
+import { stateOf } from "./test-forge.ts";
 import {
   addProposal,
   commit,
@@ -18,7 +22,9 @@ import {
   LEAF,
   LIFETIME,
   newConfig,
+  newGroup,
   SUITE,
+  welcomed,
   write,
   type TestMember,
 } from "./test-groups.ts";
@@ -123,6 +129,73 @@ describe("a commit covers all waiting proposals that it can (RFC 9420 §12.2, §
     assert.deepEqual(await covered(ann, [{ kind: "remove", removed: cat.group.ownLeafIndex }]), ["remove"]);
   });
 
+  test("a former member who comes back in the commit that removes it", async () => {
+    const [ann, bob, cat] = await four();
+    await propose(bob, ann, addProposal(await keyPackageFor(cat.config)));
+    assert.deepEqual(await covered(ann), []);
+    assert.deepEqual(await covered(ann, [{ kind: "remove", removed: cat.group.ownLeafIndex }]), ["add", "remove"]);
+  });
+
+  test("no Update to a credential that the others do not know", async () => {
+    const [ann, bob] = await four();
+    const own = bob.group.leaf(bob.group.ownLeafIndex);
+    assert.ok(own !== undefined);
+    const state = stateOf(bob);
+    const capabilities = { ...own.capabilities, credentials: [1, 2] };
+    const credential = { kind: "x509", certificates: [utf8("a certificate")] } as const;
+    const encryptionKey = await state.suite.dhPublicKey(new Uint8Array(32).fill(3));
+    const leafNode = await signLeafNode(
+      state.suite,
+      bob.config.identity.signatureKeyPair.privateKey,
+      { ...own, source: { kind: "update" }, credential, capabilities, encryptionKey },
+      { groupId: GROUP_ID, leafIndex: bob.group.ownLeafIndex },
+    );
+    const content = { kind: "proposal", proposal: { kind: "update", leafNode } } as const;
+    const { message } = protect(state, await signContent(state, "public_message", content, new Uint8Array(0)));
+    await deliver(ann, message, "proposal");
+    assert.deepEqual(await covered(ann), []);
+  });
+
+  test("no AppDataUpdate where somebody does not know that proposal, and no extensions that cannot be read", async () => {
+    const ann = await newGroup("ann", [DICTIONARY]);
+    const config = await newConfig("old");
+    const leaf = { ...LEAF, capabilities: { ...LEAF.capabilities, proposals: [] } };
+    const bundle = await createKeyPackage(config, { cipherSuite: SUITE, leaf, lifetime: LIFETIME });
+    const { welcome } = await commit(ann, [], { proposals: [addProposal(bundle)] });
+    const old = await welcomed(config, welcome, bundle);
+    const malformed = { type: EXTENSION_TYPE.requiredCapabilities, data: utf8("none") };
+    await propose(
+      old,
+      ann,
+      { kind: "app_data_update", componentId: 0x8003, operation: { kind: "update", update: utf8("new") } },
+      { kind: "group_context_extensions", extensions: [DICTIONARY, malformed] },
+    );
+    assert.deepEqual(await covered(ann), []);
+    const valued = { appData: new Map([[0x8003, utf8("new")]]) };
+    await assertUnchanged(ann, (group) => group.createCommit(valued), { rule: "app-data-values" });
+  });
+
+  test("PSKs of a lineage at the first epoch and not later; others always", async () => {
+    const resumptionPsk = () => new Uint8Array(32);
+    const psk = (usage: number, from: number): Proposal => {
+      const groupId = utf8(`group ${from}`);
+      return { kind: "psk", psk: { kind: "resumption", usage, groupId, epoch: 0n, nonce: new Uint8Array(32) } };
+    };
+    const alone = await newGroup("ann");
+    const config = { ...alone.config, resumptionPsk };
+    const ann: TestMember = { ...alone, config, group: MlsGroup.load(config, alone.rows) };
+    for (const kinds of [["psk", "psk"], ["psk"]]) {
+      for (const [usage, from] of [
+        [1, 1],
+        [3, 2],
+      ] as const) {
+        write(ann, (await ann.group.createProposal(psk(usage, from))).change);
+      }
+      assert.deepEqual(await covered(ann), kinds);
+      await commit(ann, [], { references: [] });
+    }
+  });
+
   test("each new member once", async () => {
     const [ann, bob] = await four();
     const config = await newConfig("eve");
@@ -157,6 +230,8 @@ describe("a commit covers all waiting proposals that it can (RFC 9420 §12.2, §
 
   test("a ReInit only when nothing else waits", async () => {
     const [ann, bob] = await four();
+    await propose(bob, ann, { ...REINIT, version: 0 });
+    assert.deepEqual(await covered(ann), []);
     await propose(bob, ann, REINIT);
     assert.deepEqual(await covered(ann), ["reinit"]);
     await propose(bob, ann, { kind: "remove", removed: asLeafIndex(3) });
