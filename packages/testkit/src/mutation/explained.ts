@@ -120,5 +120,23 @@ export const EXPLAINED: readonly Explained[] = [
     operator: "constant",
     why: "type 8 is AppDataUpdate, which this build lists among its capabilities",
   },
+  {
+    module: "validators/joinable.ts",
+    source: "type > 7 &&",
+    operator: "boundary",
+    why: "this build lists type 7 though it need not",
+  },
+  {
+    module: "invite/group-info-padding.ts",
+    source: "length >= 0",
+    operator: "boundary",
+    why: "never 0: the size is right then",
+  },
+  {
+    module: "invite/group-info-padding.ts",
+    source: "length >= 0",
+    operator: "constant",
+    why: "never 0: the size is right then",
+  },
   { module: "app-data-writes.ts", source: "removes it as a whole", operator: "drop", why: REFUSED_NEXT },
 ];

@@ -21,7 +21,19 @@ test("a padded GroupInfo has one of few sizes, whatever it holds", async () => {
     assert.equal(length, paddedBytes(bytes + 8), `${bytes}`);
   }
   assert.deepEqual([1, 4096, 4097, 300_000].map(paddedBytes), [4096, 4096, 8192, 524_288]);
-  assert.ok(paddedBytes(5_000_000) < XMTP_LIMITS.maxBlobBytes);
+  assert.equal(paddedBytes(5_000_000), XMTP_LIMITS.maxBlobBytes - 1024);
+});
+
+test("a GroupInfo is exported three times as a rule, and five where no padding gives the size", async () => {
+  for (const [bytes, made, size] of [
+    [4096 - 64, 4, 4096],
+    [4096 - 67, 5, 4095],
+    [20_000, 3, 32_768],
+  ] as const) {
+    let calls = 0;
+    const padded = await padGroupInfo((padding) => (calls++, exported(bytes, padding)));
+    assert.deepEqual([calls, padded.length], [made, size]);
+  }
 });
 
 test("a GroupInfo that leaves no room for padding stays as it is", async () => {

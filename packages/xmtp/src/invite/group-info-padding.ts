@@ -18,7 +18,7 @@ export function paddedBytes(bytes: number): number {
 /**
  * Pads a GroupInfo by an extension for private use, which every other implementation ignores (RFC 9420 §13.5), under the
  * member's signature and inside of the AEAD, where the service cannot tell it from the rest. `make` exports the GroupInfo
- * with extensions; it is called two or three times. Without room for padding the GroupInfo stays as it is.
+ * with extensions; it is called three times as a rule, five at most. Without room for padding the GroupInfo stays as it is.
  */
 export async function padGroupInfo(make: (padding: readonly Extension[]) => Promise<Uint8Array>): Promise<Uint8Array> {
   let groupInfo = await make([]);

@@ -6,6 +6,7 @@ import { XMTP_LIMITS } from "../limits.ts";
 import { ExternalCommitPolicyEntrySchema, ExternalCommitPolicyV1Schema } from "../proto.ts";
 import { hex, present, seed } from "../test-inboxes.ts";
 import {
+  changePolicy,
   countUses,
   effectiveExpiryNs,
   enablePolicy,
@@ -70,6 +71,23 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     assert.notDeepEqual(after.symmetricKey, before.symmetricKey);
     assert.deepEqual({ ...after, symmetricKey: undefined }, { ...before, symmetricKey: undefined });
     assert.throws(() => rotatePolicyKey(nodeCrypto, revokePolicy(before)), rejected("ExternalCommitNotAllowed"));
+  });
+
+  test("changing what an invite allows keeps key, slot, and every setting that is not given", () => {
+    const refreshPointers = [{ kind: "https_url", url: "https://a.b" }] as const;
+    const before = enablePolicy(nodeCrypto, { expiresAtNs: 5n, expireInNs: 6n, maxUses: 7, refreshPointers });
+    assert.deepEqual(changePolicy(before, {}), before);
+    assert.deepEqual(changePolicy(before, { expiresAtNs: 0n }), { ...before, expiresAtNs: 0n });
+    assert.deepEqual(changePolicy(before, { expireInNs: 0n }), { ...before, expireInNs: 0n });
+    assert.deepEqual(changePolicy(before, { maxUses: 0 }), { ...before, maxUses: 0 });
+    assert.deepEqual(changePolicy(before, { refreshPointers: [] }), { ...before, refreshPointers: [] });
+    const broken = { refreshPointers: [{ kind: "https_url", url: "http://a.b" }] } as const;
+    assert.throws(() => changePolicy(before, broken), rejected("InvalidRefreshPointer"));
+    assert.throws(
+      () => changePolicy(policyOf({ ...ON, externalGroupId: hex("00") }), {}),
+      rejected("InvalidExternalGroupIdLength"),
+    );
+    assert.throws(() => changePolicy(revokePolicy(before), {}), rejected("ExternalCommitNotAllowed"));
   });
 
   test("XIP-26 after revoking, the bytes are those of a policy that never had an invite", () => {

@@ -80,7 +80,6 @@ export function rotatePolicyKey(
 
 /** Changes what an invite allows, and nothing else: links given out stay as they are; what is left out stays. */
 export function changePolicy(policy: ExternalCommitPolicyV1, settings: PolicySettings): ExternalCommitPolicyV1 {
-  validatePolicyV1(policy);
   if (!policy.allowExternalCommit)
     throw new CommitRejectedError("ExternalCommitNotAllowed", "there is no invite to change");
   const { symmetricKey, externalGroupId } = policy;
