@@ -333,6 +333,16 @@ describe("an external commit", () => {
     }
   });
 
+  test("signature: is not made for somebody whose key package is not signed", async () => {
+    const [ann] = await groupOf(["ann"]);
+    assert.ok(ann !== undefined);
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const { keyPackage } = await keyPackageFor(await newConfig("eve"));
+    const adds = [{ ...keyPackage, signature: new Uint8Array(64) }];
+    const join = createExternalCommit(await newConfig("zoe"), info, { leaf: LEAF, adds });
+    await assert.rejects(join, { code: "MLS_INVALID", rule: "signature" });
+  });
+
   test("by-value Adds are refused under RFC 9420's own rule, by the joiner and by a member", async () => {
     const [ann] = (await groupOf(["ann", "bob"])) as [TestMember];
     const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());

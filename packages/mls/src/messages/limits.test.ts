@@ -4,7 +4,8 @@ import { decodeExact, Reader } from "../codec/reader.ts";
 import { encode, Writer } from "../codec/writer.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { nextContext } from "../group/next-epoch.ts";
-import { asLeafIndex, directPath, leafNodeIndex } from "../tree/math.ts";
+import { asLeafIndex, directPath, leafNodeIndex, nodeWidth, type NodeIndex } from "../tree/math.ts";
+import { decodeTreeChanges } from "../tree/node.ts";
 import { decodeAppDataDictionary, encodeAppDataDictionary } from "./app-data.ts";
 import {
   decodeExtensions,
@@ -66,6 +67,13 @@ describe("lists have as many entries as their limit allows, and not one more", (
     });
   });
 
+  test("nodes of a ratchet tree, which is then found to be blank", () => {
+    const blanks = (count: number) => encode(new Uint8Array(count), (writer, bytes) => writer.opaque(bytes));
+    const most = 2 * MLS_LIMITS.maxLeaves - 1;
+    assert.throws(() => decodeTreeChanges(blanks(most)), { code: "DECODE", message: /blank/ });
+    assert.throws(() => decodeTreeChanges(blanks(most + 1)), { code: "DECODE", message: /more than/ });
+  });
+
   test("a vector has as many bytes as the limit allows, which is told before they are looked for", () => {
     const { maxVectorBytes } = MLS_LIMITS;
     const whole = encode(new Uint8Array(maxVectorBytes), (writer, bytes) => writer.opaque(bytes));
@@ -103,9 +111,11 @@ describe("numbers from the wire", () => {
     }
   });
 
-  test("MLS_STATE: there is no path from a leaf outside of the tree", () => {
+  test("MLS_STATE: there is no path from a node outside of the tree", () => {
     assert.equal(directPath(leafNodeIndex(asLeafIndex(3)), 4).length, 2);
-    assert.throws(() => directPath(leafNodeIndex(asLeafIndex(4)), 4), { code: "MLS_STATE" });
+    for (const outside of [leafNodeIndex(asLeafIndex(4)), nodeWidth(4) as NodeIndex]) {
+      assert.throws(() => directPath(outside, 4), { code: "MLS_STATE" });
+    }
   });
 
   test("epoch: the last epoch number is reached and not passed", () => {

@@ -37,9 +37,9 @@ export function level(node: NodeIndex): number {
   return 31 - Math.clz32(~node & (node + 1));
 }
 
-/** Number of nodes of a tree with that many leaves (a power of two). */
+/** Number of nodes of a tree with that many leaves (a power of two, at least 1). */
 export function nodeWidth(leafCount: number): number {
-  return leafCount === 0 ? 0 : 2 * leafCount - 1;
+  return 2 * leafCount - 1;
 }
 
 /** The root of a tree with that many leaves (a power of two, at least 1). */

@@ -85,8 +85,7 @@ export function treeNodeAt(index: NodeIndex, bytes: Uint8Array): TreeNode {
 
 /** Data of a `ratchet_tree` extension (RFC 9420 §12.4.3.3): the nodes up to the last one that is not blank. */
 export function encodeRatchetTree(nodes: readonly (EncodedNode | undefined)[]): Uint8Array {
-  let end = nodes.length;
-  while (end > 0 && nodes[end - 1] === undefined) end--;
+  const end = nodes.findLastIndex((node) => node !== undefined) + 1;
   // The length comes first, so that the whole tree is written once: presence, type, and the bytes the node keeps.
   let length = end;
   for (let at = 0; at < end; at++) length += 1 + (nodes[at]?.bytes.length ?? -1);
@@ -136,8 +135,7 @@ export function decodeTreeChanges(data: Uint8Array, known: readonly (EncodedNode
   };
   const entries = decodeExact(data, (reader) => reader.vector(entry, 2 * MLS_LIMITS.maxLeaves - 1));
   const width = entries.length;
-  if (width === 0) throw new DecodeError("the ratchet tree is empty");
-  if (entries.at(-1) !== true) throw new DecodeError("the ratchet tree ends with a blank node");
+  if (entries.at(-1) !== true) throw new DecodeError("the ratchet tree is empty, or ends with a blank node");
   for (let at = width; at < known.length; at++) if (known[at] !== undefined) nodes.set(at as NodeIndex, undefined);
   return { width, nodes };
 }

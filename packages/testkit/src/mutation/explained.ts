@@ -16,6 +16,7 @@ const EQUAL = "both sides are the same when the two are equal";
 const CHECKED_BEFORE = "what comes before lets nothing through that gets here";
 const REFUSED_NEXT = "what comes next refuses the same for the same rule";
 const SAVES_WORK = "only saves work";
+const BLANK_BEHIND = "behind the end nothing is there, which counts as a blank does";
 
 export const EXPLAINED: readonly Explained[] = [
   // packages/mls
@@ -56,6 +57,20 @@ export const EXPLAINED: readonly Explained[] = [
     source: "a key package holds a leaf of another source",
     operator: "drop",
     why: CHECKED_BEFORE,
+  },
+  { module: "hash-inputs.ts", source: "new Writer(1024)", why: SAVES_WORK },
+  { module: "tree/math.ts", source: "node < above ?", operator: "boundary", why: "never equal" },
+  { module: "tree/node.ts", source: "at < end; at++) length +=", operator: "boundary", why: BLANK_BEHIND },
+  { module: "tree/node.ts", source: "at < known.length", operator: "boundary", why: BLANK_BEHIND },
+  { module: "tree-validation.ts", source: "unmergedAt.set(index, leaves)", why: SAVES_WORK },
+  { module: "tree-validation.ts", source: "let previous = -1", operator: "constant", why: "below every index too" },
+  { module: "treekem.ts", source: "if (step === undefined ||", operator: "logic", why: TYPE_CHECKER },
+  { module: "treekem.ts", source: "of a resolution is blank", operator: "drop", why: CHECKED_BEFORE },
+  {
+    module: "treekem.ts",
+    source: "ciphertext === undefined || node === undefined || privateKey",
+    operator: "logic",
+    why: "they are there together or not at all",
   },
   // packages/xmtp
   { module: "semver.ts", source: "a === undefined ? -1 : 1", operator: "constant", why: SIGN },
