@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { fromHex } from "../bytes.ts";
 import { DecodeError } from "../errors.ts";
 import { decodeMlsMessage, encodeMlsMessage, peekMlsMessage } from "../messages/mls-message.ts";
 import { createExternalCommit } from "../group/mls-group.ts";
-import { groupOf, LEAF, newConfig } from "../group/test-groups.ts";
+import { GROUP_ID, groupOf, LEAF, newConfig } from "../group/test-groups.ts";
 import { verifyGroupInfo } from "../group/verify-group-info.ts";
 import { decodeExact, Reader } from "./reader.ts";
 import { encode, Writer } from "./writer.ts";
@@ -89,6 +90,20 @@ describe("decodeMlsMessage", () => {
 
   test("is canonical: what it decodes encodes to the same bytes", async () => {
     for (const bytes of await samples()) assert.deepEqual(encodeMlsMessage(decodeMlsMessage(bytes)), bytes);
+  });
+
+  test("peekMlsMessage reads of each kind what decodeMlsMessage does, and of others what they are", async () => {
+    const headers = (await samples()).map(peekMlsMessage);
+    const first = { groupId: GROUP_ID, epoch: 1n, contentKind: undefined, sender: undefined };
+    assert.deepEqual(headers, [
+      { ...first, wireFormat: "group_info" },
+      { ...first, wireFormat: "public_message", contentKind: "commit", sender: { kind: "new_member_commit" } },
+      { ...first, wireFormat: "private_message", contentKind: "application" },
+      { ...first, wireFormat: "private_message", contentKind: "commit" },
+    ]);
+    const unplaced = { ...first, groupId: undefined, epoch: undefined };
+    assert.deepEqual(peekMlsMessage(fromHex("00010005")), { ...unplaced, wireFormat: "key_package" });
+    assert.deepEqual(peekMlsMessage(fromHex("00010003")), { ...unplaced, wireFormat: "welcome" });
   });
 
   test("throws nothing but DecodeError, for any damage to a real message", async () => {
