@@ -1,42 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { peekMlsMessage } from "@latchkey/mls";
-import { groupOf, readLog, World, type Device, type Wrap } from "./support.ts";
+import { groupOf, readLog, World, type Device } from "./support.ts";
+import { Waits } from "./waits.ts";
 
 /** How many application messages the group's log holds. */
 async function spoken(device: Device, groupId: string): Promise<number> {
   const log = await readLog(device, groupId);
   return log.filter(({ data }) => peekMlsMessage(data).contentKind === "application").length;
-}
-
-/** Waits that end when the test says so. */
-class Waits {
-  readonly #open: (() => void)[] = [];
-  readonly #begun: (() => void)[] = [];
-
-  /** An environment whose every wait is one of these. */
-  readonly wrap: Wrap = (environment) => {
-    const sleep = (_ms: number, signal?: AbortSignal) =>
-      new Promise<void>((resolve, reject) => {
-        this.#open.push(resolve);
-        signal?.addEventListener("abort", () => reject(new Error("the test is over")), { once: true });
-        this.#begun.shift()?.();
-      });
-    const { clock } = environment;
-    return {
-      ...environment,
-      clock: { nowNs: () => clock.nowNs(), timeout: (ms) => clock.timeout(ms), sleep },
-    };
-  };
-
-  /** Resolves when somebody waits. */
-  async begun(): Promise<void> {
-    if (this.#open.length === 0) await new Promise<void>((resolve) => this.#begun.push(resolve));
-  }
-
-  end(): void {
-    for (const resolve of this.#open.splice(0)) resolve();
-  }
 }
 
 test("REV-04 a join is confirmed by the receipt of the first member that comes by; nobody is shown it, the others send none", async (t) => {

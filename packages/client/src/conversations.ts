@@ -12,6 +12,7 @@ import { payReceipt } from "./group/receipts.ts";
 import { planFirstMembers } from "./group/membership.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
+import { answerContest } from "./invite/contested-epoch.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
 import { settleDoubt } from "./join/doubt.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
@@ -76,6 +77,7 @@ export class Conversations {
       await settleDoubt(core, signal);
       await runDuties(core, signal);
       await payReceipt(core, signal);
+      await answerContest(core, signal);
       await addOwnDevicesLeftOut(core, signal);
     });
     for (const task of [...tasks, () => keepKeyPackage(this.#context, signal)]) {
@@ -133,6 +135,7 @@ export class Conversations {
       groupId: mls.groupId,
       cursor: 0n,
       epochEnteredAtNs: nowNs,
+      contestedId: 0n,
       createdAtNs: nowNs,
       status: "confirmed",
       active: 1n,

@@ -50,6 +50,14 @@ export const CLIENT_LIMITS = {
    */
   receiptSpreadMs: 200,
   maxReceiptDelayMs: 10_000,
+  /**
+   * Shortest time between two looks of one member at the slots of an invite because commits were refused, in
+   * milliseconds, and its delay, as for receipts: what a look costs is a download of the slot, so that in a large group
+   * it may take a minute.
+   */
+  contestIntervalMs: 10_000,
+  contestSpreadMs: 200,
+  maxContestDelayMs: 60_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

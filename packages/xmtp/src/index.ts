@@ -77,7 +77,7 @@ export { padGroupInfo } from "./invite/group-info-padding.ts";
 export { encodeGroupInfoHints, readGroupInfoHints } from "./invite/group-info-hints.ts";
 export type { GroupInfoHints } from "./invite/group-info-hints.ts";
 export { compareCandidates, selectCandidates } from "./invite/candidates.ts";
-export type { CandidateSelection, RejectedCandidate } from "./invite/candidates.ts";
+export type { Candidate, CandidateSelection, RejectedCandidate } from "./invite/candidates.ts";
 export { welcomeKeyOf } from "./welcome/key.ts";
 export type { WelcomeKey } from "./welcome/key.ts";
 export { welcomeMessages } from "./welcome/messages.ts";

@@ -2,6 +2,7 @@ import { LatchkeyError, MlsGroup, toHex, type GroupChange, type PendingCommit, t
 import { readGroupState, type GroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
+import { ContestDuty } from "../invite/contest-duty.ts";
 import { credentialsToRemember } from "../invite/slot-key-history.ts";
 import { Mutex } from "../mutex.ts";
 import { ReceiptDuty } from "./receipt-duty.ts";
@@ -23,6 +24,14 @@ export interface PendingOwnCommit {
   outcome: "waiting" | "merged" | "lost";
 }
 
+/** A blob that this member has uploaded. */
+export interface UploadedBlob {
+  /** Hash of the state in it, in hex. */
+  readonly state: string;
+  /** How far this member had read the log. */
+  readonly logCursor: bigint;
+}
+
 /** Writes rows of an MLS group; null deletes. */
 export function writeRows(tables: Tables, groupId: Uint8Array, rows: Rows): void {
   for (const [rowKey, value] of rows) {
@@ -42,10 +51,12 @@ export class GroupCore {
   readonly groupId: Uint8Array;
   /** The turn of whoever works off the queue of follow-ups. */
   readonly followUpTurn = new Mutex();
-  /** By the address of each invite service: hash of the state that was uploaded there last, in hex. */
-  readonly uploadedStates = new Map<string, string>();
+  /** By the address of each invite service: what was uploaded there last. */
+  readonly uploads = new Map<string, UploadedBlob>();
   /** Why the slots of the active invite do not all serve the present state; undefined when they do, or nobody looked. */
   uploadFailure: LatchkeyError | undefined;
+  /** What was done about commits that were refused and keep strangers out. */
+  readonly contest = new ContestDuty();
   /** What this member owes to those who joined by invite. */
   readonly receipts = new ReceiptDuty();
   pendingCommit: PendingOwnCommit | undefined;

@@ -12,6 +12,7 @@ import {
   type PermissionPolicy,
   type RegulatedAction,
 } from "@latchkey/xmtp";
+import { answerContest } from "../invite/contested-epoch.ts";
 import {
   activeInvite,
   changeInvite,
@@ -236,6 +237,7 @@ export class Group {
     await this.#core.exclusive(() => syncLocked(this.#core, options.signal));
     await runDuties(this.#core, options.signal);
     await payReceipt(this.#core, options.signal);
+    await answerContest(this.#core, options.signal);
   }
 
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */

@@ -15,10 +15,11 @@ export function messageHash(context: ClientContext, message: Uint8Array): Uint8A
   return context.crypto.suite(XMTP_CIPHER_SUITE).hash(message);
 }
 
-/** Envelope time at which a new epoch begins; never before the one of the epoch it follows. */
-export function epochStart(core: GroupCore, envelope: Envelope): Pick<GroupRecord, "epochEnteredAtNs"> {
+/** Envelope time at which a new epoch begins; never before the one of the epoch it follows. Nothing contests it yet. */
+export function epochStart(core: GroupCore, envelope: Envelope): Pick<GroupRecord, "epochEnteredAtNs" | "contestedId"> {
   const { epochEnteredAtNs } = core.record;
-  return { epochEnteredAtNs: envelope.createdNs > epochEnteredAtNs ? envelope.createdNs : epochEnteredAtNs };
+  const isLater = envelope.createdNs > epochEnteredAtNs;
+  return { epochEnteredAtNs: isLater ? envelope.createdNs : epochEnteredAtNs, contestedId: 0n };
 }
 
 /** Merges the own commit when the envelope is its echo: it is the first valid one of its epoch, or it were gone. */

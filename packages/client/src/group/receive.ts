@@ -19,6 +19,7 @@ import {
   validateMemberCommit,
 } from "@latchkey/xmtp";
 import { clientError, isOurTrouble } from "../errors.ts";
+import { endedEpoch } from "./ended-epoch.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -29,9 +30,13 @@ import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { messageRecord, senderOf } from "./message.ts";
 import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
 
-/** Moves behind the envelope; a later epoch never begins earlier, whatever the node's clock says. */
-function advance(core: GroupCore, envelope: Envelope): Pick<GroupRecord, "cursor"> {
-  return { cursor: envelope.id > core.record.cursor ? envelope.id : core.record.cursor };
+/** Moves behind the envelope. A commit of the present epoch that does not end it keeps strangers out until they are told. */
+function advance(core: GroupCore, { id, data }: Envelope): Pick<GroupRecord, "cursor" | "contestedId"> {
+  const { cursor, contestedId } = core.record;
+  return {
+    cursor: id > cursor ? id : cursor,
+    contestedId: endedEpoch(data) === core.mls.epoch ? id : contestedId,
+  };
 }
 
 /**
@@ -179,6 +184,8 @@ async function receiveCommit(
     record: {
       ...advance(core, envelope),
       ...epochStart(core, envelope),
+      // Whoever came in behind a refused commit cannot know that they did, and leaves no blob before they do.
+      ...(external && core.record.contestedId > 0n ? { contestedId: envelope.id } : {}),
       ...confirmed?.record,
       ...(staged.selfRemoved ? { active: 0n } : {}),
     },

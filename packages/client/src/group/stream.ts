@@ -1,5 +1,6 @@
 import { asError, isAborted } from "../clock.ts";
 import { isRetryable } from "../errors.ts";
+import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
 import { newBackoff } from "./log.ts";
@@ -39,6 +40,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
           backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelope(core, envelope, stop));
           scheduleReceipt(core, stop);
+          scheduleContestAnswer(core, stop);
           yield* unseen();
           if (isOver()) return;
           await runDuties(core, stop);

@@ -157,6 +157,7 @@ async function openGroup(
     groupId: group.groupId,
     cursor: messageCursor,
     epochEnteredAtNs: (await commitTime(context, group, messageCursor, signal)) ?? envelope.createdNs,
+    contestedId: 0n,
     createdAtNs: envelope.createdNs,
     status: ownJoin ? "pending" : "confirmed",
     active: 1n,

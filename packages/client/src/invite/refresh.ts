@@ -27,6 +27,14 @@ interface PresentState {
   readonly groupStateHash: Uint8Array;
   /** Of this state, whatever becomes of the group meanwhile: a slot must not be led back to an earlier key. */
   readonly credentials: SlotCredentials | undefined;
+  /** A blob whose signer has not read the log up to here lets nobody in, see `GroupRecord`. */
+  readonly contestedId: bigint;
+}
+
+/** A blob of the present state, and how far its signer has read the log. */
+interface MadeBlob {
+  readonly blob: Uint8Array;
+  readonly logCursor: bigint;
 }
 
 /** The policy while it lets people in; undefined when it is off. */
@@ -68,12 +76,12 @@ export async function currentBlob(
   });
 }
 
-/** Whether a slot serves this very state: a blob that opens, and a GroupInfo that a joiner can use. */
+/** Whether a slot serves this very state: a blob that opens, and a GroupInfo that verifies and that a joiner can use. */
 async function servesGenuine(
   core: GroupCore,
   slots: SlotService,
   slot: Slot,
-  { policy, epoch, groupStateHash }: PresentState,
+  { policy, epoch, groupStateHash, contestedId }: PresentState,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const { crypto, clock } = core.context;
@@ -85,6 +93,7 @@ async function servesGenuine(
   const key = policy.symmetricKey?.material ?? new Uint8Array(0);
   for (const candidate of selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates) {
     if (candidate.epoch !== epoch || !equalBytes(candidate.groupStateHash, groupStateHash)) continue;
+    if (candidate.logCursor < contestedId) continue;
     try {
       await verifyGroupInfo({ crypto }, candidate.groupInfo);
       return true;
@@ -121,7 +130,8 @@ function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): Pres
   const end = endOf(core, policy);
   if (end !== 0n && end <= core.context.clock.nowNs()) return undefined;
   const credentials = slotCredentials(core.context, core.groupId, core.mls, policy);
-  return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core), credentials };
+  const { contestedId } = core.record;
+  return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core), credentials, contestedId };
 }
 
 /** How slots are brought up to date. */
@@ -129,8 +139,9 @@ export interface UploadOptions {
   /** The invite that was joined by: nothing is uploaded when the admin has replaced it since. */
   readonly scanned?: Uint8Array | undefined;
   /**
-   * Not where the slot has a blob already that claims this very state (`present`, one question), or that opens and
-   * verifies (`genuine`, a download).
+   * Not where the slot has a blob already that claims this very state (`present`, one question), or that opens, verifies
+   * and was made behind every commit of the epoch that was refused (`genuine`, a download). Where there is such a commit
+   * `present` means `genuine`: a claim does not say what its signer has read.
    */
   readonly unless?: "present" | "genuine";
   readonly signal?: AbortSignal | undefined;
@@ -154,6 +165,7 @@ export async function uploadBlob(core: GroupCore, options: UploadOptions): Promi
     const [failure] = failures;
     if (!isAborted(options.signal)) core.uploadFailure = failure instanceof LatchkeyError ? failure : undefined;
     if (failures.length > 0) throw failure;
+    if (!isAborted(options.signal)) core.contest.answeredId = state.contestedId;
     return;
   }
 }
@@ -176,8 +188,8 @@ async function uploadState(
   options: UploadOptions,
 ): Promise<unknown[]> {
   const { services, failures } = await servicesOf(core, state.policy, scanned);
-  let blob: Promise<Uint8Array | undefined> | undefined;
-  const makeBlob = () => (blob ??= core.exclusive(() => blobOfState(core, state)));
+  let made: Promise<MadeBlob | undefined> | undefined;
+  const makeBlob = () => (made ??= core.exclusive(() => blobOfState(core, state)));
   for (const service of services) {
     if (isAborted(options.signal)) break;
     try {
@@ -190,26 +202,29 @@ async function uploadState(
 }
 
 /** Undefined when the group has moved on: whoever did that uploads the next blob. */
-async function blobOfState(core: GroupCore, state: PresentState): Promise<Uint8Array | undefined> {
+async function blobOfState(core: GroupCore, state: PresentState): Promise<MadeBlob | undefined> {
   if (!core.active || !equalBytes(presentHash(core), state.groupStateHash)) return undefined;
-  return currentBlob(core, state.policy);
+  return { blob: await currentBlob(core, state.policy), logCursor: core.record.cursor };
 }
 
 async function uploadTo(
   core: GroupCore,
   { url, slots }: ReachableService,
   state: PresentState,
-  makeBlob: () => Promise<Uint8Array | undefined>,
+  makeBlob: () => Promise<MadeBlob | undefined>,
   { unless, signal }: UploadOptions,
 ): Promise<void> {
+  const { contestedId } = state;
   const slot = { serviceUrl: url, externalGroupId: state.policy.externalGroupId, credentials: state.credentials };
   const name = toHex(state.groupStateHash);
   // What is repeated because another service failed must not fill this one with wrappings of the same state.
-  if (unless === undefined && core.uploadedStates.get(url) === name) return;
-  if (unless === "present" && (await slots.exists(slot, state.epoch, state.groupStateHash, signal))) return;
-  if (unless === "genuine" && (await servesGenuine(core, slots, slot, state, signal))) return;
-  const blob = await makeBlob();
-  if (blob === undefined) return;
-  await slots.upload(slot, blob, signal);
-  core.uploadedStates.set(url, name);
+  const uploaded = core.uploads.get(url);
+  if (unless === undefined && uploaded?.state === name && uploaded.logCursor >= contestedId) return;
+  const asksOnly = unless === "present" && contestedId === 0n;
+  if (asksOnly && (await slots.exists(slot, state.epoch, state.groupStateHash, signal))) return;
+  if (unless !== undefined && !asksOnly && (await servesGenuine(core, slots, slot, state, signal))) return;
+  const made = await makeBlob();
+  if (made === undefined) return;
+  await slots.upload(slot, made.blob, signal);
+  core.uploads.set(url, { state: name, logCursor: made.logCursor });
 }

@@ -52,6 +52,7 @@ export async function recordJoined(context: ClientContext, join: JoinRecord): Pr
     groupId,
     cursor: commitId,
     epochEnteredAtNs: join.commitCreatedNs ?? 0n,
+    contestedId: 0n,
     createdAtNs: context.clock.nowNs(),
     status: "pending",
     active: 1n,

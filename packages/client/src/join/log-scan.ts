@@ -1,6 +1,6 @@
-import { LatchkeyError, peekMlsMessage } from "@latchkey/mls";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
+import { endedEpoch } from "../group/ended-epoch.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { readTopic, type Envelope } from "../transport/transport.ts";
@@ -103,16 +103,5 @@ export class LogScan {
     const commit = { id, createdNs, hash: messageHash(this.#context, data) };
     if (seen === undefined) this.#commits.set(epoch, [commit]);
     else seen.push(commit);
-  }
-}
-
-/** The epoch that a message would end if members accept it; undefined for everything but commits. */
-function endedEpoch(data: Uint8Array): bigint | undefined {
-  try {
-    const { contentKind, epoch } = peekMlsMessage(data);
-    return contentKind === "commit" ? epoch : undefined;
-  } catch (error) {
-    if (error instanceof LatchkeyError) return undefined;
-    throw error;
   }
 }

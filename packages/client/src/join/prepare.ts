@@ -1,13 +1,12 @@
 import {
   bytesKey,
   createExternalCommit,
-  decodeMlsMessage,
   encodeRows,
   LatchkeyError,
+  peekMlsMessage,
   VerifiedTreeCache,
   verifyGroupInfo,
   type KeyPackage,
-  type MlsMessage,
   type VerifiedGroupInfo,
 } from "@latchkey/mls";
 import {
@@ -18,12 +17,11 @@ import {
   encodeInvitePayload,
   installationLeaf,
   membershipInsert,
-  readGroupInfoHints,
   selectCandidates,
   XMTP_CIPHER_SUITE,
+  type Candidate,
   type ExternalCommitPolicyV1,
   type InvitePayload,
-  type UnwrappedGroupInfo,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError, isOurTrouble, shortId } from "../errors.ts";
@@ -113,15 +111,15 @@ function isVerdict({ code }: LatchkeyError): boolean {
 
 async function checkCandidate(
   request: JoinRequest,
-  candidate: UnwrappedGroupInfo,
+  candidate: Candidate,
   signal: AbortSignal | undefined,
 ): Promise<JoinableCandidate> {
   const { context, payload, verifiedTrees } = request;
+  const { logCursor } = candidate;
   await requireNotOver(request, candidate, signal);
   const info = await verifyCandidate(context, candidate, verifiedTrees);
   const nowNs = context.clock.nowNs();
   const { groupId, epoch } = info.context;
-  const { logCursor = 0n } = readGroupInfoHints(info.groupInfo.extensions);
   const own = context.groups.get(groupId);
   if (own?.active === true && !mayBePhantom(context, own, epoch)) {
     throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
@@ -150,25 +148,17 @@ function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): bo
  */
 async function requireNotOver(
   request: JoinRequest,
-  { groupInfo }: UnwrappedGroupInfo,
+  { groupInfo, epoch, logCursor }: Candidate,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const decoded = decodedOrNothing(groupInfo);
-  if (decoded?.wireFormat !== "group_info") return;
-  const { context, extensions } = decoded.message;
-  const scan = request.scans.get(bytesKey(context.groupId));
-  if (scan === undefined || scan.fromEpoch > context.epoch) return;
-  await requireOpen(scan, context.epoch, readGroupInfoHints(extensions).logCursor ?? 0n, signal);
+  const scan = request.scans.get(bytesKey(groupIdOf(groupInfo)));
+  if (scan === undefined || scan.fromEpoch > epoch) return;
+  await requireOpen(scan, epoch, logCursor, signal);
 }
 
-/** What does not decode is left to the verification, which says why. */
-function decodedOrNothing(groupInfo: Uint8Array): MlsMessage | undefined {
-  try {
-    return decodeMlsMessage(groupInfo);
-  } catch (error) {
-    if (error instanceof LatchkeyError) return undefined;
-    throw error;
-  }
+/** The group that an opened GroupInfo is of. */
+function groupIdOf(groupInfo: Uint8Array): Uint8Array {
+  return peekMlsMessage(groupInfo).groupId ?? new Uint8Array(0);
 }
 
 /** The reading of a group's log that knows about this epoch. */
@@ -201,11 +191,7 @@ export function staleInvite({ openEpoch }: LogScan): LatchkeyError {
 }
 
 /** A GroupInfo that does not verify is a bad candidate like one that does not open. */
-async function verifyCandidate(
-  context: ClientContext,
-  candidate: UnwrappedGroupInfo,
-  verifiedTrees: VerifiedTreeCache,
-) {
+async function verifyCandidate(context: ClientContext, candidate: Candidate, verifiedTrees: VerifiedTreeCache) {
   try {
     return await verifyGroupInfo({ crypto: context.crypto, verifiedTrees }, candidate.groupInfo);
   } catch (error) {

@@ -160,6 +160,9 @@ export const MIGRATIONS: readonly string[] = [
     credentials BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE groups ADD COLUMN contested_id INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The version this program writes. */

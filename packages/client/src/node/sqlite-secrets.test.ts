@@ -183,7 +183,18 @@ function sampleRows(): [TableName, Row][] {
       },
     ],
     ["slotCredentials", { ...key, externalGroupId: bytes("slot of the invite"), credentials: bytes("credentials") }],
-    ["groups", { ...key, cursor: 1n, epochEnteredAtNs: 2n, createdAtNs: 3n, status: "confirmed", active: 1n }],
+    [
+      "groups",
+      {
+        ...key,
+        cursor: 1n,
+        epochEnteredAtNs: 2n,
+        contestedId: 0n,
+        createdAtNs: 3n,
+        status: "confirmed",
+        active: 1n,
+      },
+    ],
     ["identityUpdates", { inboxId: "i", sequenceId: 1n, serverTimestampNs: 2n, update: bytes("update") }],
     ["rejections", { ...key, id: 1n, code: "DECODE", rule: undefined, message: "text" }],
   ];

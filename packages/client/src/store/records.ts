@@ -65,6 +65,11 @@ export interface GroupRecord {
   readonly cursor: bigint;
   /** Envelope time of the commit or Welcome that began the current epoch here. */
   readonly epochEnteredAtNs: bigint;
+  /**
+   * Id of the newest envelope that keeps strangers out of the present epoch until a member's blob says that it was read:
+   * a commit that claims to end the epoch and was refused, or the join that came in behind such a one. 0 for none.
+   */
+  readonly contestedId: bigint;
   readonly createdAtNs: bigint;
   readonly status: GroupStatus;
   /** 0 after removal. */

@@ -10,6 +10,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { JoinError } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
 import { groupStateHash, unwrapGroupInfo, type GroupInfoBlob, type UnwrappedGroupInfo } from "./blob.ts";
+import { readGroupInfoHints } from "./group-info-hints.ts";
 
 /** Why a blob of the slot was dropped. */
 export interface RejectedCandidate {
@@ -17,9 +18,15 @@ export interface RejectedCandidate {
   readonly rule: string | undefined;
 }
 
+/** A blob that opens and is of the state that it claims. */
+export interface Candidate extends UnwrappedGroupInfo {
+  /** How far its signer says to have read the log, as in `GroupInfoHints`; 0 when it does not say. Not verified either. */
+  readonly logCursor: bigint;
+}
+
 /** Blobs worth trying, best first, and what was wrong with the others. */
 export interface CandidateSelection {
-  readonly candidates: readonly UnwrappedGroupInfo[];
+  readonly candidates: readonly Candidate[];
   readonly rejected: readonly RejectedCandidate[];
 }
 
@@ -27,6 +34,13 @@ export interface CandidateSelection {
 export function compareCandidates(a: GroupInfoBlob, b: GroupInfoBlob): number {
   if (a.epoch !== b.epoch) return a.epoch > b.epoch ? -1 : 1;
   return compareBytes(a.groupStateHash, b.groupStateHash);
+}
+
+/** Of blobs of one state the one first whose signer has read furthest: fewest commits stand in its way. */
+function compareOpened(a: Candidate, b: Candidate): number {
+  const order = compareCandidates(a, b);
+  if (order !== 0 || a.logCursor === b.logCursor) return order;
+  return a.logCursor > b.logCursor ? -1 : 1;
 }
 
 /**
@@ -49,7 +63,7 @@ export function checkConsistency(
   }
 }
 
-function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, nowNs: bigint): UnwrappedGroupInfo {
+function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, nowNs: bigint): Candidate {
   const candidate = unwrapGroupInfo(blob, key, { suite, nowNs });
   const message = decodeMlsMessage(candidate.groupInfo);
   if (message.wireFormat !== "group_info") {
@@ -57,9 +71,9 @@ function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, no
       rule: "NotGroupInfo",
     });
   }
-  const { context } = message.message;
+  const { context, extensions } = message.message;
   checkConsistency(candidate, { epoch: context.epoch, bytes: groupContextBytes(context) });
-  return candidate;
+  return { ...candidate, logCursor: readGroupInfoHints(extensions).logCursor ?? 0n };
 }
 
 /**
@@ -75,7 +89,7 @@ export function selectCandidates(options: {
   nowNs: bigint;
 }): CandidateSelection {
   const { suite, key, nowNs } = options;
-  const candidates: UnwrappedGroupInfo[] = [];
+  const candidates: Candidate[] = [];
   const rejected: RejectedCandidate[] = [];
   for (const blob of options.blobs.slice(-XMTP_LIMITS.maxCandidates)) {
     try {
@@ -85,5 +99,5 @@ export function selectCandidates(options: {
       rejected.push({ code: error.code, rule: error.rule });
     }
   }
-  return { candidates: candidates.sort(compareCandidates), rejected };
+  return { candidates: candidates.sort(compareOpened), rejected };
 }

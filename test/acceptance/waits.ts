@@ -1,0 +1,32 @@
+import type { Wrap } from "./support.ts";
+
+/** Waits that end when the test says so. */
+export class Waits {
+  readonly #open: (() => void)[] = [];
+  readonly #begun: (() => void)[] = [];
+
+  /** An environment whose every wait is one of these. */
+  readonly wrap: Wrap = (environment) => {
+    const sleep = (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve, reject) => {
+        this.#open.push(resolve);
+        signal?.addEventListener("abort", () => reject(new Error("the test is over")), { once: true });
+        this.#begun.shift()?.();
+      });
+    const { clock } = environment;
+    return {
+      ...environment,
+      clock: { nowNs: () => clock.nowNs(), timeout: (ms) => clock.timeout(ms), sleep },
+    };
+  };
+
+  /** Resolves when somebody waits. */
+  async begun(): Promise<void> {
+    if (this.#open.length === 0) await new Promise<void>((resolve) => this.#begun.push(resolve));
+  }
+
+  /** Ends all that are under way. */
+  end(): void {
+    for (const resolve of this.#open.splice(0)) resolve();
+  }
+}
