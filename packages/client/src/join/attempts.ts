@@ -3,11 +3,12 @@ import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
 import type { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
-import type { GroupCore } from "../group/group-core.ts";
+import { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
 import type { SlotContents, SlotFetchOptions } from "../invite/slots.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
+import { isContested, settleContests } from "./contest.ts";
 import { isDoubtful } from "./doubt.ts";
 import { recordPrepared, recordRefused } from "./journal.ts";
 import type { JoinOptions } from "./join.ts";
@@ -94,7 +95,7 @@ export class Attempts {
 
   /** A join that is doubtful is done again, unless it turns out that its commit was accepted. */
   async #takeUp(unfinished: JoinRecord | undefined): Promise<GroupCore | undefined> {
-    if (unfinished === undefined) return this.#commit();
+    if (unfinished === undefined || unfinished.state === "CONTESTED") return this.#commit();
     const { context } = this.#request;
     if (!isDoubtful(context, unfinished)) return this.#settle(unfinished);
     try {
@@ -112,12 +113,17 @@ export class Attempts {
   async #commit(): Promise<GroupCore | undefined> {
     const { context } = this.#request;
     const sinceNs = context.clock.nowNs();
-    let candidate = await this.#candidate();
+    let found = await this.#candidate();
+    if (found instanceof GroupCore) return found;
     if (this.#turn?.mustWait === true) {
       const workMs = Number(context.clock.nowNs() - sinceNs) / 1e6;
-      await this.#letOthersGo(this.#turn, candidate.scan, workMs);
-      candidate = await this.#candidate();
+      await this.#letOthersGo(this.#turn, found.scan, workMs);
+      found = await this.#candidate();
+      if (found instanceof GroupCore) return found;
     }
+    const candidate = found;
+    // Of the join that was sent nobody knows yet what became of it: two commits of one person must not compete.
+    if (isContested(context, candidate.info.context.groupId)) throw staleInvite(candidate.scan);
     this.report("preparing");
     const prepared = await prepareJoin(this.#request, candidate, this.#signal);
     // Whoever stops before this point wants nothing to happen; from here on the log decides.
@@ -131,8 +137,11 @@ export class Attempts {
     return this.#settle(recordPrepared(context, prepared), true);
   }
 
-  /** Fetches what the slot holds and takes the best of it; nothing is fetched or verified twice that has not changed. */
-  async #candidate(): Promise<JoinableCandidate> {
+  /**
+   * Fetches what the slot holds and takes the best of it; nothing is fetched or verified twice that has not changed. It may
+   * show as well that an earlier commit let us in: then that group is returned.
+   */
+  async #candidate(): Promise<JoinableCandidate | GroupCore> {
     const { context } = this.#request;
     this.report("fetching");
     const known = this.#contents;
@@ -140,10 +149,13 @@ export class Attempts {
     const contents = await this.#source(fetch, this.reason);
     this.#contents = { ...contents, blobs: contents.blobs ?? known?.blobs };
     this.#turn ??= new Turn({ ...context, ahead: contents.waiting ?? 0 });
+    const blobs = this.#contents.blobs ?? [];
+    const joined = await settleContests(this.#request, blobs, this.#signal);
+    if (joined !== undefined) return joined;
     const scan = this.#lastScan();
     if (contents.blobs === undefined && scan !== undefined) await this.#requireNews(scan);
     this.report("checking");
-    return chooseCandidate(this.#request, this.#contents.blobs ?? [], this.#signal);
+    return chooseCandidate(this.#request, blobs, this.#signal);
   }
 
   #lastScan(): LogScan | undefined {

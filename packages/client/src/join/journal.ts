@@ -11,7 +11,11 @@ import type { SeenCommit } from "./log-scan.ts";
  * The journal of a join. Each function is one arrow and one transaction; before JOINED no other table knows of the group:
  *
  *     nothing → PREPARED → PUBLISHED → SEQUENCED → JOINED → nothing, once a member's message has confirmed it
- *                   └──────────┴→ LOST: nothing         └→ nothing but an inactive group, once it is known to be refused
+ *                   │          │          ↑           └→ nothing but an inactive group, once it is known to be refused
+ *                   └──────────┴→ CONTESTED → LOST: nothing
+ *
+ * CONTESTED is a commit that another one of its epoch came before: whether members took that one or refused it only a
+ * later state of the group tells.
  */
 
 /** → PREPARED: from here on a crash is settled by asking the log. */
@@ -25,7 +29,13 @@ export function recordPublished(context: ClientContext, join: JoinRecord): JoinR
   return recordPrepared(context, { ...join, state: "PUBLISHED" });
 }
 
-/** PUBLISHED → SEQUENCED: the own commit is the first of its epoch. */
+/** PREPARED, PUBLISHED → CONTESTED; `own` is the own commit, if it is in the log. */
+export function recordContested(context: ClientContext, join: JoinRecord, own: SeenCommit | undefined): void {
+  const { id: commitId, createdNs: commitCreatedNs } = own ?? { id: undefined, createdNs: undefined };
+  recordPrepared(context, { ...join, state: "CONTESTED", commitId, commitCreatedNs });
+}
+
+/** PUBLISHED, CONTESTED → SEQUENCED: the own commit is the first of its epoch that was not refused. */
 export function recordSequenced(context: ClientContext, join: JoinRecord, commit: SeenCommit): JoinRecord {
   return recordPrepared(context, {
     ...join,

@@ -3,6 +3,7 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
+import { settleContestsBySlots } from "./contest.ts";
 import { isDoubtful } from "./doubt.ts";
 import { settleJoin } from "./settle.ts";
 
@@ -31,10 +32,13 @@ export function listPendingJoins(context: ClientContext): PendingJoin[] {
  * settled now stays in the journal.
  */
 export function resumePendingJoins(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
-  return context.joinTurn.run(() => resumeInTurn(context, signal));
+  return context.joinTurn.run(async () => {
+    const reached = await resumeInTurn(context, signal);
+    return [...reached, ...(await settleContestsBySlots(context, signal))];
+  });
 }
 
-/** As `resumePendingJoins`, for whoever has the turn. */
+/** As `resumePendingJoins` by the log alone, for whoever has the turn and looks at slots anyway. */
 export async function resumeInTurn(context: ClientContext, signal: AbortSignal | undefined): Promise<GroupCore[]> {
   const reached: GroupCore[] = [];
   for (const join of context.store.joins.list()) {

@@ -5,7 +5,7 @@ import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff, outgoing, syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
-import { recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";
+import { recordContested, recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";
 import { LogScan } from "./log-scan.ts";
 import type { JoinStep } from "./progress.ts";
 
@@ -18,7 +18,8 @@ export interface SettleOptions {
 }
 
 /**
- * Brings a join from where its journal stands to JOINED, or to LOST, which leaves nothing and returns undefined.
+ * Brings a join from where its journal stands to JOINED, or to CONTESTED, from which only a state of the group leads on
+ * (see `settleContest`); then undefined is returned.
  *
  * Throws when the outcome is still open (network, abort): the journal keeps the join and the next call goes on; and
  * when the node refused the commit: then nothing is left.
@@ -29,6 +30,7 @@ export async function settleJoin(
   options: SettleOptions = {},
 ): Promise<GroupCore | undefined> {
   if (join.state === "JOINED") return context.groups.get(join.groupId);
+  if (join.state === "CONTESTED") return undefined;
   const sequenced = join.state === "SEQUENCED" ? join : await sequence(context, join, options);
   if (sequenced === undefined) return undefined;
   const earlier = context.groups.get(join.groupId);
@@ -42,7 +44,7 @@ export async function settleJoin(
   });
 }
 
-/** PREPARED or PUBLISHED → SEQUENCED or LOST. A commit that may have been sent is looked for before it is sent again. */
+/** PREPARED or PUBLISHED → SEQUENCED or CONTESTED. A commit that may have been sent is looked for before it is sent again. */
 async function sequence(
   context: ClientContext,
   join: JoinRecord,
@@ -61,10 +63,11 @@ async function sequence(
   const backoff = newBackoff(context);
   for (let attempt = 0; attempt < CLIENT_LIMITS.maxReadBackAttempts; attempt++) {
     await scan.advance(signal);
-    const [first] = scan.commits(join.epoch);
-    if (first !== undefined) {
-      if (equalBytes(first.hash, join.messageHash)) return recordSequenced(context, current, first);
-      recordLost(context, join);
+    const commits = scan.commits(join.epoch);
+    if (commits[0] !== undefined) {
+      const own = commits.find(({ hash }) => equalBytes(hash, join.messageHash));
+      if (own === commits[0]) return recordSequenced(context, current, own);
+      recordContested(context, current, own);
       return undefined;
     }
     await context.clock.sleep(backoff.nextMs(), signal);

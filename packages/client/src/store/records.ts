@@ -131,7 +131,7 @@ export interface PendingCommitRecord {
 }
 
 /** Where a join stands; see `join/journal.ts`. */
-export type JoinState = "PREPARED" | "PUBLISHED" | "SEQUENCED" | "JOINED";
+export type JoinState = "PREPARED" | "PUBLISHED" | "CONTESTED" | "SEQUENCED" | "JOINED";
 
 /** A join by invite under way; the row goes when the join is confirmed or lost. */
 export interface JoinRecord {

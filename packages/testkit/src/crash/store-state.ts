@@ -27,7 +27,8 @@ export function digestOf(store: Store): string {
 
 /** Whether the database says that something is on its way and has to arrive. */
 export function hasIntent(store: Store): boolean {
-  const underWay = store.joins.list().some(({ state }) => state !== "JOINED");
+  // A contested join may have lost, and may never learn it: nothing has to arrive.
+  const underWay = store.joins.list().some(({ state }) => state !== "JOINED" && state !== "CONTESTED");
   return underWay || store.outbox.list().length > 0 || store.pendingCommits.list().length > 0;
 }
 

@@ -103,7 +103,24 @@ export class HostileScanner extends Villain {
     const { links } = this.stage.claims;
     if (!this.faults.has("hostile-scanner") || links.length === 0) return;
     const { url } = this.random.chance(0.8) ? (links.at(-1) ?? this.random.pick(links)) : this.random.pick(links);
-    await this.attempt(() => (this.random.chance(0.5) ? this.#forgeJoin(url) : this.#litterSlot(url)));
+    const deed = this.random.pick([() => this.#forgeJoin(url), () => this.#litterSlot(url), () => this.#pretend(url)]);
+    await this.attempt(deed);
+  }
+
+  /** Posts what looks to strangers like a member's commit of the present epoch; no key of the group opens it. */
+  async #pretend(url: string): Promise<void> {
+    const info = await this.#groupInfo(url);
+    if (info === undefined) return;
+    const { groupId, epoch } = info.context;
+    const message = {
+      groupId,
+      epoch,
+      contentKind: "commit",
+      authenticatedData: new Uint8Array(0),
+      encryptedSenderData: this.crypto.randomBytes(28),
+      ciphertext: this.crypto.randomBytes(300),
+    } as const;
+    await this.publish("commits made up", encodeMlsMessage({ wireFormat: "private_message", message }));
   }
 
   async #groupInfo(url: string) {

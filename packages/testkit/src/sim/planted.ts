@@ -104,8 +104,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "whoever loses a race believes to have won",
     file: "packages/client/src/join/settle.ts",
-    find: "if (equalBytes(first.hash, join.messageHash)) return",
-    replace: "if (first.hash.length > 0) return",
+    find: "if (own === commits[0]) return",
+    replace: "if (own !== undefined) return",
     troubles: [],
   },
 ];

@@ -46,6 +46,7 @@ const FAULTS = [
   "junk in the log",
   "views split",
   "joins forged",
+  "commits made up",
   "slots littered",
   "commits forbidden",
   "members' lies",

@@ -1,0 +1,86 @@
+import {
+  equalBytes,
+  LatchkeyError,
+  peekMlsMessage,
+  verifyGroupInfo,
+  type LeafNode,
+  type MlsGroup,
+  type VerifiedGroupInfo,
+  type VerifiedTreeCache,
+} from "@latchkey/mls";
+import {
+  decodeInvitePayload,
+  selectCandidates,
+  XMTP_CIPHER_SUITE,
+  type Candidate,
+  type InvitePayload,
+} from "@latchkey/xmtp";
+import { isAborted } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import { senderOf } from "../group/message.ts";
+import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
+
+/** The blobs that an invite opens, best first. */
+export function openedBlobs(
+  { crypto, clock }: ClientContext,
+  { symmetricKey: key }: InvitePayload,
+  blobs: readonly Uint8Array[],
+): readonly Candidate[] {
+  const suite = crypto.suite(XMTP_CIPHER_SUITE);
+  return selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates;
+}
+
+/** What the slot of an invite, as a journal keeps it, says about its group; nothing when it cannot be asked. */
+export async function candidatesInSlot(
+  context: ClientContext,
+  invite: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<readonly Candidate[]> {
+  try {
+    const payload = decodeInvitePayload(invite);
+    const fetch = fetchInTurn(context, await servicesToAsk(context, payload), payload);
+    const { blobs = [] } = await fetch({ signal });
+    return openedBlobs(context, payload, blobs);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || isAborted(signal)) throw error;
+    return [];
+  }
+}
+
+/** Candidates of one group that are not older than an epoch. */
+export function statesSince(candidates: readonly Candidate[], groupId: Uint8Array, epoch: bigint): Candidate[] {
+  const isOfGroup = ({ groupInfo }: Candidate) => equalBytes(peekMlsMessage(groupInfo).groupId ?? groupInfo, groupId);
+  return candidates.filter((candidate) => candidate.epoch >= epoch && isOfGroup(candidate));
+}
+
+/** Undefined for a state that does not verify, which proves nothing. */
+export async function verifiedState(
+  { crypto }: ClientContext,
+  { groupInfo }: Candidate,
+  verifiedTrees?: VerifiedTreeCache,
+): Promise<VerifiedGroupInfo | undefined> {
+  try {
+    return await verifyGroupInfo(verifiedTrees === undefined ? { crypto } : { crypto, verifiedTrees }, groupInfo);
+  } catch (error) {
+    if (error instanceof LatchkeyError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Whether a state is signed by another inbox that the joiner found in the group. Holders of the link can make up a group;
+ * they cannot sign for those.
+ */
+export function isSignedByMember({ own }: ClientContext, mls: MlsGroup, info: VerifiedGroupInfo): boolean {
+  const signer = info.tree.leaf(info.signer);
+  const known = signer === undefined ? undefined : mls.findBySignatureKey(signer.signatureKey);
+  const member = known === undefined ? undefined : mls.leaf(known);
+  return member !== undefined && senderOf(member).inboxId !== own.inboxId;
+}
+
+/** Whether a state has the very leaf in it that a join made. */
+export function holdsLeaf({ own }: ClientContext, info: VerifiedGroupInfo, leaf: LeafNode): boolean {
+  const listed = info.findBySignatureKey(own.installationKey);
+  const found = listed === undefined ? undefined : info.tree.leaf(listed);
+  return found !== undefined && equalBytes(found.encryptionKey, leaf.encryptionKey);
+}

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createExternalCommit, decodeRows, MlsGroup, verifyGroupInfo } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { decodeInvitePayload, installationLeaf } from "@latchkey/xmtp";
+import { presentBlob, slotOf } from "./blobs.ts";
+import { publishGarbage, type Garbage } from "./garbage.ts";
+import {
+  configOf,
+  epochOf,
+  failsWith,
+  groupOf,
+  NO_TRACES,
+  readCommits,
+  traces,
+  World,
+  type Device,
+  type Wrap,
+} from "./support.ts";
+
+/** Does something right before each commit leaves. */
+function before(act: () => Promise<unknown>): Wrap {
+  return (environment) => {
+    const { transport } = environment;
+    const sendGroupMessages: typeof transport.sendGroupMessages = async (messages, signal) => {
+      await act();
+      return transport.sendGroupMessages(messages, signal);
+    };
+    return { ...environment, transport: { ...transport, sendGroupMessages } };
+  };
+}
+
+/** A joiner with two devices whose commit came in behind one that members refuse, while nobody was online. */
+async function contested(world: World, kind: Garbage) {
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  const troll = await world.device("troll");
+  const litter = () => publishGarbage(troll, invite.payload, world.node.url, kind);
+  const joiner = await world.device("joiner", { wrap: before(litter) });
+  const tablet = await world.device("tablet", { signer: joiner.signer });
+  const error = await failsWith(joiner.client.conversations.joinByInvite(invite.url), "INVITE_STALE");
+  assert.equal(error.retryable, true);
+  assertOpen(joiner);
+  return { admin, member, adminGroup, memberGroup, invite, troll, joiner, tablet };
+}
+
+/** Nothing but the journal knows of the join, and what became of it is not known. */
+function assertOpen(joiner: Device): void {
+  const pending = joiner.client.conversations.listPendingJoins();
+  assert.deepEqual(
+    pending.map(({ state }) => state),
+    ["CONTESTED"],
+  );
+  assert.deepEqual(traces(joiner), { ...NO_TRACES, joins: 1 });
+}
+
+for (const kind of ["public", "private"] as const) {
+  test(`REV-04 a join that came in behind a refused commit (${kind}) has won, and is done once a member's state shows it`, async (t) => {
+    const world = await World.start(t);
+    const { member, adminGroup, invite, joiner, tablet } = await contested(world, kind);
+    const sent = (await readCommits(joiner, adminGroup.id)).length;
+    await failsWith(joiner.client.conversations.joinByInvite(invite.url), "INVITE_STALE");
+    await world.restart(joiner);
+    await failsWith(joiner.client.conversations.joinByInvite(invite.url), "INVITE_STALE");
+    await joiner.client.conversations.sync();
+    assertOpen(joiner);
+
+    await member.client.conversations.sync();
+    const { group } = await joiner.client.conversations.joinByInvite(invite.url);
+    await adminGroup.sync();
+    assert.deepEqual(epochOf(group), epochOf(adminGroup));
+    assert.equal((await readCommits(joiner, adminGroup.id)).length, sent);
+    await tablet.client.conversations.sync();
+    assert.deepEqual(epochOf(groupOf(tablet, group.id)), epochOf(adminGroup));
+    await group.send("in, with both devices");
+    await adminGroup.sync();
+    assert.equal(adminGroup.messages().at(-1)?.text, "in, with both devices");
+  });
+}
+
+test("REV-04 a contested join is done by a mere synchronization as well, also when the group has gone on", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, memberGroup, joiner } = await contested(world, "private");
+  await adminGroup.sync();
+  await adminGroup.updateName("the group goes on");
+  await memberGroup.sync();
+  const joined = await joiner.client.conversations.sync();
+  assert.deepEqual(joined.map(epochOf), [epochOf(adminGroup)]);
+  assert.equal(groupOf(joiner, adminGroup.id).name, "the group goes on");
+});
+
+test("SEC-03 a contested join that has lost leaves nothing, and the next one is made from the state that shows it", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  let isFirst = true;
+  const joiner = await world.device("joiner", {
+    wrap: before(async () => {
+      if (isFirst) await memberGroup.updateName("came first");
+      isFirst = false;
+    }),
+  });
+  const stop = new AbortController();
+  const onProgress = ({ step }: { step: string }) => step === "waiting" && stop.abort();
+  const { conversations } = joiner.client;
+  await failsWith(conversations.joinByInvite(invite.url, { signal: stop.signal, onProgress }), "JOIN_ABORTED");
+  assertOpen(joiner);
+  await conversations.sync();
+  assert.deepEqual(traces(joiner), NO_TRACES);
+  const { group } = await conversations.joinByInvite(invite.url);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("SEC-12 a contested join is not taken for done by the word of somebody whom the joiner did not find in the group", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, invite, troll, joiner } = await contested(world, "public");
+  const [join] = joiner.environment.store.joins.list();
+  assert.ok(join !== undefined);
+  // The troll makes up a state that follows from the join, which the log shows to everybody, and signs it itself.
+  const rows = [...decodeRows(join.rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
+  const draft = MlsGroup.load(configOf(joiner), rows);
+  const info = await verifyGroupInfo({ crypto: nodeCrypto }, await draft.exportGroupInfo());
+  const { group: madeUp } = await createExternalCommit(configOf(troll), info, {
+    leaf: installationLeaf(troll.client.inboxId),
+    adds: [],
+    appDataUpdates: [],
+    appData: new Map(),
+  });
+  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
+  const blob = await presentBlob(member, adminGroup.id, {
+    key,
+    groupInfo: await madeUp.exportGroupInfo(),
+    epoch: madeUp.epoch,
+    groupStateHash: nodeCrypto.suite(madeUp.cipherSuite).hash(madeUp.contextBytes),
+  });
+  await troll.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  await joiner.client.conversations.sync();
+  assertOpen(joiner);
+
+  await member.client.conversations.sync();
+  await joiner.client.conversations.sync();
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(groupOf(joiner, adminGroup.id)), epochOf(adminGroup));
+});
