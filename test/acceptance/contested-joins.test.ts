@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createExternalCommit, decodeRows, MlsGroup, verifyGroupInfo } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { decodeInvitePayload, installationLeaf } from "@latchkey/xmtp";
+import { decodeInvitePayload, encodeGroupInfoHints, installationLeaf } from "@latchkey/xmtp";
 import { presentBlob, slotOf } from "./blobs.ts";
 import { publishGarbage, type Garbage } from "./garbage.ts";
 import {
@@ -10,6 +10,7 @@ import {
   epochOf,
   failsWith,
   groupOf,
+  mlsOf,
   NO_TRACES,
   readCommits,
   traces,
@@ -144,4 +145,29 @@ test("SEC-12 a contested join is not taken for done by the word of somebody whom
   await joiner.client.conversations.sync();
   await adminGroup.sync();
   assert.deepEqual(epochOf(groupOf(joiner, adminGroup.id)), epochOf(adminGroup));
+});
+
+test("SEC-03 a contested join that members refused as well has lost once one of them says that it has read it", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, memberGroup, invite, joiner } = await contested(world, "private");
+  // The refused commit stands for the own one: nothing makes members refuse what an honest joiner sends at will.
+  const { store } = joiner.environment;
+  const [join] = store.joins.list();
+  const [garbage] = (await readCommits(joiner, adminGroup.id)).slice(-2);
+  assert.ok(join !== undefined && garbage !== undefined);
+  const told = async (commitId: bigint) => {
+    store.transaction(({ joins }) => joins.put({ ...join, commitId }));
+    await joiner.client.conversations.sync();
+    return joiner.client.conversations.listPendingJoins().length;
+  };
+  // The member is held in the epoch, as if it had refused both, and says how far it has read.
+  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
+  const extensions = encodeGroupInfoHints({ logCursor: garbage.id });
+  const groupInfo = await mlsOf(member, adminGroup.id).exportGroupInfo({ extensions });
+  const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
+  await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  assert.equal(await told(garbage.id + 1n), 1, "not read yet");
+  assert.equal(await told(garbage.id), 0, "read and refused");
+  assert.deepEqual(traces(joiner), NO_TRACES);
+  assert.equal(memberGroup.epoch, join.epoch);
 });
