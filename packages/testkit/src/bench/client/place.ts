@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  Client,
+  connectTransport,
+  LatchkeyError,
+  type Environment,
+  type SlotService,
+  type Table,
+  type Tables,
+  type Transport,
+} from "@latchkey/client";
+import { encodePng, openSqliteStore } from "@latchkey/client/node";
+import { toHex } from "@latchkey/mls";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { openInProcess, type InProcessNode } from "@latchkey/node/internals";
+import type { WalletSigner } from "@latchkey/xmtp";
+import { hurriedClock } from "../../crash/stage.ts";
+
+/** What a client has written to its store. */
+export interface Written {
+  /** Bytes and text of all rows that were put; numbers count eight bytes. */
+  bytes: number;
+}
+
+function sizeOf(value: unknown): number {
+  if (value instanceof Uint8Array) return value.length;
+  if (typeof value === "string") return value.length;
+  return typeof value === "bigint" ? 8 : 0;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+type AnyTable = Table<Row, string[]>;
+
+function countingTable(table: AnyTable, written: Written): AnyTable {
+  return {
+    get: (...key) => table.get(...key),
+    list: (...prefix) => table.list(...prefix),
+    listAfter: (...key) => table.listAfter(...key),
+    delete: (...prefix) => table.delete(...prefix),
+    put(row) {
+      for (const value of Object.values(row)) written.bytes += sizeOf(value);
+      table.put(row);
+    },
+  };
+}
+
+/** Counts what goes into the tables of a store. */
+function counting({ store, ...rest }: Environment, written: Written): Environment {
+  const transaction: typeof store.transaction = (write) =>
+    store.transaction((tables) => {
+      const all = Object.entries(tables) as unknown as [string, AnyTable][];
+      const counted = all.map(([name, table]) => [name, countingTable(table, written)]);
+      return write(Object.fromEntries(counted) as Tables);
+    });
+  return { ...rest, store: { ...store, transaction } };
+}
+
+/** Blobs in memory: what the invite service does is not measured here. */
+function memorySlots(): SlotService {
+  const slots = new Map<string, Uint8Array[]>();
+  return {
+    async upload({ externalGroupId }, blob) {
+      slots.set(toHex(externalGroupId), [blob]);
+    },
+    async fetch({ externalGroupId }) {
+      const blobs = slots.get(toHex(externalGroupId));
+      if (blobs === undefined) throw new LatchkeyError("INVITE_UNKNOWN_SLOT", "nothing in this slot");
+      return { blobs, tag: undefined, waiting: undefined };
+    },
+    exists: async () => false,
+  };
+}
+
+/** A node in this process, on disk, and clients that reach it by function calls. */
+export class Place {
+  readonly transport: Transport;
+  readonly #node: InProcessNode;
+  readonly #directory = mkdtempSync(join(tmpdir(), "latchkey-bench-"));
+  readonly #slots = memorySlots();
+  readonly #clients: Client[] = [];
+
+  constructor() {
+    const nowNs = () => BigInt(Date.now()) * 1_000_000n;
+    this.#node = openInProcess({ dataDir: join(this.#directory, "node"), nowNs });
+    this.transport = connectTransport(this.#node.rpc, () => undefined);
+  }
+
+  /** Opens the client with that database, anew when it is there. */
+  async open(signer: WalletSigner, name: string, written: Written = { bytes: 0 }): Promise<Client> {
+    const environment: Environment = {
+      crypto: nodeCrypto,
+      store: openSqliteStore(join(this.#directory, `${name}.db`)),
+      transport: { ...this.transport, close: () => undefined },
+      slots: this.#slots,
+      clock: hurriedClock(),
+      random: Math.random,
+      encodePng,
+      inviteServiceUrl: "https://invites.example",
+      joinReceipts: false,
+      keepInvitesFresh: false,
+      inviteBaseUrl: "https://latchkey.link/i",
+    };
+    const client = await Client.create(signer, counting(environment, written));
+    this.#clients.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.#node.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
