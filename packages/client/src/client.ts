@@ -1,5 +1,5 @@
 import { LatchkeyError, toHex, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
-import { encodeMlsCredential, type WalletSigner } from "@latchkey/xmtp";
+import { encodeMlsCredential, leafInboxId, type WalletSigner } from "@latchkey/xmtp";
 import type { ClientContext, OwnIdentity } from "./context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
 import type { Environment } from "./environment.ts";
@@ -29,6 +29,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
       credential: encodeMlsCredential(inboxId),
       signatureKeyPair: { privateKey: signaturePrivateKey, publicKey: signaturePublicKey },
     },
+    identityOf: leafInboxId,
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);

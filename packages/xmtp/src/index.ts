@@ -99,7 +99,7 @@ export {
 export type { IncomingContent, OutgoingContent } from "./content.ts";
 export type { ExternalCommitPolicyV1 } from "./proto.ts";
 export { checkMessageFraming } from "./validators/common.ts";
-export type { IdentityResolver, TreeMember } from "./validators/common.ts";
+export type { IdentityResolver, Leaves, TreeMember } from "./validators/common.ts";
 export { validateMemberCommit } from "./validators/member-commit.ts";
 export type { MemberCommitInput } from "./validators/member-commit.ts";
 export { validateExternalCommit } from "./validators/external-commit.ts";

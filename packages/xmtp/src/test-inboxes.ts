@@ -9,7 +9,7 @@ import {
 import { asLeafIndex, decodeAppDataDictionary, EXTENSION_TYPE, findExtension } from "@latchkey/mls";
 import { appDataUpdate } from "./app-data/apply.ts";
 import { newGroupExtensions, type NewGroup } from "./app-data/new-group.ts";
-import { encodeMlsCredential } from "./credential.ts";
+import { encodeMlsCredential, leafInboxId } from "./credential.ts";
 import type { AssociationState } from "./identity/association-state.ts";
 import { replayIdentityLog } from "./identity/apply-update.ts";
 import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
@@ -18,7 +18,7 @@ import { InstallationKey } from "./identity/installation-key.ts";
 import { installationCapabilities } from "./key-package.ts";
 import type { IdentityUpdate } from "./proto.ts";
 import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "./protocol.ts";
-import type { TreeMember } from "./validators/common.ts";
+import type { Leaves, TreeMember } from "./validators/common.ts";
 
 /** Inboxes with real identity logs, and made-up leaves and commits around them, for the tests of this package. */
 
@@ -107,6 +107,15 @@ export function testKeyPackage(inboxId: string, installation: InstallationKey): 
 /** Leaves of a tree, in order. */
 export function testTree(...leaves: readonly LeafNode[]): TreeMember[] {
   return leaves.map((leafNode, index) => ({ leafIndex: asLeafIndex(index), leafNode }));
+}
+
+/** Leaves as validators look them up. */
+export function leavesOf(members: Iterable<TreeMember>): Leaves {
+  const all = [...members];
+  return {
+    leaf: (leafIndex) => all.find((member) => member.leafIndex === leafIndex)?.leafNode,
+    leavesOf: (inboxId) => all.filter(({ leafNode }) => leafInboxId(leafNode) === inboxId),
+  };
 }
 
 /** The app data that a new group starts with. */

@@ -80,7 +80,7 @@ async function checkOwnCommit(core: GroupCore, plan: CommitPlan, live: PendingCo
       commit,
       appData,
       newAppData: mergeAppData(appData, plan.appData ?? new Map()),
-      members: mls.members(),
+      leaves: mls,
       identity: (inboxId, sequenceId) => context.directory.at(inboxId, sequenceId),
       envelopeTimeNs: context.clock.nowNs(),
     });

@@ -166,7 +166,7 @@ async function receiveCommit(
   const external = commit.sender.kind === "new_member_commit";
   const identity = (inboxId: string, sequenceId: bigint) => directory.at(inboxId, sequenceId, envelope.createdNs);
   const appData = mls.appData;
-  const common = { commit, appData, members: [...mls.members()], identity, envelopeTimeNs: envelope.createdNs };
+  const common = { commit, appData, leaves: mls, identity, envelopeTimeNs: envelope.createdNs };
   await directory.prefetch(requiredIdentities(commit, appData), signal);
   let changes: AppDataChanges;
   if (external) {

@@ -3,7 +3,7 @@ import { labelledCheck } from "../crypto/labels.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { equalBytes } from "../bytes.ts";
 import { ValidationError } from "../errors.ts";
-import { encodeAppDataDictionary, type AppData, type AppDataChanges } from "../messages/app-data.ts";
+import { appDataExtension, type AppData, type AppDataChanges } from "../messages/app-data.ts";
 import { EXTENSION_TYPE, replaceExtension, type Extension } from "../messages/extension.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { keyPackageToBeSigned, type KeyPackage } from "../messages/key-package.ts";
@@ -179,5 +179,5 @@ export function writeAppData(
     if (value === null) next.delete(componentId);
     else next.set(componentId, value);
   }
-  return replaceExtension(extensions, { type: EXTENSION_TYPE.appDataDictionary, data: encodeAppDataDictionary(next) });
+  return replaceExtension(extensions, appDataExtension(next));
 }

@@ -1,6 +1,7 @@
 import type { CryptoProvider, KeyPair } from "../crypto/provider.ts";
 import type { Credential } from "../messages/credential.ts";
 import type { ProposalKind } from "../messages/proposal.ts";
+import type { IdentityOf } from "../tree/leaf-identities.ts";
 import type { VerifiedTreeCache } from "../tree/verified-trees.ts";
 
 /** Who signs: a credential and the key pair it vouches for. The private key never enters the group's rows. */
@@ -38,6 +39,8 @@ export const XIP_82_EXTERNAL_COMMITS: ExternalCommitPolicy = {
 export interface GroupConfig {
   readonly crypto: CryptoProvider;
   readonly identity: SigningIdentity;
+  /** Tells whose a leaf is, for `MlsGroup.leavesOf`. */
+  readonly identityOf?: IdentityOf;
   /** Default: RFC_9420_EXTERNAL_COMMITS. */
   readonly externalCommitPolicy?: ExternalCommitPolicy;
   /** Epochs before the current one whose application messages still open; at most and by default 3. */

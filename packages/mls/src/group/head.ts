@@ -2,7 +2,7 @@ import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
 import { DecodeError } from "../errors.ts";
 import { MLS_LIMITS } from "../limits.ts";
-import { decodeGroupContext, groupContextBytes, type GroupContext } from "../messages/group-context.ts";
+import { decodeGroupContext, type GroupContext } from "../messages/group-context.ts";
 import { decodeReInit, encodeReInit, type ReInit } from "../messages/proposal.ts";
 import { EPOCH_SECRET_LABELS, type EpochSecrets } from "../schedule/key-schedule.ts";
 import { asLeafIndex, type LeafIndex } from "../tree/math.ts";
@@ -29,7 +29,7 @@ const STORED_SECRETS = SECRET_NAMES.filter((name) => name !== "encryption");
 
 export function encodeHead(head: Head): Uint8Array {
   return encode(head, (writer, value) => {
-    writer.opaque(groupContextBytes(value.context));
+    writer.opaque(value.contextBytes);
     writer.opaque(value.confirmationTag);
     writer.opaque(value.interimTranscriptHash);
     for (const name of STORED_SECRETS) writer.opaque(value.secrets[name]);

@@ -4,6 +4,7 @@ import { toHex, utf8 } from "../bytes.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { EXTENSION_TYPE } from "../messages/extension.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
 import { decodeRows, encodeRows } from "./change.ts";
 import type { CommitOptions } from "./create-commit.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
@@ -359,4 +360,19 @@ describe("an external commit", () => {
     const strictMember = { ...ann, group: MlsGroup.load({ crypto, identity }, ann.rows) };
     await assertRefused(strictMember, message, "external-proposal");
   });
+});
+
+test("members are found by whose they are, as the application tells it, and not without being told", async () => {
+  const [ann, bob] = await groupOf(["ann", "bob"]);
+  assert.ok(ann !== undefined && bob !== undefined);
+  const identityOf = ({ credential }: LeafNode) =>
+    credential.kind === "basic" ? toHex(credential.identity) : undefined;
+  const told = MlsGroup.load({ ...ann.config, identityOf }, ann.group.snapshot());
+  const found = told.leavesOf(toHex(utf8("bob")));
+  assert.deepEqual(
+    found.map(({ leafIndex, leafNode }) => [leafIndex, toHex(leafNode.signatureKey)]),
+    [[bob.group.ownLeafIndex, toHex(bob.config.identity.signatureKeyPair.publicKey)]],
+  );
+  assert.deepEqual(told.leavesOf(toHex(utf8("zoe"))), []);
+  assert.throws(() => ann.group.leavesOf(toHex(utf8("bob"))), { name: "StateError" });
 });

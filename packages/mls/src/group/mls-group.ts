@@ -179,6 +179,19 @@ export class MlsGroup {
     return this.#state.tree.findBySignatureKey(signatureKey);
   }
 
+  /**
+   * Members of an identity as `GroupConfig.identityOf` tells it, in the order of their leaves: O(members) when first
+   * called for this group, O(1) from then on. Throws StateError without `identityOf`.
+   */
+  leavesOf(identity: string): { leafIndex: LeafIndex; leafNode: LeafNode }[] {
+    const { tree, config } = this.#state;
+    if (config.identityOf === undefined) throw new StateError("the group was not told how to tell whose a leaf is");
+    return tree.leavesOf(identity, config.identityOf).flatMap((leafIndex) => {
+      const leafNode = tree.leaf(leafIndex);
+      return leafNode === undefined ? [] : [{ leafIndex, leafNode }];
+    });
+  }
+
   /** Proposals of this epoch that wait for a commit. */
   pendingProposals(): PendingProposal[] {
     return [...this.#state.proposals.values()];

@@ -35,8 +35,29 @@ export function decodeAppDataDictionary(data: Uint8Array): Map<number, Uint8Arra
   return new Map(entries);
 }
 
+/**
+ * Dictionaries by the very bytes that they were read from or written to: an epoch that changes no component hands on the
+ * same one, and one that changes some the same values of all others, so that applications can keep by value what they
+ * made of it.
+ */
+const dictionaries = new WeakMap<Uint8Array, AppData>();
+
+/** The extension that holds a dictionary. */
+export function appDataExtension(dictionary: AppData): Extension {
+  const data = encodeAppDataDictionary(dictionary);
+  dictionaries.set(data, dictionary);
+  return { type: EXTENSION_TYPE.appDataDictionary, data };
+}
+
+const NO_APP_DATA: AppData = new Map();
+
 /** The dictionary in a GroupContext's extensions; empty when there is none. Throws DecodeError. */
 export function appDataOf(extensions: readonly Extension[]): AppData {
   const data = findExtension(extensions, EXTENSION_TYPE.appDataDictionary);
-  return data === undefined ? new Map() : decodeAppDataDictionary(data);
+  if (data === undefined) return NO_APP_DATA;
+  const known = dictionaries.get(data);
+  if (known !== undefined) return known;
+  const dictionary = decodeAppDataDictionary(data);
+  dictionaries.set(data, dictionary);
+  return dictionary;
 }

@@ -1,5 +1,6 @@
 import { bytesKey } from "../bytes.ts";
 import type { CipherSuite } from "../crypto/provider.ts";
+import { LeafIdentities, type IdentityOf } from "./leaf-identities.ts";
 import { isLeaf, nodeLeafIndex, nodeWidth, left, right, type LeafIndex, type NodeIndex } from "./math.ts";
 import { encryptionKeyOf, treeNodeAt, type TreeNode } from "./node.ts";
 import { capabilityKeys, TreeView } from "./tree-view.ts";
@@ -29,6 +30,8 @@ export class RatchetTree extends TreeView {
   #signatureKeys = new Map<string, LeafIndex>();
   #encryptionKeys = new Map<string, NodeIndex>();
   #capabilities = new Map<number, number>();
+  /** Made when it is first asked for: most trees are looked at and dropped. */
+  #identities: LeafIdentities | undefined;
   #decoded: ReadonlyMap<NodeIndex, TreeNode> | undefined;
 
   /** `nodes` in array order; a tree that is not full is filled up with blanks. */
@@ -87,6 +90,16 @@ export class RatchetTree extends TreeView {
     return this.#capabilities.get(key) ?? 0;
   }
 
+  /** Leaves of an identity in ascending order: O(members) when first called, O(1) from then on. */
+  leavesOf(identity: string, identityOf: IdentityOf): readonly LeafIndex[] {
+    if (this.#identities?.identityOf !== identityOf) {
+      const identities = new LeafIdentities(identityOf);
+      for (const { leafIndex, leafNode } of this.members()) identities.add(leafIndex, leafNode);
+      this.#identities = identities;
+    }
+    return this.#identities.of(identity);
+  }
+
   /** Runs `work` with nodes of this tree at hand as they were decoded, which each is needed a few times in. */
   withDecoded<T>(nodes: ReadonlyMap<NodeIndex, TreeNode>, work: () => T): T {
     this.#decoded = nodes;
@@ -125,7 +138,7 @@ export class RatchetTree extends TreeView {
     // Old keys first: a key may move from one node to another within one commit.
     for (const index of changes.nodes.keys()) {
       const node = this.node(index);
-      if (node !== undefined) this.#unindex(node);
+      if (node !== undefined) this.#unindex(index, node);
     }
     this.#resize(draft.leafCount);
     const width = nodeWidth(this.#leafCount);
@@ -162,13 +175,15 @@ export class RatchetTree extends TreeView {
     this.#encryptionKeys.set(bytesKey(encryptionKeyOf(node)), index);
     if (node.kind !== "leaf") return;
     this.#signatureKeys.set(bytesKey(node.leaf.signatureKey), nodeLeafIndex(index));
+    this.#identities?.add(nodeLeafIndex(index), node.leaf);
     for (const key of capabilityKeys(node.leaf)) this.#capabilities.set(key, this.capabilityCount(key) + 1);
   }
 
-  #unindex(node: TreeNode): void {
+  #unindex(index: NodeIndex, node: TreeNode): void {
     this.#encryptionKeys.delete(bytesKey(encryptionKeyOf(node)));
     if (node.kind !== "leaf") return;
     this.#signatureKeys.delete(bytesKey(node.leaf.signatureKey));
+    this.#identities?.remove(nodeLeafIndex(index), node.leaf);
     for (const key of capabilityKeys(node.leaf)) {
       const count = this.capabilityCount(key) - 1;
       if (count > 0) this.#capabilities.set(key, count);

@@ -12,12 +12,15 @@ export function freshKey(): Uint8Array {
   return suite.hash(utf8(`key ${counter++}`));
 }
 
-/** A leaf of an Update; every third one supports no extensions. */
+/** Whose leaves these are: people with several each, and some that are nobody's. */
+export const OWNERS = ["", "ann", "bob", "cat"];
+
+/** A leaf of an Update, of the next of the owners; every third one supports no extensions. */
 export function freshLeaf(): LeafNode {
   return {
     encryptionKey: freshKey(),
     signatureKey: freshKey(),
-    credential: { kind: "basic", identity: utf8("somebody") },
+    credential: { kind: "basic", identity: utf8(OWNERS[counter % OWNERS.length] ?? "") },
     capabilities: { ...LEAF.capabilities, extensions: counter % 3 === 0 ? [] : LEAF.capabilities.extensions },
     source: { kind: "update" },
     extensions: [],

@@ -2,17 +2,23 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { equalBytes } from "../bytes.ts";
+import type { LeafNode } from "../messages/leaf-node.ts";
 import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
 import { decodeRatchetTree, encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
 import { receiveTree } from "./received-tree.ts";
-import { freshKey, freshLeaf, suite } from "./test-trees.ts";
+import { freshKey, freshLeaf, OWNERS, suite } from "./test-trees.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import { applyPathKeys } from "./treekem.ts";
 import { capabilityKeys } from "./tree-view.ts";
 
 const SEED = 0x7ee5;
 console.log(`tree.property.test.ts: seed ${SEED}`);
+
+function identityOf({ credential }: LeafNode): string | undefined {
+  const name = credential.kind === "basic" ? new TextDecoder().decode(credential.identity) : "";
+  return name === "" ? undefined : name;
+}
 
 type Step = { kind: "add" | "remove" | "update" | "path" | "drop"; pick: number };
 
@@ -56,6 +62,11 @@ function assertConsistent(tree: RatchetTree): void {
     assert.equal(tree.findBySignatureKey(leafNode.signatureKey), leafIndex);
     for (const key of capabilityKeys(leafNode)) assert.equal(tree.capabilityCount(key), rebuilt.capabilityCount(key));
   }
+  for (const name of OWNERS) {
+    const found = [...tree.members()].filter(({ leafNode }) => identityOf(leafNode) === name);
+    const expected = name === "" ? [] : found.map(({ leafIndex }) => leafIndex);
+    assert.deepEqual(tree.leavesOf(name, identityOf), expected);
+  }
   const { leafCount } = tree;
   assert.ok(leafCount === 1 || [...tree.members()].some(({ leafIndex }) => leafIndex >= leafCount / 2), "truncated");
 }
@@ -63,6 +74,8 @@ function assertConsistent(tree: RatchetTree): void {
 /** A tree that went through a history. */
 function treeAfter(history: readonly Step[], from?: RatchetTree): RatchetTree {
   const tree = from?.clone() ?? new RatchetTree(suite, [leafTreeNode(freshLeaf())]);
+  // From here on the index of identities is kept up to date, not made anew.
+  tree.leavesOf("ann", identityOf);
   for (const step of history) {
     const draft = new TreeDraft(tree);
     apply(draft, step);

@@ -4,7 +4,7 @@ import { ComponentType } from "../proto.ts";
 import { COMPONENT } from "./component.ts";
 import { BYTES_KEY, COMPONENT_ID_KEY, INBOX_ID_KEY, type KeyCodec } from "./keys.ts";
 import { decodeRegistry, type ComponentRegistry } from "./registry.ts";
-import { applyMapDelta, decodeMapDelta, decodeTlsMap, encodeTlsMap } from "./tls-map.ts";
+import { applyMapDelta, decodeMapDelta } from "./tls-map.ts";
 import { applySetDelta, decodeSetDelta, decodeTlsSet, encodeTlsSet } from "./tls-set.ts";
 
 /** An AppDataUpdate: a component and what happens to it. */
@@ -37,8 +37,7 @@ function mapFormat<K extends string | number>(codec: KeyCodec<K>): ComponentForm
         key: mutation.key,
         value: mutation.op === "delete" ? undefined : mutation.value,
       })),
-    apply: (before, payload) =>
-      encodeTlsMap(codec, applyMapDelta(decodeTlsMap(codec, before), decodeMapDelta(codec, payload))),
+    apply: (before, payload) => applyMapDelta(codec, before, decodeMapDelta(codec, payload)),
   };
 }
 

@@ -4,7 +4,14 @@ import { describe, test } from "node:test";
 import { encode, toHex } from "@latchkey/mls";
 import { hex } from "../test-inboxes.ts";
 import { COMPONENT_ID_KEY, INBOX_ID_KEY } from "./keys.ts";
-import { applyMapDelta, decodeMapDelta, decodeTlsMap, encodeMapDelta, encodeTlsMap } from "./tls-map.ts";
+import {
+  applyMapDelta,
+  decodeMapDelta,
+  decodeTlsMap,
+  encodeMapDelta,
+  encodeTlsMap,
+  type MapMutation,
+} from "./tls-map.ts";
 import {
   applySetDelta,
   decodeSetDelta,
@@ -47,29 +54,34 @@ describe("map components", () => {
   });
 
   test("mutations apply in their order, an insert after a delete included", () => {
-    const map = new Map([[A, VALUE]]);
+    const component = encodeTlsMap(INBOX_ID_KEY, new Map([[A, VALUE]]));
     const delta = encodeMapDelta(INBOX_ID_KEY, [
       { op: "delete", key: A },
       { op: "insert", key: A, value: OTHER },
       { op: "update", key: A, value: VALUE },
       { op: "insert", key: B, value: OTHER },
     ]);
-    const next = applyMapDelta(map, decodeMapDelta(INBOX_ID_KEY, delta));
+    const next = applyMapDelta(INBOX_ID_KEY, component, decodeMapDelta(INBOX_ID_KEY, delta));
     assert.deepEqual(
-      [...next],
+      [...decodeTlsMap(INBOX_ID_KEY, next)],
       [
         [A, VALUE],
         [B, OTHER],
       ],
     );
-    assert.deepEqual([...map], [[A, VALUE]]);
+    assert.deepEqual([...decodeTlsMap(INBOX_ID_KEY, component)], [[A, VALUE]]);
   });
 
   test("KeyExists, KeyNotFound: inserting a present key, changing or deleting an absent one", () => {
-    const map = new Map([[A, VALUE]]);
-    assert.throws(() => applyMapDelta(map, [{ op: "insert", key: A, value: OTHER }]), rejected("KeyExists"));
-    assert.throws(() => applyMapDelta(map, [{ op: "update", key: B, value: OTHER }]), rejected("KeyNotFound"));
-    assert.throws(() => applyMapDelta(map, [{ op: "delete", key: B }]), rejected("KeyNotFound"));
+    const component = encodeTlsMap(INBOX_ID_KEY, new Map([[A, VALUE]]));
+    const apply = (...mutations: MapMutation<string>[]) => applyMapDelta(INBOX_ID_KEY, component, mutations);
+    assert.throws(() => apply({ op: "insert", key: A, value: OTHER }), rejected("KeyExists"));
+    assert.throws(() => apply({ op: "update", key: B, value: OTHER }), rejected("KeyNotFound"));
+    assert.throws(() => apply({ op: "delete", key: B }), rejected("KeyNotFound"));
+    const gone = { op: "delete", key: A } as const;
+    assert.throws(() => apply(gone, { op: "update", key: A, value: OTHER }), rejected("KeyNotFound"));
+    const added = { op: "insert", key: B, value: OTHER } as const;
+    assert.throws(() => apply(added, added), rejected("KeyExists"));
   });
 
   test("an unknown mutation and trailing bytes are refused", () => {

@@ -4,10 +4,9 @@ import { readPolicy } from "../invite/policy.ts";
 import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
 import { COMPONENT } from "./component.ts";
 import { INBOX_ID_KEY } from "./keys.ts";
-import { decodeMembershipEntry, type MembershipEntry } from "./membership.ts";
+import { readMembership, type MembershipEntry } from "./membership.ts";
 import { readPermissions, type GroupPermissionSet } from "./permissions.ts";
 import { decodeRegistry, type ComponentRegistry } from "./registry.ts";
-import { decodeTlsMap } from "./tls-map.ts";
 import { decodeTlsSet } from "./tls-set.ts";
 
 /** Messages sent after a point in time disappear some time after they were sent. */
@@ -82,17 +81,23 @@ function conversationType(bytes: Uint8Array | undefined): ConversationType {
   return known;
 }
 
-/** Reads GROUP_MEMBERSHIP. Throws DecodeError. */
-export function readMembership(appData: AppData): Map<string, MembershipEntry> {
-  const entries = decodeTlsMap(INBOX_ID_KEY, appData.get(COMPONENT.groupMembership));
-  return new Map([...entries].map(([inboxId, bytes]) => [inboxId, decodeMembershipEntry(bytes)]));
-}
+/** What a dictionary says, by the dictionary itself, which never changes. */
+const states = new WeakMap<AppData, GroupState>();
 
 /**
- * Decodes a group's app data, O(members). Throws DecodeError for malformed components and JoinError
- * `GROUP_UNSUPPORTED` for a legacy group, whose state is in other extensions.
+ * Decodes a group's app data, of the membership what is new since an earlier epoch; O(1) for the same dictionary. Throws
+ * DecodeError for malformed components and JoinError `GROUP_UNSUPPORTED` for a legacy group, whose state is in other
+ * extensions.
  */
 export function readGroupState(appData: AppData): GroupState {
+  const known = states.get(appData);
+  if (known !== undefined) return known;
+  const state = decodeGroupState(appData);
+  states.set(appData, state);
+  return state;
+}
+
+function decodeGroupState(appData: AppData): GroupState {
   if (!isMigrated(appData)) {
     throw new JoinError(
       "GROUP_UNSUPPORTED",
@@ -107,7 +112,7 @@ export function readGroupState(appData: AppData): GroupState {
     imageUrl: textForPeople(appData.get(COMPONENT.groupImageUrl)),
     appData: textForPeople(appData.get(COMPONENT.appData)),
     disappearing: readDisappearing(appData),
-    members: readMembership(appData),
+    members: readMembership(appData.get(COMPONENT.groupMembership)),
     admins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.adminList)),
     superAdmins: decodeTlsSet(INBOX_ID_KEY, appData.get(COMPONENT.superAdminList)),
     registry,

@@ -3,6 +3,7 @@ import { DecodeError, fromHex, toHex } from "@latchkey/mls";
 import { decodeProto } from "../protobuf.ts";
 import { GroupMembershipEntrySchema } from "../proto.ts";
 import { INBOX_ID_KEY } from "./keys.ts";
+import { decodeEntries, type MapEntry } from "./map-entries.ts";
 import { encodeMapDelta, type MapMutation } from "./tls-map.ts";
 
 /** An inbox's entry in GROUP_MEMBERSHIP. */
@@ -34,6 +35,43 @@ export function decodeMembershipEntry(bytes: Uint8Array): MembershipEntry {
     failedInstallations: version.value.failedInstallations.map(toHex),
     admittedViaExternalGroupId: version.value.admittedViaExternalGroupId,
   };
+}
+
+/** Memberships by the very bytes of the component, and their entries by those of the map. */
+const memberships = new WeakMap<Uint8Array, ReadonlyMap<string, MembershipEntry>>();
+const entries = new WeakMap<MapEntry<string>, MembershipEntry>();
+
+function readEntry(encoded: MapEntry<string>): MembershipEntry {
+  const known = entries.get(encoded);
+  if (known !== undefined) return known;
+  const entry = decodeMembershipEntry(encoded.value);
+  entries.set(encoded, entry);
+  return entry;
+}
+
+/**
+ * Reads GROUP_MEMBERSHIP: by inbox id, in ascending order. An entry that a commit did not touch is the same object before
+ * and after it. Throws DecodeError.
+ */
+export function readMembership(component: Uint8Array | undefined): ReadonlyMap<string, MembershipEntry> {
+  if (component === undefined) return new Map();
+  const known = memberships.get(component);
+  if (known !== undefined) return known;
+  const membership = new Map(decodeEntries(INBOX_ID_KEY, component).map((entry) => [entry.key, readEntry(entry)]));
+  memberships.set(component, membership);
+  return membership;
+}
+
+/** Inboxes that were not, are not, or are differently in a group: few, found by comparing entries as objects. */
+export function changedInboxes(
+  before: ReadonlyMap<string, MembershipEntry>,
+  after: ReadonlyMap<string, MembershipEntry>,
+): string[] {
+  if (before === after) return [];
+  const changed: string[] = [];
+  for (const [inboxId, entry] of before) if (after.get(inboxId) !== entry) changed.push(inboxId);
+  for (const inboxId of after.keys()) if (!before.has(inboxId)) changed.push(inboxId);
+  return changed;
 }
 
 /** A change of GROUP_MEMBERSHIP by inbox id. */

@@ -1,6 +1,7 @@
 import { DecodeError, decodeExact, encode } from "@latchkey/mls";
 import { CommitRejectedError } from "../errors.ts";
 import type { KeyCodec } from "./keys.ts";
+import { decodeEntries, encodeEntries, hasKey, mapEntry, sortedEntries, type MapEntry } from "./map-entries.ts";
 
 /** A map component: values are opaque bytes. */
 export type TlsMap<K extends string | number> = ReadonlyMap<K, Uint8Array>;
@@ -14,13 +15,8 @@ const TAG = { insert: 0, update: 1, delete: 2 } as const;
 
 /** Entries in strictly ascending order of key, as the dictionary stores them. */
 export function encodeTlsMap<K extends string | number>(codec: KeyCodec<K>, map: TlsMap<K>): Uint8Array {
-  const entries = [...map].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return encode(entries, (writer) =>
-    writer.vector(entries, (inner, [key, value]) => {
-      codec.write(inner, key);
-      inner.opaque(value);
-    }),
-  );
+  const entries = [...map].map(([key, value]) => mapEntry(codec, key, value));
+  return encodeEntries(codec, sortedEntries(entries));
 }
 
 /** Reads a map; an absent component is the empty map. Throws DecodeError, also for keys out of order. */
@@ -28,15 +24,7 @@ export function decodeTlsMap<K extends string | number>(
   codec: KeyCodec<K>,
   bytes: Uint8Array | undefined,
 ): Map<K, Uint8Array> {
-  if (bytes === undefined) return new Map();
-  const entries = decodeExact(bytes, (reader) =>
-    reader.vector((inner): [K, Uint8Array] => [codec.read(inner), inner.opaque()]),
-  );
-  entries.forEach(([key], index) => {
-    const previous = entries[index - 1];
-    if (previous !== undefined && previous[0] >= key) throw new DecodeError("a map's keys are not strictly ascending");
-  });
-  return new Map(entries);
+  return new Map(decodeEntries(codec, bytes).map(({ key, value }) => [key, value]));
 }
 
 /** The change that an AppDataUpdate of a map component carries; mutations keep their order. */
@@ -68,22 +56,27 @@ export function decodeMapDelta<K extends string | number>(codec: KeyCodec<K>, by
 }
 
 /**
- * The map after the mutations, in their order, all or none. Throws CommitRejectedError `KeyExists` (insert of a present
- * key) or `KeyNotFound` (update or delete of an absent one).
+ * The component after the mutations, in their order, all or none: entries that they do not name are copied as they are.
+ * Throws CommitRejectedError `KeyExists` (insert of a present key) or `KeyNotFound` (update or delete of an absent one), and
+ * DecodeError for a component that is malformed.
  */
 export function applyMapDelta<K extends string | number>(
-  map: TlsMap<K>,
+  codec: KeyCodec<K>,
+  component: Uint8Array | undefined,
   mutations: readonly MapMutation<K>[],
-): Map<K, Uint8Array> {
-  const next = new Map(map);
+): Uint8Array {
+  const before = decodeEntries(codec, component);
+  const changed = new Map<K, MapEntry<K> | undefined>();
   for (const mutation of mutations) {
-    const present = next.has(mutation.key);
+    const { key } = mutation;
+    const present = changed.has(key) ? changed.get(key) !== undefined : hasKey(before, key);
     if (mutation.op === "insert" && present) throw new CommitRejectedError("KeyExists", "a map already holds the key");
     if (mutation.op !== "insert" && !present) {
       throw new CommitRejectedError("KeyNotFound", `a map does not hold the key to ${mutation.op}`);
     }
-    if (mutation.op === "delete") next.delete(mutation.key);
-    else next.set(mutation.key, mutation.value);
+    changed.set(key, mutation.op === "delete" ? undefined : mapEntry(codec, key, mutation.value));
   }
-  return next;
+  const kept = before.filter(({ key }) => !changed.has(key));
+  const written = [...changed.values()].filter((entry) => entry !== undefined);
+  return encodeEntries(codec, sortedEntries([...kept, ...written]));
 }

@@ -17,6 +17,14 @@ export interface TreeMember {
   readonly leafNode: LeafNode;
 }
 
+/** The leaves of a tree, found without looking through all of them. */
+export interface Leaves {
+  /** Undefined for one that is blank or outside of the tree. */
+  leaf(leafIndex: LeafIndex): LeafNode | undefined;
+  /** All leaves whose credential names that inbox (`leafInboxId`). */
+  leavesOf(inboxId: string): Iterable<TreeMember>;
+}
+
 /** A leaf as the identity log sees it: which installation of which inbox it claims to be. */
 export interface Claim {
   readonly inboxId: string;

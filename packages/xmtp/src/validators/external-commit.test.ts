@@ -17,6 +17,7 @@ import { MlsCredentialSchema } from "../proto.ts";
 import {
   addProposal,
   hex,
+  leavesOf,
   present,
   removeProposal,
   resolverOf,
@@ -28,6 +29,7 @@ import {
   testTree,
   updateProposal,
 } from "../test-inboxes.ts";
+import type { TreeMember } from "./common.ts";
 import { validateExternalCommit, type ExternalCommitInput } from "./external-commit.ts";
 
 const admin = await testInbox(1);
@@ -35,6 +37,7 @@ const joiner = await testInbox(2, 3);
 const [phone, laptop] = joiner.keys.map((key) => testLeaf(joiner.inboxId, key));
 const phoneLeaf = present(phone);
 const members = testTree(testLeaf(admin.inboxId, present(admin.keys[0])));
+const leaves = leavesOf(members);
 const identity = resolverOf(admin, joiner);
 const INIT: Proposal = { kind: "external_init", kemOutput: new Uint8Array(32) };
 const EMPTY = new Uint8Array(0);
@@ -57,7 +60,8 @@ function registration(change: Partial<Parameters<typeof membershipInsert>[0]> = 
 
 const SIBLINGS = joiner.keys.slice(1).map((key) => addProposal(joiner.inboxId, key));
 
-interface Variation extends Partial<Omit<ExternalCommitInput, "commit">> {
+interface Variation extends Partial<Omit<ExternalCommitInput, "commit" | "leaves">> {
+  readonly members?: readonly TreeMember[];
   readonly proposals?: readonly Proposal[];
   readonly leaf?: LeafNode;
   readonly byReference?: boolean;
@@ -72,9 +76,9 @@ function judge({
 }: Variation = {}) {
   const state = { appData, members, ...rest };
   const reference = byReference === undefined ? {} : { byReference };
-  const commit = testCommit({ ...state, members: [...state.members], committer: leaf, proposals, ...reference });
+  const commit = testCommit({ ...state, committer: leaf, proposals, ...reference });
   const times = { envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
-  validateExternalCommit({ commit, identity, ...times, ...state });
+  validateExternalCommit({ commit, identity, leaves: leavesOf(state.members), ...times, ...state });
 }
 
 function expectRule(rule: string, variation: Variation): void {
@@ -124,7 +128,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     const input = {
       commit: { ...commit, proposals: [{ ...present(first), byReference: true }, ...rest] },
       appData,
-      members,
+      leaves,
       identity,
       envelopeTimeNs: TEST_TIME_NS,
       epochStartNs: TEST_TIME_NS,
@@ -134,7 +138,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
 
   test("check 1 ExternalCommitNotNewMemberCommit: a member's commit is not judged as a join", () => {
     const commit = testCommit({ appData, members, committer: 0, proposals: [INIT, registration()] });
-    const input = { commit, appData, members, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
+    const input = { commit, appData, leaves, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
     assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitNotNewMemberCommit" });
   });
 
@@ -172,7 +176,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
       ...testCommit({ appData, members, committer: phoneLeaf, proposals: [INIT] }),
       pathLeaf: undefined,
     };
-    const input = { commit, appData, members, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
+    const input = { commit, appData, leaves, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
     assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitMissingPathLeaf" });
     const nobody = { ...phoneLeaf, credential: { kind: "basic", identity: hex("ff") } as const };
     expectRule("ExternalCommitMissingPathLeaf", { leaf: nobody });

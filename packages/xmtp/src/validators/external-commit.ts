@@ -25,7 +25,7 @@ import {
   resolve,
   type Claim,
   type IdentityResolver,
-  type TreeMember,
+  type Leaves,
 } from "./common.ts";
 
 /** What an external commit is judged by. */
@@ -33,8 +33,8 @@ export interface ExternalCommitInput {
   readonly commit: VerifiedCommit;
   /** Before the commit. */
   readonly appData: AppData;
-  /** Leaves before the commit. */
-  readonly members: Iterable<TreeMember>;
+  /** Before the commit. */
+  readonly leaves: Leaves;
   readonly identity: IdentityResolver;
   /** Time the node gave the commit. */
   readonly envelopeTimeNs: bigint;
@@ -74,13 +74,14 @@ function joinerInboxId({ credential }: LeafNode): string {
 }
 
 /** Checks 5 and 6: who joins, and that it is not in already. */
-function joinerOf(commit: VerifiedCommit, members: Iterable<TreeMember>, state: GroupState): Claim {
+function joinerOf(commit: VerifiedCommit, leaves: Leaves, state: GroupState): Claim {
   const { pathLeaf } = commit;
   if (pathLeaf === undefined) return reject("ExternalCommitMissingPathLeaf", "the external commit brings no leaf");
   const joiner = { inboxId: joinerInboxId(pathLeaf), installationId: toHex(pathLeaf.signatureKey) };
-  let present = state.members.has(joiner.inboxId);
-  for (const { leafNode } of members) present ||= leafInboxId(leafNode) === joiner.inboxId;
-  if (present) reject("ExternalCommitJoinerAlreadyMember", "the joining inbox is in the group already");
+  const [leaf] = leaves.leavesOf(joiner.inboxId);
+  if (leaf !== undefined || state.members.has(joiner.inboxId)) {
+    reject("ExternalCommitJoinerAlreadyMember", "the joining inbox is in the group already");
+  }
   return joiner;
 }
 
@@ -193,7 +194,7 @@ export function validateExternalCommit(input: ExternalCommitInput): void {
   const state = readState(appData);
   const policy = activePolicy(state);
   checkTime(policy, input);
-  const joiner = joinerOf(commit, input.members, state);
+  const joiner = joinerOf(commit, input.leaves, state);
   checkUses(state, policy);
   const update = checkShape(commit.proposals);
   checkAdds(commit.proposals, joiner);

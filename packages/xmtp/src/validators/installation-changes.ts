@@ -1,12 +1,14 @@
 import type { LeafNode } from "@latchkey/mls";
 import type { GroupState } from "../app-data/group-state.ts";
-import { claimOf, reject, resolve, type Claim, type IdentityResolver, type TreeMember } from "./common.ts";
+import { claimOf, reject, resolve, type Claim, type IdentityResolver, type Leaves } from "./common.ts";
 
 interface InstallationChanges {
   readonly added: readonly LeafNode[];
   readonly removed: readonly LeafNode[];
-  /** Leaves before the commit. */
-  readonly members: readonly TreeMember[];
+  /** Before the commit. */
+  readonly leaves: Leaves;
+  /** Inboxes whose entry in the membership is new, another one or gone. */
+  readonly changed: readonly string[];
   readonly before: GroupState;
   readonly after: GroupState;
   readonly identity: IdentityResolver;
@@ -50,10 +52,14 @@ function checkRemoved(changes: InstallationChanges): void {
   }
 }
 
-/** No leaf stays whose inbox left, or whose installation was revoked at the point that the membership now records. */
-function checkKept({ removed, members, before, after, identity }: InstallationChanges): void {
+/**
+ * No leaf stays whose inbox left, or whose installation was revoked at the point that the membership now records. Leaves of
+ * inboxes whose entries stay have been looked at when they came in or when their entry changed last: no join or commit that
+ * leaves others behind is ever accepted.
+ */
+function checkKept({ removed, leaves, changed, before, after, identity }: InstallationChanges): void {
   const removedKeys = new Set(removed.map((leaf) => claimOf(leaf, "UnexpectedInstallationsRemoved").installationId));
-  for (const { leafNode } of members) {
+  for (const { leafNode } of changed.flatMap((inboxId) => [...leaves.leavesOf(inboxId)])) {
     const claim = claimOf(leafNode, "UnexpectedInstallationsRemoved");
     if (removedKeys.has(claim.installationId)) continue;
     const entry = after.members.get(claim.inboxId);

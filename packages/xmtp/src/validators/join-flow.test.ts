@@ -17,7 +17,7 @@ import { readGroupState } from "../app-data/group-state.ts";
 import { membershipInsert } from "../app-data/membership.ts";
 import { newGroupExtensions } from "../app-data/new-group.ts";
 import { stringUpdate } from "../app-data/updates.ts";
-import { encodeMlsCredential } from "../credential.ts";
+import { encodeMlsCredential, leafInboxId } from "../credential.ts";
 import { groupStateHash, wrapGroupInfo } from "../invite/blob.ts";
 import { selectCandidates } from "../invite/candidates.ts";
 import { enablePolicy, policyUpdate } from "../invite/policy.ts";
@@ -37,7 +37,7 @@ const LIFETIME = { notBefore: 0n, notAfter: 2n ** 60n };
 function configOf(inbox: TestInbox, key: InstallationKey): GroupConfig {
   const signatureKeyPair = { privateKey: key.privateKey, publicKey: key.publicKey };
   const identity = { credential: encodeMlsCredential(inbox.inboxId), signatureKeyPair };
-  return { crypto: nodeCrypto, identity, externalCommitPolicy: XIP_82_EXTERNAL_COMMITS };
+  return { crypto: nodeCrypto, identity, identityOf: leafInboxId, externalCommitPolicy: XIP_82_EXTERNAL_COMMITS };
 }
 
 function at<T>(list: readonly T[], index: number): T {
@@ -115,7 +115,7 @@ describe("a join by invite on the real engine", () => {
     const appData = adminGroup.appData;
     assert.deepEqual(requiredIdentities(commit, appData), [{ inboxId: joiner.inboxId, sequenceId: 3n }]);
     const times = { envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
-    validateExternalCommit({ commit, appData, members: adminGroup.members(), identity, ...times });
+    validateExternalCommit({ commit, appData, leaves: adminGroup, identity, ...times });
     const staged = await adminGroup.stage(commit, { appData: applyAppDataUpdates(appData, appDataUpdatesOf(commit)) });
     adminGroup.merge(staged);
     assert.equal(toHex(adminGroup.epochAuthenticator), toHex(joined.group.epochAuthenticator));
@@ -148,7 +148,7 @@ describe("a join by invite on the real engine", () => {
       commit: renamed.commit,
       appData: adminGroup.appData,
       newAppData: mergeAppData(adminGroup.appData, changes),
-      members: adminGroup.members(),
+      leaves: adminGroup,
       identity,
       envelopeTimeNs: TEST_TIME_NS,
     });

@@ -30,6 +30,7 @@ import { basePolicy } from "../app-data/policy-rules.ts";
 import {
   addProposal,
   hex,
+  leavesOf,
   NEXT_PROTOCOL_VERSION,
   present,
   removeProposal,
@@ -109,7 +110,7 @@ function judge(proposals: readonly Proposal[], variation: Variation = {}): void 
   const input = {
     commit,
     appData: before,
-    members: variation.members ?? members,
+    leaves: leavesOf(variation.members ?? members),
     identity,
     envelopeTimeNs: TEST_TIME_NS,
   };

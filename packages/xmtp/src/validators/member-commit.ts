@@ -5,19 +5,19 @@ import {
   type AppData,
   type Extension,
   type GroupContext,
-  type LeafIndex,
   type LeafNode,
   type ResolvedProposal,
   type VerifiedCommit,
 } from "@latchkey/mls";
 import { appDataUpdatesOf } from "../app-data/apply.ts";
 import type { GroupState } from "../app-data/group-state.ts";
+import { changedInboxes } from "../app-data/membership.ts";
 import type { Authority } from "../app-data/policy-rules.ts";
 import { compareVersions } from "../app-data/semver.ts";
 import { CommitRejectedError } from "../errors.ts";
 import { LEGACY_EXTENSION_TYPES, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import { checkComponentWrite, checkPolicyWrite, checkMinVersion } from "./app-data-writes.ts";
-import { claimOf, readState, reject, resolve, type IdentityResolver, type TreeMember } from "./common.ts";
+import { claimOf, readState, reject, resolve, type IdentityResolver, type Leaves } from "./common.ts";
 import { checkInstallationChanges } from "./installation-changes.ts";
 
 /** What a member's commit is judged by. */
@@ -27,8 +27,8 @@ export interface MemberCommitInput {
   readonly appData: AppData;
   /** After it. */
   readonly newAppData: AppData;
-  /** Leaves before the commit. */
-  readonly members: Iterable<TreeMember>;
+  /** Before the commit. */
+  readonly leaves: Leaves;
   readonly identity: IdentityResolver;
   /** Time the node gave the commit. */
   readonly envelopeTimeNs: bigint;
@@ -55,8 +55,8 @@ export function checkProtocolFloor({ minVersion }: GroupState): void {
   }
 }
 
-function proposerOf({ sender }: ResolvedProposal, leaves: ReadonlyMap<LeafIndex, LeafNode>): string {
-  const leaf = sender.kind === "member" ? leaves.get(sender.leafIndex) : undefined;
+function proposerOf({ sender }: ResolvedProposal, leaves: Leaves): string {
+  const leaf = sender.kind === "member" ? leaves.leaf(sender.leafIndex) : undefined;
   if (leaf === undefined) return reject("ActorNotMember", "a proposal does not come from a member");
   return claimOf(leaf, "ActorNotMember").inboxId;
 }
@@ -102,14 +102,14 @@ function checkProposal(item: ResolvedProposal, author: string, state: GroupState
   }
 }
 
-function checkMembershipChange(before: GroupState, after: GroupState): void {
-  for (const [inboxId, entry] of after.members) {
-    const old = before.members.get(inboxId);
-    if (old !== undefined && entry.sequenceId < old.sequenceId) {
+function checkMembershipChange(changed: readonly string[], before: GroupState, after: GroupState): void {
+  for (const inboxId of changed) {
+    const [old, entry] = [before.members.get(inboxId), after.members.get(inboxId)];
+    if (old !== undefined && entry !== undefined && entry.sequenceId < old.sequenceId) {
       reject("SequenceIdDecreased", "a commit moves an inbox back in its identity log");
     }
   }
-  for (const inboxId of before.members.keys()) {
+  for (const inboxId of changed) {
     if (!after.members.has(inboxId) && before.superAdmins.has(inboxId)) {
       reject("InsufficientPermissions", "a super admin cannot be removed; take the role away first");
     }
@@ -131,12 +131,11 @@ function checkReplacedLeaf(before: LeafNode, after: LeafNode, state: GroupState,
 }
 
 function checkCommitter(
-  { commit, identity }: MemberCommitInput,
-  leaves: ReadonlyMap<LeafIndex, LeafNode>,
+  { commit, leaves, identity }: MemberCommitInput,
   before: GroupState,
   after: GroupState,
 ): string {
-  const committer = leaves.get(commit.committerLeafIndex);
+  const committer = leaves.leaf(commit.committerLeafIndex);
   if (committer === undefined) return reject("ActorNotMember", "a commit does not come from a member");
   const { inboxId, installationId } = claimOf(committer, "ActorNotMember");
   const entry = after.members.get(inboxId);
@@ -155,25 +154,25 @@ function checkCommitter(
  * Reads no clock and does no I/O. Throws CommitRejectedError; `rule` names the broken one.
  */
 export function validateMemberCommit(input: MemberCommitInput): void {
-  const { commit, appData, newAppData, identity } = input;
+  const { commit, appData, newAppData, leaves, identity } = input;
   if (commit.sender.kind !== "member") reject("ActorNotMember", "the commit does not come from a member");
   if (commit.wireFormat !== "private_message") {
     reject("UnsupportedMessageType", "a member's commit must be a PrivateMessage");
   }
-  const members = [...input.members];
-  const leaves = new Map(members.map(({ leafIndex, leafNode }) => [leafIndex, leafNode]));
   const before = readState(appData);
   checkProtocolFloor(before);
   for (const item of commit.proposals) checkProposal(item, proposerOf(item, leaves), before, commit.context);
   checkPolicyWrite(appDataUpdatesOf(commit), newAppData);
   const after = readState(newAppData);
   checkMinVersion(before, after);
-  checkMembershipChange(before, after);
-  const committer = checkCommitter(input, leaves, before, after);
+  const changed = changedInboxes(before.members, after.members);
+  checkMembershipChange(changed, before, after);
+  const committer = checkCommitter(input, before, after);
   checkInstallationChanges({
     added: commit.added.map(({ keyPackage }) => keyPackage.leafNode),
     removed: commit.removed.map(({ leafNode }) => leafNode),
-    members,
+    leaves,
+    changed,
     before,
     after,
     identity,

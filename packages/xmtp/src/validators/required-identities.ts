@@ -1,7 +1,7 @@
 import { DecodeError, type AppData, type VerifiedCommit } from "@latchkey/mls";
 import { appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "../app-data/apply.ts";
 import { COMPONENT } from "../app-data/component.ts";
-import { readMembership } from "../app-data/group-state.ts";
+import { changedInboxes, readMembership } from "../app-data/membership.ts";
 import { leafInboxId } from "../credential.ts";
 import { CommitRejectedError } from "../errors.ts";
 
@@ -14,16 +14,15 @@ export interface IdentityPoint {
 function membershipAfter(commit: VerifiedCommit, appData: AppData, newAppData: AppData | undefined) {
   // Only the membership matters here; what else the commit writes may be nonsense that a validator refuses later.
   const updates = appDataUpdatesOf(commit).filter(({ componentId }) => componentId === COMPONENT.groupMembership);
-  return readMembership(newAppData ?? mergeAppData(appData, applyAppDataUpdates(appData, updates)));
+  const after = newAppData ?? mergeAppData(appData, applyAppDataUpdates(appData, updates));
+  return readMembership(after.get(COMPONENT.groupMembership));
 }
 
 function collect(commit: VerifiedCommit, appData: AppData, newAppData: AppData | undefined): IdentityPoint[] {
-  const before = readMembership(appData);
+  const before = readMembership(appData.get(COMPONENT.groupMembership));
   const after = membershipAfter(commit, appData, newAppData);
-  const inboxes = new Set<string | undefined>();
-  for (const [inboxId, { sequenceId }] of after) {
-    if (before.get(inboxId)?.sequenceId !== sequenceId) inboxes.add(inboxId);
-  }
+  const moved = (inboxId: string) => before.get(inboxId)?.sequenceId !== after.get(inboxId)?.sequenceId;
+  const inboxes = new Set<string | undefined>(changedInboxes(before, after).filter(moved));
   for (const { keyPackage } of commit.added) inboxes.add(leafInboxId(keyPackage.leafNode));
   for (const { leafNode } of commit.removed) inboxes.add(leafInboxId(leafNode));
   for (const { after: leafNode } of commit.updated) inboxes.add(leafInboxId(leafNode));
@@ -49,5 +48,8 @@ export function requiredIdentities(commit: VerifiedCommit, appData: AppData, new
 
 /** The points that `validateWelcome` will ask for: every member's. Throws DecodeError for a malformed membership. */
 export function membershipIdentities(appData: AppData): IdentityPoint[] {
-  return [...readMembership(appData)].map(([inboxId, { sequenceId }]) => ({ inboxId, sequenceId }));
+  return [...readMembership(appData.get(COMPONENT.groupMembership))].map(([inboxId, { sequenceId }]) => ({
+    inboxId,
+    sequenceId,
+  }));
 }
