@@ -106,7 +106,7 @@ export const EXPLAINED: readonly Explained[] = [
     operator: "boundary",
     why: "behind the end both are undefined, and equal",
   },
-  { module: "tls-map.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
+  { module: "app-data/map-entries.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
   { module: "tls-set.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
   { module: "tls-set.ts", source: "if (hashes.length > 0)", operator: "boundary", why: SAVES_WORK },
   {
