@@ -154,3 +154,31 @@ test("REV-10 with blobs of the application's own a competing commit is the end: 
   await memberGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(memberGroup));
 });
+
+test("SEC-11 joins that never end leave at most 10 000 rows to tell of them: the oldest quarter goes when there are more", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const groupId = fromHex(adminGroup.id);
+  const { store } = member.environment;
+  const admissions = () => store.admissions.list(groupId).map(({ id }) => id);
+  const join = async (name: string) => {
+    const joiner = await world.device(name);
+    await joiner.client.conversations.joinByInvite(invite.url);
+    await memberGroup.sync();
+  };
+  await join("first");
+  const [row] = store.admissions.list(groupId);
+  assert.ok(row !== undefined);
+  store.transaction((tables) => {
+    for (let id = 2n; id < CLIENT_LIMITS.maxAdmissions; id++) tables.admissions.put({ ...row, id: -id });
+  });
+  await join("second");
+  assert.equal(admissions().length, CLIENT_LIMITS.maxAdmissions, "as many as may be are left alone");
+  await join("third");
+  assert.equal(admissions().length, CLIENT_LIMITS.maxAdmissions * 0.75);
+  assert.deepEqual(
+    admissions().slice(-3),
+    memberGroup.joins().map(({ sequenceId }) => sequenceId),
+  );
+});

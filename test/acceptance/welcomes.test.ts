@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Environment } from "@latchkey/client";
-import { decodeExact, decodeKeyPackage, fromHex, MlsGroup, toHex, type KeyPackage } from "@latchkey/mls";
+import { CLIENT_LIMITS, type Environment } from "@latchkey/client";
+import { decodeExact, decodeKeyPackage, fromHex, LatchkeyError, MlsGroup, toHex, type KeyPackage } from "@latchkey/mls";
 import { installationLeaf, welcomeKeyOf, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm, type WelcomeMessageInput } from "@latchkey/xmtp/proto";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { configOf, World, epochOf, groupOf, traces, type Device, type Wrap } from "./support.ts";
+import { configOf, failsWith, World, epochOf, groupOf, traces, type Device, type Wrap } from "./support.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -143,6 +143,59 @@ test("the X-Wing key of a key package is kept with it, replaced with it, and del
   assert.ok(!rows().some(({ reference }) => Buffer.from(reference).equals(retired.reference)));
 });
 
+test("SEC-11 Welcomes that never end leave at most 256 key packages behind: those that were replaced longest ago go", async (t) => {
+  const world = await World.start(t);
+  const { admin, member } = await world.group();
+  const rows = () => member.environment.store.keyPackages.list();
+  const retired = rows().find(({ retiredAtNs }) => retiredAtNs !== undefined);
+  assert.ok(retired?.retiredAtNs !== undefined);
+  const { retiredAtNs } = retired;
+  member.environment.store.transaction(({ keyPackages }) => {
+    for (let index = 1; index <= 300; index++) {
+      const reference = Uint8Array.of(1, index >> 8, index & 0xff);
+      keyPackages.put({ ...retired, reference, retiredAtNs: retiredAtNs - BigInt(index) });
+    }
+  });
+  await admin.client.conversations.createGroup([member.client.inboxId]);
+  assert.equal((await member.client.conversations.sync()).length, 1);
+  const kept = rows().flatMap((row) => row.retiredAtNs ?? []);
+  assert.equal(kept.length, CLIENT_LIMITS.maxRetiredKeyPackages);
+  assert.equal(rows().length, kept.length + 1);
+  assert.ok(kept.every((time) => time > retiredAtNs - 256n));
+});
+
+test("SEC-11 Welcomes while the node takes no key packages leave one that waits, and it goes with the next upload", async (t) => {
+  const world = await World.start(t);
+  let down = false;
+  const wrap: Wrap = (environment) => ({
+    ...environment,
+    transport: {
+      ...environment.transport,
+      uploadKeyPackage(...upload) {
+        if (down) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
+        return environment.transport.uploadKeyPackage(...upload);
+      },
+    },
+  });
+  const alice = await world.device("alice");
+  const bob = await world.device("bob", { wrap });
+  const inUse = () => bob.environment.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
+  down = true;
+  for (let round = 0; round < 4; round++) {
+    await alice.client.conversations.createGroup([bob.client.inboxId]);
+    await failsWith(bob.client.conversations.sync(), "NODE_UNREACHABLE");
+    assert.equal(inUse().length, 2);
+  }
+  down = false;
+  await alice.client.conversations.createGroup([bob.client.inboxId]);
+  assert.equal((await bob.client.conversations.sync()).length, 1);
+  assert.equal(bob.client.conversations.list().length, 5);
+  assert.deepEqual(
+    inUse().map(({ uploaded }) => uploaded),
+    [1n],
+  );
+});
+
 test("a key package from before X-Wing was offered is replaced at the next start", async (t) => {
   const world = await World.start(t);
   const alice = await world.device("alice");
@@ -221,6 +274,9 @@ test("a group of the form before app data is not opened, and is told of; at most
   for (const groupId of ids) {
     await alice.environment.transport.sendWelcomeMessages(await welcomeToLegacyGroup(alice, bob, groupId));
   }
+  // One whose id no node would take as a topic is none.
+  const long = new Uint8Array(CLIENT_LIMITS.maxGroupIdBytes + 1);
+  await alice.environment.transport.sendWelcomeMessages(await welcomeToLegacyGroup(alice, bob, long));
   const before = traces(bob);
   assert.deepEqual(await bob.client.conversations.sync(), []);
   assert.deepEqual(traces(bob), before);

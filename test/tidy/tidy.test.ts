@@ -22,6 +22,10 @@ const PORTABLE = ["packages/mls/", "packages/xmtp/", "packages/client/"];
 
 const sources = filesEndingWith(".ts");
 
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
 function importsOf(file: SourceFile): string[] {
   return ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => fileName);
 }
@@ -79,6 +83,25 @@ test("the MLS engine depends on no package; its provider for browsers depends on
   assert.deepEqual(outside, []);
 });
 
+test("every table has its row where the documentation tells what grows", () => {
+  const pages = {
+    "packages/client/src/node/sqlite-schema.ts": "packages/client/README.md",
+    "packages/node/src/storage/sqlite/schema.ts": "docs/operator.md",
+  };
+  for (const [schema, page] of Object.entries(pages)) {
+    const made = read(schema).matchAll(/CREATE TABLE (\w+)|topicLog\("(\w+)"\)/g);
+    const tables = Array.from(made, ([, plain, log]) => plain ?? log ?? "");
+    const firstCells = read(page).matchAll(/^\|([^|]+)\|/gm);
+    const told = new Set(Array.from(firstCells, ([, cell = ""]) => cell.match(/\w+/g) ?? []).flat());
+    assert.ok(tables.length > 5, schema);
+    assert.deepEqual(
+      tables.filter((name) => !told.has(name)),
+      [],
+      page,
+    );
+  }
+});
+
 test(`no source file has more than ${MAX_LINES} lines`, () => {
   const long = sources
     .map((file) => ({ path: file.path, lines: file.text.split("\n").length }))
@@ -122,7 +145,7 @@ describe("error codes and rules", () => {
     tests.some((text) => text.includes(`"${name}"`) || text.includes(`${name}:`));
 
   test("every rule of the MLS engine stands in docs/rules.md", () => {
-    const documented = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const documented = read("docs/rules.md");
     const rules = new Set(
       production
         .filter(({ path }) => path.startsWith("packages/mls/"))
@@ -135,7 +158,7 @@ describe("error codes and rules", () => {
   });
 
   test("every rule that XMTP's validators name stands in docs/rules.md", () => {
-    const documented = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const documented = read("docs/rules.md");
     const named = /(?:\breject|\bCommitRejectedError|\bclaimOf\([^,()]+,)\(?\s*"([A-Z][A-Za-z]+)"/g;
     const rules = new Set(
       production
@@ -147,14 +170,14 @@ describe("error codes and rules", () => {
   });
 
   test("every rule that docs/rules.md calls tested has a test that names it", () => {
-    const rows = readFileSync(join(ROOT, "docs/rules.md"), "utf8").matchAll(/^\| `([A-Za-z-]+)` +\|.*\| tested +\|$/gm);
+    const rows = read("docs/rules.md").matchAll(/^\| `([A-Za-z-]+)` +\|.*\| tested +\|$/gm);
     const rules = [...rows].map((match) => match[1] ?? "");
     assert.ok(rules.length > 30);
     assert.deepEqual(rules.filter((rule) => !isTested(rule)).sort(), []);
   });
 
   test("every function that docs/rules.md names exists where it says", () => {
-    const page = readFileSync(join(ROOT, "docs/rules.md"), "utf8");
+    const page = read("docs/rules.md");
     const named = [...page.matchAll(/`([^`"| ]+\.ts)` `([#\w]+)`/g)].map(([, path = "", name = ""]) => ({
       path,
       name,
@@ -170,7 +193,7 @@ describe("error codes and rules", () => {
 
 /** A page's references to tests, as path and a part of the title. */
 function testsNamedBy(page: string): { path: string; title: string }[] {
-  const text = readFileSync(join(ROOT, page), "utf8");
+  const text = read(page);
   return [...text.matchAll(/`([^`]+\.test\.ts)` "([^"]+)"/g)].map(([, path = "", title = ""]) => ({ path, title }));
 }
 

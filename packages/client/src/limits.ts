@@ -66,14 +66,25 @@ export const CLIENT_LIMITS = {
   /** Members of a group and installations of an inbox, as XMTP clients hold them. */
   maxGroupMembers: 250,
   maxInstallations: 10,
+  /** Bytes of a group's id: nodes take no longer topics, ours have 16. */
+  maxGroupIdBytes: 64,
   /** Refusals remembered per group, oldest dropped first. */
   maxRejections: 64,
+  /** Joins by invite remembered per group, the oldest quarter dropped first: all members of the largest group measured. */
+  maxAdmissions: 10_000,
   /** Identity updates of one inbox that are replayed: nodes hold at most as many. */
   maxIdentityUpdates: 256,
+  /**
+   * Bytes of identity logs that are kept, on disk and in memory: those of 30 000 inboxes. Anybody can register inboxes and
+   * name them in a group or a Welcome. When there are more, all are forgotten, and asked again from the node if needed.
+   */
+  maxIdentityBytes: 64 * 1024 * 1024,
   /** Age at which a key package is replaced: 30 of its 84 days, as XMTP does. */
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */
   keyPackageRetentionNs: 86_400_000_000_000n,
+  /** Key packages that were replaced and still open Welcomes, oldest deleted first: each sync with a Welcome leaves one. */
+  maxRetiredKeyPackages: 256,
   /** Pointers to Welcomes that are not there yet: their senders store the Welcome first, so one is rare. */
   maxWaitingWelcomes: 64,
   /** Groups that cannot be opened and are shown to people, oldest forgotten first: anybody can make some. */

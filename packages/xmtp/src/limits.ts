@@ -26,6 +26,8 @@ export const XMTP_LIMITS = {
   maxCandidates: 16,
   /** Bytes of one blob: a GroupInfo of 10 000 members has about 4 MiB. */
   maxBlobBytes: 8 * 1024 * 1024,
+  /** Bytes of a wrapped welcome pointer, which clients keep while it leads nowhere: X-Wing and the pointer take 1 300. */
+  maxWelcomePointerBytes: 4_096,
   /** Bytes of a group's name, description, image address and application data: what XMTP's clients write. */
   maxGroupNameBytes: 100,
   maxGroupDescriptionBytes: 1_000,

@@ -13,11 +13,7 @@ export async function checkMembership(
   group: { readonly appData: AppData; members(): Iterable<TreeMember> },
   signal?: AbortSignal,
 ): Promise<void> {
-  const { directory } = context;
-  await directory.prefetch(membershipIdentities(group.appData), signal);
-  validateWelcome({
-    appData: group.appData,
-    members: group.members(),
-    identity: (inboxId, sequenceId) => directory.at(inboxId, sequenceId),
-  });
+  const { appData } = group;
+  const identity = await context.directory.lookup(membershipIdentities(appData), { signal });
+  validateWelcome({ appData, members: group.members(), identity });
 }

@@ -74,14 +74,14 @@ async function checkOwnCommit(core: GroupCore, plan: CommitPlan, live: PendingCo
     updated: [],
   };
   const { appData } = mls;
-  await context.directory.prefetch(requiredIdentities(commit, appData), signal);
+  const identity = await context.directory.lookup(requiredIdentities(commit, appData), { signal });
   try {
     validateMemberCommit({
       commit,
       appData,
       newAppData: mergeAppData(appData, plan.appData ?? new Map()),
       leaves: mls,
-      identity: (inboxId, sequenceId) => context.directory.at(inboxId, sequenceId),
+      identity,
       envelopeTimeNs: context.clock.nowNs(),
     });
   } catch (error) {

@@ -23,6 +23,7 @@ import { endedEpoch } from "./ended-epoch.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
+import { surplus } from "../store/surplus.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { noteExpiry } from "./disappearing.ts";
@@ -62,8 +63,7 @@ function recordRejection(core: GroupCore, tables: Tables, envelope: Envelope, er
   const { groupId } = core;
   const { code, rule, message } = error;
   tables.rejections.put({ groupId, id: envelope.id, code, rule, message });
-  const kept = tables.rejections.list(groupId);
-  for (const old of kept.slice(0, Math.max(0, kept.length - CLIENT_LIMITS.maxRejections))) {
+  for (const old of surplus(tables.rejections.list(groupId), CLIENT_LIMITS.maxRejections)) {
     tables.rejections.delete(groupId, old.id);
   }
 }
@@ -142,6 +142,13 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
   core.receipts.notePayment(received.epoch, senderOf(senderLeaf).inboxId);
 }
 
+/** Counts with each, and reads when there are too many: a quarter of them goes, so that this is rare. */
+function forgetOldAdmissions({ admissions }: Tables, groupId: Uint8Array): void {
+  const { maxAdmissions } = CLIENT_LIMITS;
+  if (admissions.count(groupId) <= maxAdmissions) return;
+  for (const old of surplus(admissions.list(groupId), maxAdmissions * 0.75)) admissions.delete(groupId, old.id);
+}
+
 /** Who came in by which slot, and when: to be shown to people. The slot is that of the policy the commit was judged by. */
 function recordAdmission(core: GroupCore, tables: Tables, envelope: Envelope, { pathLeaf }: VerifiedCommit): void {
   const { policy } = core.state;
@@ -153,6 +160,7 @@ function recordAdmission(core: GroupCore, tables: Tables, envelope: Envelope, { 
     externalGroupId: policy.externalGroupId,
     admittedAtNs: envelope.createdNs,
   });
+  forgetOldAdmissions(tables, core.groupId);
 }
 
 async function receiveCommit(
@@ -162,12 +170,11 @@ async function receiveCommit(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { mls, context } = core;
-  const { directory } = context;
   const external = commit.sender.kind === "new_member_commit";
-  const identity = (inboxId: string, sequenceId: bigint) => directory.at(inboxId, sequenceId, envelope.createdNs);
   const appData = mls.appData;
+  const needed = requiredIdentities(commit, appData);
+  const identity = await context.directory.lookup(needed, { notAfterNs: envelope.createdNs, signal });
   const common = { commit, appData, leaves: mls, identity, envelopeTimeNs: envelope.createdNs };
-  await directory.prefetch(requiredIdentities(commit, appData), signal);
   let changes: AppDataChanges;
   if (external) {
     validateExternalCommit({ ...common, epochStartNs: core.record.epochEnteredAtNs });

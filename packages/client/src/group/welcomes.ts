@@ -2,11 +2,12 @@ import { LatchkeyError, MlsGroup, peekMlsMessage } from "@latchkey/mls";
 import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
-import { isOurTrouble } from "../errors.ts";
+import { clientError, isOurTrouble } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
+import { surplus } from "../store/surplus.ts";
 import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
 import { checkMembership } from "./check-membership.ts";
 import { writeRows, type GroupCore } from "./group-core.ts";
@@ -59,6 +60,7 @@ async function receiveWelcome(
     waits = content === undefined;
     if (content !== undefined) {
       const welcomed = await MlsGroup.fromWelcome(context.groupConfig, content.welcome, [content.bundle]);
+      requireUsableId(welcomed.group.groupId);
       if (isMigrated(welcomed.group.appData)) opened = await openGroup(context, envelope, content, welcomed, signal);
       else unsupported = welcomed.group.groupId;
     }
@@ -84,6 +86,13 @@ async function receiveWelcome(
   return known === undefined ? accept() : known.exclusive(accept);
 }
 
+/** A group has its log under its id: one whose id no node takes is none, and is not kept. */
+function requireUsableId({ length }: Uint8Array): void {
+  const { maxGroupIdBytes } = CLIENT_LIMITS;
+  if (length <= maxGroupIdBytes) return;
+  throw clientError("GROUP_UNSUPPORTED", `the id of a group has ${length} bytes, the limit is ${maxGroupIdBytes}`);
+}
+
 function moveBehind(tables: Tables, { id }: WelcomeEnvelope): void {
   const self = tables.identity.get("self");
   if (self !== undefined && self.welcomeCursor < id) tables.identity.put({ ...self, welcomeCursor: id });
@@ -98,19 +107,14 @@ function keepWaiting({ waitingWelcomes }: Tables, envelope: WelcomeEnvelope, wai
     return;
   }
   waitingWelcomes.put({ id, createdNs, hpkePublicKey, welcomePointer: envelope.welcomePointer });
-  const waiting = waitingWelcomes.list();
-  for (const old of waiting.slice(0, Math.max(0, waiting.length - CLIENT_LIMITS.maxWaitingWelcomes))) {
-    waitingWelcomes.delete(old.id);
-  }
+  for (const old of surplus(waitingWelcomes.list(), CLIENT_LIMITS.maxWaitingWelcomes)) waitingWelcomes.delete(old.id);
 }
 
 /** Notes a group of the form before app data, so that people learn where they were added. */
 function noteUnsupported({ unsupportedGroups }: Tables, groupId: Uint8Array, { createdNs }: WelcomeEnvelope): void {
   unsupportedGroups.put({ groupId, addedAtNs: createdNs });
   const noted = unsupportedGroups.list().sort((a, b) => (a.addedAtNs < b.addedAtNs ? -1 : 1));
-  for (const old of noted.slice(0, Math.max(0, noted.length - CLIENT_LIMITS.maxUnsupportedGroups))) {
-    unsupportedGroups.delete(old.groupId);
-  }
+  for (const old of surplus(noted, CLIENT_LIMITS.maxUnsupportedGroups)) unsupportedGroups.delete(old.groupId);
 }
 
 /**

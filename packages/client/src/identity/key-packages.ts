@@ -16,12 +16,16 @@ import {
 import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import { surplus } from "../store/surplus.ts";
 
 /**
  * Makes a new key package, keeps it and uploads it; the ones before stay readable for a day, because Welcomes for
- * them may be under way. What retired longer ago is deleted: its keys must not outlive their use.
+ * them may be under way. What retired longer ago is deleted: its keys must not outlive their use. So is the oldest when
+ * there are too many, because anybody who sends Welcomes makes some.
  */
 export async function rotateKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  // One at a time: a node that takes none must not make us pile them up.
+  await uploadKeyPackages(context, signal);
   const nowNs = context.clock.nowNs();
   const bundle = await createInstallationKeyPackage({
     crypto: context.crypto,
@@ -31,10 +35,14 @@ export async function rotateKeyPackage(context: ClientContext, signal?: AbortSig
   });
   const { reference, keyPackage, wrapperPrivateKey } = bundle;
   context.store.transaction(({ keyPackages }) => {
-    for (const row of keyPackages.list()) {
-      if (row.retiredAtNs === undefined) continue;
-      if (row.retiredAtNs + CLIENT_LIMITS.keyPackageRetentionNs < nowNs) keyPackages.delete(row.reference);
-    }
+    const retired = keyPackages
+      .list()
+      .flatMap(({ reference, retiredAtNs }) => (retiredAtNs === undefined ? [] : [{ reference, retiredAtNs }]))
+      .sort((one, other) => (one.retiredAtNs < other.retiredAtNs ? -1 : 1));
+    const old = retired.filter(({ retiredAtNs }) => retiredAtNs + CLIENT_LIMITS.keyPackageRetentionNs < nowNs);
+    // The one that is replaced now is to have its place.
+    const tooMany = surplus(retired, CLIENT_LIMITS.maxRetiredKeyPackages - 1);
+    for (const row of [...old, ...tooMany]) keyPackages.delete(row.reference);
     keyPackages.put({
       reference,
       initKey: keyPackage.initKey,

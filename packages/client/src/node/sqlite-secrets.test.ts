@@ -254,6 +254,7 @@ describe("an encrypted database", () => {
     assert.deepEqual(readable(path), ["identityUpdates.update"]);
     assert.deepEqual(everything(store), sorted(sampleRows()));
     assert.equal(store.messages.get(GROUP_ID, 1n)?.text, "text that nobody else shall read");
+    assert.equal(store.messages.count(GROUP_ID, 1n), 1);
     assert.deepEqual(
       store.messages.listAfter(GROUP_ID, 1n).map(({ id }) => id),
       [2n],

@@ -12,6 +12,7 @@ test("rows come back as they were written: bytes, texts, 64-bit integers, and wh
   assert.deepEqual({ ...store.messages.get(GROUP_ID, 1n) }, rows[0]);
   assert.deepEqual(store.messages.list(GROUP_ID), rows);
   assert.deepEqual(store.messages.listAfter(GROUP_ID, 1n), [rows[1]]);
+  assert.deepEqual([store.messages.count(), store.messages.count(GROUP_ID, 1n), store.groups.count()], [2, 1, 0]);
   assert.equal(store.messages.get(GROUP_ID, 3n), undefined);
   assert.deepEqual(store.messages.list(Uint8Array.of(1)), []);
 });

@@ -48,6 +48,11 @@ export class SqliteTable implements AnyTable {
     return this.#select(this.#where(key).replace(/=( \?)$/, ">$1"), key);
   }
 
+  count(...prefix: Value[]): number {
+    const sql = `SELECT count(*) AS n FROM ${this.#name}${this.#where(prefix)}`;
+    return translated(() => Number(this.#prepare(sql).get(...prefix.map((value) => value ?? null))?.["n"]));
+  }
+
   put(row: Row): void {
     this.#guard();
     const names = this.#columns.map((column) => column.name).join(", ");

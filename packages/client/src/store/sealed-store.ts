@@ -62,6 +62,7 @@ function sealedTable(inner: AnyTable, sealer: RowSealer, keyFields: readonly str
     },
     list: (...prefix) => inner.list(...prefix).map(opened),
     listAfter: (...key) => inner.listAfter(...key).map(opened),
+    count: (...prefix) => inner.count(...prefix),
     put(row) {
       const kept: Record<string, Value> = {};
       const hidden: Record<string, Value> = {};

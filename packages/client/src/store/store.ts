@@ -29,6 +29,8 @@ export interface ReadTable<R, K extends readonly (keyof R)[]> {
   list(...prefix: Partial<Key<R, K>>): R[];
   /** The rows that share all fields of the key but the last, which is greater in them; ascending. */
   listAfter(...key: Key<R, K>): R[];
+  /** How many rows `list` would give, without reading them. */
+  count(...prefix: Partial<Key<R, K>>): number;
 }
 
 /** The rows of one kind, inside of a transaction. */
@@ -110,6 +112,7 @@ export interface AnyTable {
   get(...key: Value[]): Row | undefined;
   list(...prefix: Value[]): Row[];
   listAfter(...key: Value[]): Row[];
+  count(...prefix: Value[]): number;
   put(row: Row): void;
   delete(...prefix: Value[]): void;
 }

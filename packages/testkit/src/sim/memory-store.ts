@@ -128,6 +128,7 @@ export class MemoryDisk {
         get: (...key) => (guard.access(), table.get(...key)),
         list: (...prefix) => (guard.access(), table.list(...(prefix as Value[]))),
         listAfter: (...key) => (guard.access(), table.listAfter(...key)),
+        count: (...prefix) => (guard.access(), table.keysWith(prefix).length),
         put: (row) => write(table.keyOfRow(row), row),
         delete: (...prefix) => {
           for (const key of table.keysWith(prefix)) write(key, undefined);

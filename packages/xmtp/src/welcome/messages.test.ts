@@ -123,5 +123,12 @@ describe("welcome pointers", () => {
     await assert.rejects(unwrapPointer(suite, initKeyPair(first), wrapped), { code: "MLS_UNSUPPORTED" });
     const short = await wrapPointer(suite, welcomeKeyOf(first.keyPackage), { ...pointer, dataNonce: hex("00") });
     await assert.rejects(unwrapPointer(suite, xWingKeyPair(first), short), { code: "DECODE" });
+    const long = await wrapPointer(suite, welcomeKeyOf(first.keyPackage), {
+      ...pointer,
+      dataNonce: new Uint8Array(4_096),
+    });
+    const { length } = long.welcomePointer;
+    const message = `a welcome pointer has ${length} bytes`;
+    await assert.rejects(unwrapPointer(suite, xWingKeyPair(first), long), { code: "DECODE", message });
   });
 });

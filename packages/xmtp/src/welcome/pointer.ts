@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { DecodeError, equalBytes, type CipherSuite } from "@latchkey/mls";
+import { XMTP_LIMITS } from "../limits.ts";
 import { decodeProto } from "../protobuf.ts";
 import {
   WelcomePointeeEncryptionAeadType,
@@ -98,7 +99,7 @@ export async function wrapPointer(
 
 /**
  * Opens a pointer with the key pair that `hpkePublicKey` names. Throws CryptoError when it does not open, DecodeError
- * when it is malformed, UnsupportedError when its algorithm is not the key's.
+ * when it is malformed or longer than `maxWelcomePointerBytes`, UnsupportedError when its algorithm is not the key's.
  */
 export async function unwrapPointer(
   suite: CipherSuite,
@@ -107,6 +108,9 @@ export async function unwrapPointer(
 ): Promise<WelcomePointer> {
   // The numbers of this enumeration are those of WelcomeWrapperAlgorithm.
   requireAlgorithm(keyPair, wrapperAlgorithm as number as WelcomeWrapperAlgorithm);
+  if (welcomePointer.length > XMTP_LIMITS.maxWelcomePointerBytes) {
+    throw new DecodeError(`a welcome pointer has ${welcomePointer.length} bytes`);
+  }
   const { first } = await openWithKey(suite, keyPair, welcomePointer);
   const { version } = decodeProto(WelcomePointerSchema, first);
   if (version.case !== "welcomeV1Pointer") throw new DecodeError("a welcome pointer is of an unknown version");

@@ -38,6 +38,7 @@ function countingTable(table: AnyTable, written: Written): AnyTable {
     get: (...key) => table.get(...key),
     list: (...prefix) => table.list(...prefix),
     listAfter: (...key) => table.listAfter(...key),
+    count: (...prefix) => table.count(...prefix),
     delete: (...prefix) => table.delete(...prefix),
     put(row) {
       for (const value of Object.values(row)) written.bytes += sizeOf(value);
