@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createExternalCommit, decodeRows, MlsGroup, verifyGroupInfo } from "@latchkey/mls";
+import { createExternalCommit, decodeRows, LatchkeyError, MlsGroup, verifyGroupInfo } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { decodeInvitePayload, encodeGroupInfoHints, installationLeaf } from "@latchkey/xmtp";
 import { presentBlob, slotOf } from "./blobs.ts";
@@ -150,24 +150,87 @@ test("SEC-12 a contested join is not taken for done by the word of somebody whom
 test("SEC-03 a contested join that members refused as well has lost once one of them says that it has read it", async (t) => {
   const world = await World.start(t);
   const { adminGroup, member, memberGroup, invite, joiner } = await contested(world, "private");
-  // The refused commit stands for the own one: nothing makes members refuse what an honest joiner sends at will.
-  const { store } = joiner.environment;
-  const [join] = store.joins.list();
-  const [garbage] = (await readCommits(joiner, adminGroup.id)).slice(-2);
-  assert.ok(join !== undefined && garbage !== undefined);
-  const told = async (commitId: bigint) => {
-    store.transaction(({ joins }) => joins.put({ ...join, commitId }));
+  const [join] = joiner.environment.store.joins.list();
+  const own = (await readCommits(joiner, adminGroup.id)).at(-1);
+  assert.ok(join !== undefined && own !== undefined && own.id === join.commitId);
+  // Nothing makes members refuse what an honest joiner sends at will: this one says so and has read nothing.
+  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
+  const told = async (logCursor: bigint) => {
+    const groupInfo = await mlsOf(member, adminGroup.id).exportGroupInfo({
+      extensions: encodeGroupInfoHints({ logCursor }),
+    });
+    const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
+    await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
     await joiner.client.conversations.sync();
     return joiner.client.conversations.listPendingJoins().length;
   };
-  // The member is held in the epoch, as if it had refused both, and says how far it has read.
+  assert.equal(await told(join.logCursor), 1, "as far as the joiner had read itself");
+  assert.equal(await told(own.id), 0, "read and refused");
+  assert.deepEqual(traces(joiner), NO_TRACES);
+  assert.equal(memberGroup.epoch, join.epoch);
+});
+
+test("SEC-12 a member that claims to have read further than the log goes says nothing about a contested join", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, invite, joiner } = await contested(world, "private");
   const { symmetricKey: key } = decodeInvitePayload(invite.payload);
-  const extensions = encodeGroupInfoHints({ logCursor: garbage.id });
+  const extensions = encodeGroupInfoHints({ logCursor: 1n << 62n });
   const groupInfo = await mlsOf(member, adminGroup.id).exportGroupInfo({ extensions });
   const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
   await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
-  assert.equal(await told(garbage.id + 1n), 1, "not read yet");
-  assert.equal(await told(garbage.id), 0, "read and refused");
-  assert.deepEqual(traces(joiner), NO_TRACES);
-  assert.equal(memberGroup.epoch, join.epoch);
+  await joiner.client.conversations.sync();
+  assertOpen(joiner);
+});
+
+test("REV-04 a join that never left, and that a refused commit came before, is sent once a member says that the epoch is open", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  const troll = await world.device("troll");
+  let isDown = true;
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const sendGroupMessages: typeof transport.sendGroupMessages = async (messages, signal) => {
+        if (!isDown) return transport.sendGroupMessages(messages, signal);
+        isDown = false;
+        await publishGarbage(troll, invite.payload, world.node.url, "private");
+        throw new LatchkeyError("NODE_UNREACHABLE", "cut off (made up by a test)", { retryable: true });
+      };
+      return { ...environment, transport: { ...transport, sendGroupMessages } };
+    },
+  });
+  const { conversations } = joiner.client;
+  const sent = (await readCommits(joiner, adminGroup.id)).length + 1;
+  await failsWith(conversations.joinByInvite(invite.url), "INVITE_STALE");
+  assertOpen(joiner);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, sent);
+
+  await member.client.conversations.sync();
+  const { group } = await conversations.joinByInvite(invite.url);
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, sent + 1);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("REV-04 a contested join has won when a member says that all before it was refused, though nobody is online any more", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await memberGroup.sync();
+  const troll = await world.device("troll");
+  const joiner = await world.device("joiner", {
+    wrap: before(async () => {
+      await publishGarbage(troll, invite.payload, world.node.url, "private");
+      await member.client.conversations.sync();
+    }),
+  });
+  const { group } = await joiner.client.conversations.joinByInvite(invite.url);
+  const next = await world.device("next");
+  await next.client.conversations.joinByInvite(invite.url);
+  await group.sync();
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+  assert.equal(adminGroup.members().length, 4);
 });

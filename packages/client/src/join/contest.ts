@@ -13,8 +13,8 @@ import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { candidatesInSlot, holdsLeaf, isSignedByMember, openedBlobs, statesSince, verifiedState } from "./evidence.ts";
-import { recordLost, recordSequenced } from "./journal.ts";
-import { LogScan, type SeenCommit } from "./log-scan.ts";
+import { recordLost, recordPublished, recordSequenced } from "./journal.ts";
+import { LogScan } from "./log-scan.ts";
 import type { JoinRequest } from "./prepare.ts";
 import { settleJoin } from "./settle.ts";
 
@@ -24,7 +24,8 @@ import { settleJoin } from "./settle.ts";
  * state of the group tells: without the draft, whoever has won would be a member for ever that cannot get in.
  */
 
-type Verdict = "accepted" | "refused" | undefined;
+/** `readTo`: members are in the epoch still and have refused every commit of it up to this id. */
+type Verdict = "accepted" | "refused" | { readonly readTo: bigint };
 
 /** The joins that wait for a state of their group. */
 function contestedJoins({ store }: ClientContext): JoinRecord[] {
@@ -34,18 +35,18 @@ function contestedJoins({ store }: ClientContext): JoinRecord[] {
 /**
  * What a state of the epoch that the join ends, or a later one, says about it.
  *
- * To be accepted takes the word of a member whom the joiner found in the group, for the very epoch of the draft or one
- * that has its leaf. To have lost takes less, because the winner may be somebody new: the word of anybody who opens the
- * invite and signs for a later state. A liar among those gets the draft dropped, and could as well lead the joiner astray.
- * A member that is in the epoch still and has read the own commit has refused it.
+ * To be accepted, or to have a chance still, takes the word of a member whom the joiner found in the group; to be accepted
+ * also that it is for the very epoch of the draft or one that has its leaf. To have lost takes less, because the winner may
+ * be somebody new: the word of anybody who opens the invite and signs for a later state. A liar among those gets the draft
+ * dropped, and could as well lead the joiner astray.
  */
 function verdictOf(
   context: ClientContext,
-  { draft, leaf, join }: { draft: MlsGroup; leaf: LeafNode; join: JoinRecord },
+  { draft, leaf, join, logCursor }: { draft: MlsGroup; leaf: LeafNode; join: JoinRecord; logCursor: bigint },
   info: VerifiedGroupInfo,
-): Verdict {
+): Verdict | undefined {
   const isOfMember = isSignedByMember(context, draft, info);
-  if (info.context.epoch === join.epoch) return isOfMember ? "refused" : undefined;
+  if (info.context.epoch === join.epoch) return isOfMember ? { readTo: logCursor } : undefined;
   if (!holdsLeaf(context, info, leaf)) return "refused";
   const isOther = info.context.epoch === draft.epoch && !equalBytes(info.contextBytes, draft.contextBytes);
   return isOfMember && !isOther ? "accepted" : undefined;
@@ -56,10 +57,9 @@ async function judge(
   join: JoinRecord,
   candidates: readonly Candidate[],
   verifiedTrees: VerifiedTreeCache | undefined,
-): Promise<Verdict> {
-  const { commitId, epoch, groupId } = join;
-  const hasReadIt = ({ logCursor }: Candidate) => commitId !== undefined && logCursor >= commitId;
-  const states = statesSince(candidates, groupId, epoch).filter((one) => one.epoch > epoch || hasReadIt(one));
+): Promise<Verdict | undefined> {
+  const isNews = ({ epoch, logCursor }: Candidate) => epoch > join.epoch || logCursor > join.logCursor;
+  const states = statesSince(candidates, join.groupId, join.epoch).filter(isNews);
   if (states.length === 0) return undefined;
   const rows = [...decodeRows(join.rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
   const draft = MlsGroup.load(context.groupConfig, rows);
@@ -69,32 +69,50 @@ async function judge(
   const names = states.filter(({ groupInfo }) => includes(groupInfo, leaf.encryptionKey));
   for (const candidate of new Set([...names, ...states])) {
     const info = await verifiedState(context, candidate, verifiedTrees);
-    const verdict = info === undefined ? undefined : verdictOf(context, { draft, leaf, join }, info);
+    const { logCursor } = candidate;
+    const verdict = info === undefined ? undefined : verdictOf(context, { draft, leaf, join, logCursor }, info);
     if (verdict !== undefined) return verdict;
   }
   return undefined;
 }
 
-/** Whether bytes are a part of others. */
+/** Whether bytes are a part of others; what people put into a slot must not make it slow. */
 function includes(bytes: Uint8Array, part: Uint8Array): boolean {
-  for (let at = bytes.indexOf(part[0] ?? 0); at >= 0; at = bytes.indexOf(part[0] ?? 0, at + 1)) {
-    if (equalBytes(bytes.subarray(at, at + part.length), part)) return true;
+  const [first = 0] = part;
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let same = 1;
+    while (same < part.length && bytes[at + same] === part[same]) same++;
+    if (same >= part.length) return true;
   }
   return false;
 }
 
-/** The own commit as the log has it; it may not have been seen when the join was contested. */
-async function ownCommit(
+/**
+ * What is next for a join about which a state has spoken: the journal row to go on with, undefined when it stays as it is,
+ * and "lost". The log is asked where the own commit stands; it may not have been there when the join was contested.
+ *
+ * A commit that members have read and stay in the epoch is refused. One that they have not read, or that never arrived,
+ * goes on as if it had been made from the state that they show: it has won as far as anybody can tell when it is the
+ * first behind what they have read.
+ */
+async function nextStep(
   context: ClientContext,
-  { groupId, epoch, logCursor, messageHash }: JoinRecord,
+  join: JoinRecord,
+  verdict: Exclude<Verdict, "refused">,
   signal: AbortSignal | undefined,
-): Promise<SeenCommit | undefined> {
-  const scan = new LogScan(context, groupId, { fromEpoch: epoch, afterId: logCursor });
+): Promise<JoinRecord | "lost" | undefined> {
+  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor });
   await scan.advance(signal);
-  return scan.commits(epoch).find(({ hash }) => equalBytes(hash, messageHash));
+  const own = scan.commits(join.epoch).find(({ hash }) => equalBytes(hash, join.messageHash));
+  if (verdict === "accepted") return own === undefined ? undefined : recordSequenced(context, join, own);
+  const { readTo } = verdict;
+  // Nobody has read further than the log goes.
+  if (readTo > scan.cursor) return undefined;
+  if (own !== undefined && own.id <= readTo) return "lost";
+  return recordPublished(context, { ...join, logCursor: readTo });
 }
 
-/** CONTESTED → JOINED, or LOST, by what a slot holds; undefined when it lost or is open still. */
+/** CONTESTED → JOINED, LOST, or contested by later commits, by what a slot holds; a group when it has won. */
 async function settleContest(
   context: ClientContext,
   join: JoinRecord,
@@ -103,11 +121,11 @@ async function settleContest(
 ): Promise<GroupCore | undefined> {
   const { verifiedTrees, signal } = options;
   const verdict = await judge(context, join, candidates, verifiedTrees);
-  const own = verdict === "accepted" ? await ownCommit(context, join, signal) : undefined;
-  if (own !== undefined) return settleJoin(context, recordSequenced(context, join, own), { signal });
   // Whoever was added by a Welcome meanwhile is in, whatever became of the join.
-  if (verdict === "refused" || context.groups.get(join.groupId)?.active === true) recordLost(context, join);
-  return undefined;
+  const isOver = verdict === "refused" || (verdict !== "accepted" && context.groups.get(join.groupId)?.active === true);
+  const next = isOver ? "lost" : verdict === undefined ? undefined : await nextStep(context, join, verdict, signal);
+  if (next === "lost") recordLost(context, join);
+  return typeof next === "object" ? settleJoin(context, next, { signal }) : undefined;
 }
 
 /** Whether a join of that group waits for a state of it. */

@@ -12,10 +12,11 @@ import type { SeenCommit } from "./log-scan.ts";
  *
  *     nothing → PREPARED → PUBLISHED → SEQUENCED → JOINED → nothing, once a member's message has confirmed it
  *                   │          │          ↑           └→ nothing but an inactive group, once it is known to be refused
- *                   └──────────┴→ CONTESTED → LOST: nothing
+ *                   └──────────┴⇄ CONTESTED → LOST: nothing
  *
  * CONTESTED is a commit that another one of its epoch came before: whether members took that one or refused it only a
- * later state of the group tells.
+ * later state of the group tells. When they have refused all of those and not read the own one it is PUBLISHED again, and
+ * counts from there.
  */
 
 /** → PREPARED: from here on a crash is settled by asking the log. */
@@ -24,7 +25,7 @@ export function recordPrepared(context: ClientContext, join: JoinRecord): JoinRe
   return join;
 }
 
-/** PREPARED → PUBLISHED. */
+/** PREPARED, CONTESTED → PUBLISHED. */
 export function recordPublished(context: ClientContext, join: JoinRecord): JoinRecord {
   return recordPrepared(context, { ...join, state: "PUBLISHED" });
 }
