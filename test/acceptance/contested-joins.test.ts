@@ -19,6 +19,8 @@ import {
   type Wrap,
 } from "./support.ts";
 
+const MINUTE_MS = 60_000;
+
 /** Does something right before each commit leaves. */
 function before(act: () => Promise<unknown>): Wrap {
   return (environment) => {
@@ -142,6 +144,7 @@ test("SEC-12 a contested join is not taken for done by the word of somebody whom
   assertOpen(joiner);
 
   await member.client.conversations.sync();
+  joiner.clock.forward(MINUTE_MS);
   await joiner.client.conversations.sync();
   await adminGroup.sync();
   assert.deepEqual(epochOf(groupOf(joiner, adminGroup.id)), epochOf(adminGroup));
@@ -161,6 +164,7 @@ test("SEC-03 a contested join that members refused as well has lost once one of 
     });
     const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
     await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+    joiner.clock.forward(MINUTE_MS);
     await joiner.client.conversations.sync();
     return joiner.client.conversations.listPendingJoins().length;
   };
@@ -233,4 +237,28 @@ test("REV-04 a contested join has won when a member says that all before it was 
   await adminGroup.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
   assert.equal(adminGroup.members().length, 4);
+});
+
+test("SEC-12 the slot of a join that waits is looked at ever more rarely, whatever its service does to synchronizations", async (t) => {
+  const world = await World.start(t);
+  const { joiner } = await contested(world, "private");
+  let looks = 0;
+  await world.restart(joiner, (environment) => {
+    const { slots } = environment;
+    const fetch: typeof slots.fetch = async (...args) => (looks++, slots.fetch(...args));
+    return { ...environment, slots: { ...slots, fetch } };
+  });
+  assert.equal(looks, 0, "a program starts without asking");
+  const counts: number[] = [];
+  for (let hour = 0; hour < 3; hour++) {
+    for (let second = 0; second < 3_600; second += 30) {
+      joiner.clock.forward(30_000);
+      await joiner.client.conversations.sync();
+    }
+    counts.push(looks);
+  }
+  assertOpen(joiner);
+  const [first = 0, second = 0, third = 0] = counts;
+  assert.ok(first >= 12 && first <= 18, `${first} looks in the first hour`);
+  assert.ok(third - second <= 12, `${third - second} looks in the third hour`);
 });

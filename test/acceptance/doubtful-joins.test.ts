@@ -145,6 +145,7 @@ test("SEC-12 a stranger's junk makes a good join doubtful and nothing worse; a m
   await adminView.sync();
   const { blob } = await adminView.createExternalInvite();
   await admin.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  joiner.clock.forward(60_000);
   await joiner.client.conversations.sync();
   assert.deepEqual([group.status, group.isActive], ["confirmed", true]);
   assert.deepEqual(epochOf(group), before);

@@ -11,7 +11,8 @@ import { IdentityDirectory } from "./identity/directory.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
 import type { JoinOptions } from "./join/join.ts";
-import { resumePendingJoins } from "./join/resume.ts";
+import { LookPauses } from "./join/look-pauses.ts";
+import { resumeInTurn } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
 import type { IdentityRecord } from "./store/records.ts";
 
@@ -33,7 +34,8 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);
-  const context: ClientContext = { ...environment, own, directory, groups, joinTurn: new Mutex(), groupConfig };
+  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses() };
+  const context: ClientContext = { ...environment, own, directory, groups, ...waits, groupConfig };
   return context;
 }
 
@@ -125,7 +127,7 @@ export class Client {
 async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
     await keepKeyPackage(context, signal);
-    await resumePendingJoins(context, signal);
+    await context.joinTurn.run(() => resumeInTurn(context, signal));
   } catch (error) {
     if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
     if (error.code.startsWith("STORE_")) throw error;

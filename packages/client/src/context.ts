@@ -2,6 +2,7 @@ import type { GroupConfig } from "@latchkey/mls";
 import type { Environment } from "./environment.ts";
 import type { GroupRegistry } from "./group/group-core.ts";
 import type { IdentityDirectory } from "./identity/directory.ts";
+import type { LookPauses } from "./join/look-pauses.ts";
 import type { Mutex } from "./mutex.ts";
 
 /** Who this installation is. */
@@ -21,6 +22,8 @@ export interface ClientContext extends Environment {
   readonly groups: GroupRegistry;
   /** The turn of whoever joins by invite. */
   readonly joinTurn: Mutex;
+  /** When slots may be looked at for the sake of joins that wait. */
+  readonly lookPauses: LookPauses;
   /** How every group of this client is set up: crypto, signing key, external commits as XIP-82 allows them. */
   readonly groupConfig: GroupConfig;
 }

@@ -58,6 +58,12 @@ export const CLIENT_LIMITS = {
   contestIntervalMs: 10_000,
   contestSpreadMs: 200,
   maxContestDelayMs: 60_000,
+  /**
+   * Pauses between looks at the slot of a join that waits for a state of its group, in milliseconds: the first is that of
+   * members, each is twice as long, and whoever does not want to wait for the longest joins again.
+   */
+  slotLookMs: 10_000,
+  maxSlotLookMs: 300_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

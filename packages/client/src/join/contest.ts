@@ -149,7 +149,7 @@ export async function settleContests(
   return undefined;
 }
 
-/** Settles what can be settled by the slots of the joins: one look at each with every synchronization. */
+/** Settles what can be settled by the slots of the joins: a look at each with a synchronization, ever rarer. */
 export async function settleContestsBySlots(
   context: ClientContext,
   signal: AbortSignal | undefined,

@@ -25,7 +25,7 @@ function verdictOf({ mls, context }: GroupCore, info: VerifiedGroupInfo): "confi
 }
 
 /**
- * Looks for the proof of a doubtful join in its slot, as long as there is doubt: one look with every synchronization. A
+ * Looks for the proof of a doubtful join in its slot, as long as there is doubt: a look with a synchronization, ever rarer. A
  * refused join leaves an inactive group with status `refused`, and its invite can be used again.
  */
 export async function settleDoubt(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {

@@ -30,12 +30,16 @@ export function openedBlobs(
   return selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates;
 }
 
-/** What the slot of an invite, as a journal keeps it, says about its group; nothing when it cannot be asked. */
+/**
+ * What the slot of an invite, as a journal keeps it, says about its group; nothing when it cannot be asked, or was asked a
+ * short while ago (see `LookPauses`).
+ */
 export async function candidatesInSlot(
   context: ClientContext,
   invite: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<readonly Candidate[]> {
+  if (!context.lookPauses.isDue(invite, context.clock.nowNs())) return [];
   try {
     const payload = decodeInvitePayload(invite);
     const fetch = fetchInTurn(context, await servicesToAsk(context, payload), payload);
