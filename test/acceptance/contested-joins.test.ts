@@ -262,3 +262,18 @@ test("SEC-12 the slot of a join that waits is looked at ever more rarely, whatev
   assert.ok(first >= 12 && first <= 18, `${first} looks in the first hour`);
   assert.ok(third - second <= 12, `${third - second} looks in the third hour`);
 });
+
+test("REV-04 a contested join whose invite is revoked has won by a member's message in its epoch, and is done by it", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, joiner } = await contested(world, "private");
+  // Nothing is uploaded any more that could tell.
+  const { slots } = admin.environment;
+  await world.restart(admin, (environment) => ({ ...environment, slots: { ...slots, upload: async () => undefined } }));
+  const group = groupOf(admin, adminGroup.id);
+  await group.sync();
+  await group.revokeInvite();
+  await joiner.client.conversations.sync();
+  const joined = groupOf(joiner, group.id);
+  assert.deepEqual(epochOf(joined), epochOf(group));
+  assert.equal(joined.status, "confirmed");
+});

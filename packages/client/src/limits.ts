@@ -64,6 +64,8 @@ export const CLIENT_LIMITS = {
    */
   slotLookMs: 10_000,
   maxSlotLookMs: 300_000,
+  /** Messages behind a join that waits in which a member's word is looked for: the first ones are of its epoch. */
+  maxWordsRead: 1_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

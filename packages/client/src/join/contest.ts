@@ -12,7 +12,15 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
-import { candidatesInSlot, holdsLeaf, isSignedByMember, openedBlobs, statesSince, verifiedState } from "./evidence.ts";
+import {
+  candidatesInSlot,
+  holdsLeaf,
+  isSignedByMember,
+  isSpokenIn,
+  openedBlobs,
+  statesSince,
+  verifiedState,
+} from "./evidence.ts";
 import { recordLost, recordPublished, recordSequenced } from "./journal.ts";
 import { LogScan } from "./log-scan.ts";
 import type { JoinRequest } from "./prepare.ts";
@@ -30,6 +38,12 @@ type Verdict = "accepted" | "refused" | { readonly readTo: bigint };
 /** The joins that wait for a state of their group. */
 function contestedJoins({ store }: ClientContext): JoinRecord[] {
   return store.joins.list().filter(({ state }) => state === "CONTESTED");
+}
+
+/** The group as it is if the join has won. */
+function draftOf({ groupConfig }: ClientContext, { rows }: JoinRecord): MlsGroup {
+  const written = [...decodeRows(rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
+  return MlsGroup.load(groupConfig, written);
 }
 
 /**
@@ -61,8 +75,7 @@ async function judge(
   const isNews = ({ epoch, logCursor }: Candidate) => epoch > join.epoch || logCursor > join.logCursor;
   const states = statesSince(candidates, join.groupId, join.epoch).filter(isNews);
   if (states.length === 0) return undefined;
-  const rows = [...decodeRows(join.rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
-  const draft = MlsGroup.load(context.groupConfig, rows);
+  const draft = draftOf(context, join);
   const leaf = draft.leaf(draft.ownLeafIndex);
   if (leaf === undefined) return undefined;
   // Those that may speak for the join go first; most joins have lost, and then one state is verified.
@@ -126,6 +139,21 @@ async function settleContest(
   const next = isOver ? "lost" : verdict === undefined ? undefined : await nextStep(context, join, verdict, signal);
   if (next === "lost") recordLost(context, join);
   return typeof next === "object" ? settleJoin(context, next, { signal }) : undefined;
+}
+
+/**
+ * CONTESTED → JOINED when a member has spoken in the epoch that the join began: it has the keys, so the join has won,
+ * whatever the slot shows. Undefined when nobody has.
+ */
+export async function settleContestByLog(
+  context: ClientContext,
+  join: JoinRecord,
+  signal: AbortSignal | undefined,
+): Promise<GroupCore | undefined> {
+  const { commitId: id, commitCreatedNs: createdNs } = join;
+  if (id === undefined || createdNs === undefined) return undefined;
+  if (!(await isSpokenIn(context, draftOf(context, join), id, signal))) return undefined;
+  return settleJoin(context, recordSequenced(context, join, { id, createdNs }), { signal });
 }
 
 /** Whether a join of that group waits for a state of it. */

@@ -19,6 +19,8 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { senderOf } from "../group/message.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { readTopic } from "../transport/transport.ts";
 
 /** The blobs that an invite opens, best first. */
 export function openedBlobs(
@@ -80,6 +82,38 @@ export function isSignedByMember({ own }: ClientContext, mls: MlsGroup, info: Ve
   const known = signer === undefined ? undefined : mls.findBySignatureKey(signer.signatureKey);
   const member = known === undefined ? undefined : mls.leaf(known);
   return member !== undefined && senderOf(member).inboxId !== own.inboxId;
+}
+
+/** Whether another inbox of a group has written a message of the group's present epoch behind an id of its log. */
+export async function isSpokenIn(
+  context: ClientContext,
+  mls: MlsGroup,
+  afterId: bigint,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { transport } = context;
+  const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
+  let left: number = CLIENT_LIMITS.maxWordsRead;
+  for await (const { data } of readTopic(query, { topic: mls.groupId, afterId }, signal)) {
+    if (await isMembersWord(context, mls, data)) return true;
+    if (--left === 0) return false;
+  }
+  return false;
+}
+
+async function isMembersWord({ own }: ClientContext, mls: MlsGroup, data: Uint8Array): Promise<boolean> {
+  try {
+    const { wireFormat, epoch } = peekMlsMessage(data);
+    if (wireFormat !== "private_message" || epoch !== mls.epoch) return false;
+    const received = await mls.verify(data);
+    if (received.kind === "application") return senderOf(received.senderLeaf).inboxId !== own.inboxId;
+    const author = received.kind === "commit" ? received.commit.sender : undefined;
+    const leaf = author?.kind === "member" ? mls.leaf(author.leafIndex) : undefined;
+    return leaf !== undefined && senderOf(leaf).inboxId !== own.inboxId;
+  } catch (error) {
+    if (error instanceof LatchkeyError) return false;
+    throw error;
+  }
 }
 
 /** Whether a state has the very leaf in it that a join made. */

@@ -37,7 +37,11 @@ export function recordContested(context: ClientContext, join: JoinRecord, own: S
 }
 
 /** PUBLISHED, CONTESTED → SEQUENCED: the own commit is the first of its epoch that was not refused. */
-export function recordSequenced(context: ClientContext, join: JoinRecord, commit: SeenCommit): JoinRecord {
+export function recordSequenced(
+  context: ClientContext,
+  join: JoinRecord,
+  commit: Pick<SeenCommit, "id" | "createdNs">,
+): JoinRecord {
   return recordPrepared(context, {
     ...join,
     state: "SEQUENCED",

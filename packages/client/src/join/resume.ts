@@ -3,7 +3,7 @@ import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
-import { settleContestsBySlots } from "./contest.ts";
+import { settleContestByLog, settleContestsBySlots } from "./contest.ts";
 import { isDoubtful } from "./doubt.ts";
 import { settleJoin } from "./settle.ts";
 
@@ -44,7 +44,10 @@ export async function resumeInTurn(context: ClientContext, signal: AbortSignal |
   for (const join of context.store.joins.list()) {
     if (join.state === "JOINED") continue;
     try {
-      const core = await settleJoin(context, join, { signal });
+      const isContest = join.state === "CONTESTED";
+      const core = await (isContest
+        ? settleContestByLog(context, join, signal)
+        : settleJoin(context, join, { signal }));
       if (core !== undefined) reached.push(core);
     } catch (error) {
       if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;

@@ -47,13 +47,14 @@ export class HostileNode {
     return this.#world.inject(topic, choice === 2 ? known : damaged(known, random));
   }
 
-  /** Puts a damaged copy in front of a message that is about to be taken. */
+  /** Puts a damaged copy in front of a message that is about to be taken, most often of a join. */
   async #overtake(data: Uint8Array): Promise<void> {
-    if (!this.#faults.has("hostile-node") || !this.#random.chance(0.04)) return;
+    if (!this.#faults.has("hostile-node")) return;
     try {
-      const { groupId } = peekMlsMessage(data);
-      if (groupId === undefined) return;
-      this.#faults.count("messages overtaken");
+      const { groupId, sender } = peekMlsMessage(data);
+      const isJoin = sender?.kind === "new_member_commit";
+      if (groupId === undefined || !this.#random.chance(isJoin ? 0.3 : 0.04)) return;
+      this.#faults.count(isJoin ? "joins overtaken" : "messages overtaken");
       this.#world.scheduler.note("the node puts a damaged copy in front of a message");
       await this.#world.inject(groupId, damaged(data, this.#random));
     } catch (error) {

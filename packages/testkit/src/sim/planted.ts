@@ -108,6 +108,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: "if (own !== undefined) return",
     troubles: [],
   },
+  {
+    name: "a join behind a refused commit is given up",
+    file: "packages/client/src/join/settle.ts",
+    find: "recordContested(context, current, own);",
+    replace: "recordLost(context, current);",
+    troubles: ["hostile-node"],
+  },
 ];
 
 /** What a child process found. */

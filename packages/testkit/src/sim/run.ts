@@ -248,15 +248,12 @@ class Run {
     const isSplit = faults.troubles.has("split-view");
     if (!isSplit) world.veils.clear();
     while (this.#running.size > 0) await Promise.all(this.#running);
-    const toleratesGhosts = ["hostile-node", "hostile-scanner", "hostile-member"].some((name) =>
-      faults.troubles.has(name as Trouble),
-    );
     const newDevice = (name: string) => this.newDevice(name, name.split("-")[0] ?? name);
-    const scene: Scene = { stage, world, groupId, toleratesGhosts, newDevice };
+    const scene: Scene = { stage, world, groupId, newDevice };
     await startAll(scene);
     if (!isSplit) {
-      const ghosts = await converge(scene);
-      await talk(scene, ghosts);
+      await converge(scene);
+      await talk(scene);
       await letStrangerIn(scene);
       await nothingLost(scene);
       await removedAreOut(scene);

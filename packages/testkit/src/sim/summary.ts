@@ -44,6 +44,7 @@ const FAULTS = [
   "messages damaged",
   "messages overtaken",
   "junk in the log",
+  "joins overtaken",
   "views split",
   "joins forged",
   "commits made up",
