@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createExternalCommit, decodeRows, LatchkeyError, MlsGroup, verifyGroupInfo } from "@latchkey/mls";
+import { createExternalCommit, decodeRows, LatchkeyError, MlsGroup, toHex, verifyGroupInfo } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { decodeInvitePayload, encodeGroupInfoHints, installationLeaf } from "@latchkey/xmtp";
 import { presentBlob, slotOf } from "./blobs.ts";
@@ -12,6 +12,7 @@ import {
   groupOf,
   mlsOf,
   NO_TRACES,
+  openSlot,
   readCommits,
   traces,
   World,
@@ -46,6 +47,29 @@ async function contested(world: World, kind: Garbage) {
   assert.equal(error.retryable, true);
   assertOpen(joiner);
   return { admin, member, adminGroup, memberGroup, invite, troll, joiner, tablet };
+}
+
+/** The troll makes up a state that follows from another one, with itself in it, signs it and puts it into the slot. */
+async function makeUp(
+  troll: Device,
+  groupInfo: Uint8Array,
+  { member, payload, url }: { member: Device; payload: Uint8Array; url: string },
+): Promise<void> {
+  const info = await verifyGroupInfo({ crypto: nodeCrypto }, groupInfo);
+  const { group } = await createExternalCommit(configOf(troll), info, {
+    leaf: installationLeaf(troll.client.inboxId),
+    adds: [],
+    appDataUpdates: [],
+    appData: new Map(),
+  });
+  const { symmetricKey: key } = decodeInvitePayload(payload);
+  const blob = await presentBlob(member, toHex(group.groupId), {
+    key,
+    groupInfo: await group.exportGroupInfo(),
+    epoch: group.epoch,
+    groupStateHash: nodeCrypto.suite(group.cipherSuite).hash(group.contextBytes),
+  });
+  await troll.environment.slots.upload(slotOf(payload, url), blob);
 }
 
 /** Nothing but the journal knows of the join, and what became of it is not known. */
@@ -125,21 +149,7 @@ test("SEC-12 a contested join is not taken for done by the word of somebody whom
   // The troll makes up a state that follows from the join, which the log shows to everybody, and signs it itself.
   const rows = [...decodeRows(join.rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
   const draft = MlsGroup.load(configOf(joiner), rows);
-  const info = await verifyGroupInfo({ crypto: nodeCrypto }, await draft.exportGroupInfo());
-  const { group: madeUp } = await createExternalCommit(configOf(troll), info, {
-    leaf: installationLeaf(troll.client.inboxId),
-    adds: [],
-    appDataUpdates: [],
-    appData: new Map(),
-  });
-  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
-  const blob = await presentBlob(member, adminGroup.id, {
-    key,
-    groupInfo: await madeUp.exportGroupInfo(),
-    epoch: madeUp.epoch,
-    groupStateHash: nodeCrypto.suite(madeUp.cipherSuite).hash(madeUp.contextBytes),
-  });
-  await troll.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  await makeUp(troll, await draft.exportGroupInfo(), { member, payload: invite.payload, url: world.node.url });
   await joiner.client.conversations.sync();
   assertOpen(joiner);
 
@@ -276,4 +286,33 @@ test("REV-04 a contested join whose invite is revoked has won by a member's mess
   const joined = groupOf(joiner, group.id);
   assert.deepEqual(epochOf(joined), epochOf(group));
   assert.equal(joined.status, "confirmed");
+});
+
+test("SEC-12 a made-up later state does not drop a draft in whose epoch a member has spoken", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const { url, payload } = await adminGroup.createInvite();
+  await memberGroup.sync();
+  const { slots } = admin.environment;
+  await world.restart(admin, (environment) => ({ ...environment, slots: { ...slots, upload: async () => undefined } }));
+  const troll = await world.device("troll");
+  let looks = 0;
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const parts = before(() => publishGarbage(troll, payload, world.node.url, "private"))(environment);
+      const fetch: typeof slots.fetch = async (...args) => {
+        if (++looks === 2) {
+          await groupOf(admin, adminGroup.id).send("welcome");
+          const groupInfo = await openSlot(troll, payload, world.node.url);
+          await makeUp(troll, groupInfo, { member, payload, url: world.node.url });
+        }
+        return parts.slots.fetch(...args);
+      };
+      return { ...parts, slots: { ...parts.slots, fetch } };
+    },
+  });
+  const { group } = await joiner.client.conversations.joinByInvite(url);
+  assert.equal(looks, 2);
+  assert.deepEqual(epochOf(group), epochOf(groupOf(admin, adminGroup.id)));
+  assert.equal(group.messages().at(-1)?.text, "welcome");
 });

@@ -51,8 +51,8 @@ function draftOf({ groupConfig }: ClientContext, { rows }: JoinRecord): MlsGroup
  *
  * To be accepted, or to have a chance still, takes the word of a member whom the joiner found in the group; to be accepted
  * also that it is for the very epoch of the draft or one that has its leaf. To have lost takes less, because the winner may
- * be somebody new: the word of anybody who opens the invite and signs for a later state. A liar among those gets the draft
- * dropped, and could as well lead the joiner astray.
+ * be somebody new: the word of anybody who opens the invite and signs for a later state, unless a member has spoken in the
+ * draft's epoch. A liar among those gets the draft dropped, and could as well lead the joiner astray.
  */
 function verdictOf(
   context: ClientContext,
@@ -134,6 +134,8 @@ async function settleContest(
 ): Promise<GroupCore | undefined> {
   const { verifiedTrees, signal } = options;
   const verdict = await judge(context, join, candidates, verifiedTrees);
+  const won = verdict === "refused" ? await settleContestByLog(context, join, signal) : undefined;
+  if (won !== undefined) return won;
   // Whoever was added by a Welcome meanwhile is in, whatever became of the join.
   const isOver = verdict === "refused" || (verdict !== "accepted" && context.groups.get(join.groupId)?.active === true);
   const next = isOver ? "lost" : verdict === undefined ? undefined : await nextStep(context, join, verdict, signal);
