@@ -141,3 +141,27 @@ test("SEC-12 a member that died before its upload: refreshInvite and a round of 
     assert.equal(group.members().length, 3 + index);
   }
 });
+
+test("SEC-12 a refused commit of an epoch whose invite has ended asks nothing of members", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, memberGroup } = await world.group();
+  const invite = await adminGroup.createInvite({ staleAfterNs: 3_600_000_000_000n });
+  await memberGroup.sync();
+  const reads: string[] = [];
+  await world.restart(member, (environment) => {
+    const { transport } = environment;
+    const queryGroupMessages: typeof transport.queryGroupMessages = async (...args) => {
+      reads.push("read");
+      return transport.queryGroupMessages(...args);
+    };
+    return noting(reads)({ ...environment, transport: { ...transport, queryGroupMessages } });
+  });
+  const troll = await world.device("troll");
+  await publishGarbage(troll, invite.payload, world.node.url, "private");
+  member.clock.forward(120 * MINUTE_MS);
+  for (let round = 0; round < 3; round++) {
+    await member.client.conversations.sync();
+    assert.deepEqual(reads.splice(0), ["read"]);
+    member.clock.forward(10 * MINUTE_MS);
+  }
+});

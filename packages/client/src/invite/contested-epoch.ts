@@ -3,7 +3,7 @@ import { asError, isAborted } from "../clock.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { activePolicy, uploadBlob } from "./refresh.ts";
+import { hasStateToServe, uploadBlob } from "./refresh.ts";
 
 /*
  * A stranger cannot tell a commit that members refuse from one that they accept: one refused commit of the present epoch
@@ -18,7 +18,7 @@ import { activePolicy, uploadBlob } from "./refresh.ts";
 function isOwed(core: GroupCore): boolean {
   const { active, record, contest } = core;
   if (!active || record.status !== "confirmed" || record.contestedId <= contest.answeredId) return false;
-  return activePolicy(core) !== undefined;
+  return hasStateToServe(core);
 }
 
 /** The longest wait of a member that listens, in milliseconds. */

@@ -134,6 +134,11 @@ function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): Pres
   return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core), credentials, contestedId };
 }
 
+/** Whether the group has an invite that slots ought to serve now. */
+export function hasStateToServe(core: GroupCore): boolean {
+  return stateToServe(core, undefined) !== undefined;
+}
+
 /** How slots are brought up to date. */
 export interface UploadOptions {
   /** The invite that was joined by: nothing is uploaded when the admin has replaced it since. */

@@ -84,6 +84,17 @@ describe("map components", () => {
     assert.throws(() => apply(added, added), rejected("KeyExists"));
   });
 
+  test("what a delta writes does not keep the whole message that brought it in memory", () => {
+    const delta = encodeMapDelta(INBOX_ID_KEY, [{ op: "insert", key: A, value: VALUE }]);
+    const message = new Uint8Array(1_000_000);
+    message.set(delta, 5);
+    const read = decodeMapDelta(INBOX_ID_KEY, message.subarray(5, 5 + delta.length));
+    const component = applyMapDelta(INBOX_ID_KEY, undefined, read);
+    const value = decodeTlsMap(INBOX_ID_KEY, component).get(A);
+    assert.deepEqual(value, VALUE);
+    assert.ok(value.buffer.byteLength < 10_000);
+  });
+
   test("an unknown mutation and trailing bytes are refused", () => {
     assert.throws(() => decodeMapDelta(INBOX_ID_KEY, hex(`22 03 00${A}`)), decode);
     assert.throws(() => decodeMapDelta(INBOX_ID_KEY, hex(`22 02 00${A} 00`)), decode);

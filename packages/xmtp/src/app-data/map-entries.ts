@@ -47,7 +47,8 @@ export function mapEntry<K extends string | number>(codec: KeyCodec<K>, key: K, 
     codec.write(writer, key);
     writer.opaque(value);
   });
-  return { key, value, bytes };
+  // The value as it was given may be a part of a message, and would keep all of it in memory.
+  return { key, value: bytes.subarray(bytes.length - value.length), bytes };
 }
 
 /** A component's value with these entries. */
