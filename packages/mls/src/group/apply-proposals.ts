@@ -3,6 +3,7 @@ import { labelledCheck } from "../crypto/labels.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { equalBytes } from "../bytes.ts";
 import { ValidationError } from "../errors.ts";
+import { MLS_LIMITS } from "../limits.ts";
 import { appDataExtension, type AppData, type AppDataChanges } from "../messages/app-data.ts";
 import { EXTENSION_TYPE, replaceExtension, type Extension } from "../messages/extension.ts";
 import type { GroupContext } from "../messages/group-context.ts";
@@ -158,7 +159,8 @@ export function checkMemberSupport(draft: TreeDraft, applied: AppliedProposals):
 
 /**
  * The extensions of the next GroupContext: the new values of every touched component written into the dictionary, which
- * then stands last. Throws ValidationError unless exactly the touched components get a value.
+ * then stands last. Throws ValidationError unless exactly the touched components get a value, and for
+ * more than `MLS_LIMITS.maxAppDataEntries` of them.
  */
 export function writeAppData(
   applied: AppliedProposals,
@@ -178,6 +180,10 @@ export function writeAppData(
   for (const [componentId, value] of changes) {
     if (value === null) next.delete(componentId);
     else next.set(componentId, value);
+  }
+  // What nobody can read is not written: members that restart would part from those that do not.
+  if (next.size > MLS_LIMITS.maxAppDataEntries) {
+    throw new ValidationError("app-data-values", "the group's app data would have more components than can be read");
   }
   return replaceExtension(extensions, appDataExtension(next));
 }

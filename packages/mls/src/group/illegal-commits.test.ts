@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { utf8 } from "../bytes.ts";
+import { MLS_LIMITS } from "../limits.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { EXTENSION_TYPE, encodeRequiredCapabilities } from "../messages/extension.ts";
 import type { UpdatePath } from "../messages/commit.ts";
@@ -10,7 +11,7 @@ import type { PreSharedKeyId, Proposal } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { createKeyPackage } from "./key-packages.ts";
-import { createExternalCommit } from "./mls-group.ts";
+import { createExternalCommit, MlsGroup } from "./mls-group.ts";
 import { assertRefused } from "./test-refusal.ts";
 import {
   byValue,
@@ -148,6 +149,24 @@ describe("an illegal external commit is refused", () => {
     await assert.rejects(createExternalCommit(zoe, info, { leaf: LEAF, appDataUpdates }), { rule: "app-data-values" });
     const appData = new Map([[0x8003, utf8("x")]]);
     await assert.rejects(createExternalCommit(zoe, info, { leaf: LEAF, appData }), { rule: "app-data-values" });
+  });
+
+  test("app-data-values: more components than a dictionary is read with", async () => {
+    const ids = Array.from({ length: MLS_LIMITS.maxAppDataEntries }, (_, index) => index);
+    const full = encodeAppDataDictionary(new Map(ids.map((id) => [id, utf8("x")])));
+    const [ann] = await groupOf(["ann"], [{ ...DICTIONARY, data: full }]);
+    assert.ok(ann !== undefined);
+    const info = await verifyGroupInfo(ann.config, await ann.group.exportGroupInfo());
+    const zoe = await newConfig("zoe");
+    const join = (componentId: number) =>
+      createExternalCommit(zoe, info, {
+        leaf: LEAF,
+        appDataUpdates: [{ componentId, update: utf8("y") }],
+        appData: new Map([[componentId, utf8("y")]]),
+      });
+    const { group } = await join(1);
+    assert.deepEqual(MlsGroup.load(zoe, group.snapshot()).appData.get(1), utf8("y"));
+    await assert.rejects(join(MLS_LIMITS.maxAppDataEntries), { rule: "app-data-values" });
   });
 
   test("signature, confirmation-tag: SEC-06 changed, shortened, lengthened or empty", async () => {
