@@ -13,7 +13,7 @@ import {
   type KeyPackage,
 } from "../messages/key-package.ts";
 import { signLeafNode, type Lifetime } from "../messages/leaf-node.ts";
-import { checkLeafCapabilities } from "../tree/leaf-rules.ts";
+import { checkLeafCapabilities, NO_REQUIREMENTS } from "../tree/leaf-rules.ts";
 import { checkKeyPackage } from "./apply-proposals.ts";
 import type { LeafParameters } from "./build-commit.ts";
 import type { SigningIdentity } from "./config.ts";
@@ -117,7 +117,7 @@ export async function verifyKeyPackage(
   const keyPackage = decodeExact(bytes, decodeKeyPackage);
   const checks = checkKeyPackage(keyPackage, PROTOCOL_VERSION_MLS10, expected.cipherSuite);
   const { leafNode } = keyPackage;
-  checkLeafCapabilities(leafNode, { extensions: [], proposals: [], credentials: [] });
+  checkLeafCapabilities(leafNode, NO_REQUIREMENTS);
   if (leafNode.source.kind !== "key_package") throw new DecodeError("a key package holds a leaf of another source");
   const { notBefore, notAfter } = leafNode.source.lifetime;
   const now = expected.nowSeconds;

@@ -23,6 +23,9 @@ export interface GroupRequirements {
   readonly credentials: readonly number[];
 }
 
+/** Of a leaf by itself nothing is demanded. */
+export const NO_REQUIREMENTS: GroupRequirements = { extensions: [], proposals: [], credentials: [] };
+
 const CAPABILITY_LISTS = [
   ["extension", "extensions"],
   ["proposal", "proposals"],

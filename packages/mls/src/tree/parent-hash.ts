@@ -23,6 +23,8 @@ export function parentHash(
   return suite.hash(parentHashOverSibling(parent, originalSiblingTreeHash));
 }
 
+const NO_LEAVES: ReadonlySet<LeafIndex> = new Set();
+
 /** Tree hash of a subtree as it was before `excluded` leaves were added (RFC 9420 §7.9). */
 function originalTreeHash(tree: TreeView, index: NodeIndex, excluded: ReadonlySet<LeafIndex>): Uint8Array {
   if (excluded.size === 0) return tree.hash(index);
@@ -47,9 +49,10 @@ function parentHashOf(node: TreeNode): Uint8Array | undefined {
 
 /** True when a parent node can be chained to a node below `child` (RFC 9420 §7.9.2). */
 function isValidThrough(tree: TreeView, parent: ParentNode, child: NodeIndex, otherChild: NodeIndex): boolean {
-  const unmerged = new Set(parent.unmergedLeaves);
-  const [descendant, ...others] = tree.resolution(child, unmerged);
-  if (descendant === undefined || others.length > 0) return false;
+  const unmerged = parent.unmergedLeaves.length === 0 ? NO_LEAVES : new Set(parent.unmergedLeaves);
+  const resolution = tree.resolution(child, unmerged);
+  const [descendant] = resolution;
+  if (descendant === undefined || resolution.length > 1) return false;
   const node = tree.node(descendant);
   const stated = node === undefined ? undefined : parentHashOf(node);
   if (stated === undefined) return false;

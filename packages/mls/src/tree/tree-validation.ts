@@ -3,7 +3,7 @@ import type { SignatureCheck } from "../crypto/provider.ts";
 import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { leafNodeCheck } from "../messages/leaf-node.ts";
-import { checkAllSupport, checkCredentialSupport, checkLeafCapabilities, groupRequirements } from "./leaf-rules.ts";
+import { checkAllSupport, checkCredentialSupport, checkLeafCapabilities, groupRequirements, NO_REQUIREMENTS } from "./leaf-rules.ts";
 import { isInSubtree, leafNodeIndex, nodeLeafIndex, parent, type LeafIndex, type NodeIndex } from "./math.ts";
 import { parentHashViolations } from "./parent-hash.ts";
 import type { RatchetTree } from "./ratchet-tree.ts";
@@ -64,7 +64,8 @@ export function checkTreeStructure({ tree, nodes, parents }: ReceivedTree, conte
   }
   checkKeysUnique(tree);
   const requirements = groupRequirements(context.extensions);
-  for (const node of nodes.values()) if (node.kind === "leaf") checkLeafCapabilities(node.leaf, requirements);
+  // What the group demands of each leaf the counters tell of all.
+  for (const node of nodes.values()) if (node.kind === "leaf") checkLeafCapabilities(node.leaf, NO_REQUIREMENTS);
   checkAllSupport(tree, requirements);
   checkCredentialSupport(tree);
   tree.withDecoded(nodes, () => {
