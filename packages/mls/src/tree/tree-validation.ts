@@ -3,7 +3,13 @@ import type { SignatureCheck } from "../crypto/provider.ts";
 import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
 import { leafNodeCheck } from "../messages/leaf-node.ts";
-import { checkAllSupport, checkCredentialSupport, checkLeafCapabilities, groupRequirements, NO_REQUIREMENTS } from "./leaf-rules.ts";
+import {
+  checkAllSupport,
+  checkCredentialSupport,
+  checkLeafCapabilities,
+  groupRequirements,
+  NO_REQUIREMENTS,
+} from "./leaf-rules.ts";
 import { isInSubtree, leafNodeIndex, nodeLeafIndex, parent, type LeafIndex, type NodeIndex } from "./math.ts";
 import { parentHashViolations } from "./parent-hash.ts";
 import type { RatchetTree } from "./ratchet-tree.ts";
