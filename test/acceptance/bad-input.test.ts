@@ -38,7 +38,9 @@ test("REV-07 a damaged link: INVITE_MALFORMED, whatever is cut or changed, and n
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
-test("REV-07 a PNG without a QR code, and files that are no PNG: INVITE_NO_QR", () => {
+test("REV-07 a PNG without a QR code, and files that are no PNG: INVITE_NO_QR", async (t) => {
+  const world = await World.start(t);
+  const joiner = await world.device("joiner");
   const blank = encodePng(Array.from({ length: 40 }, () => Array.from({ length: 40 }, () => false)));
   const cut = blank.subarray(0, blank.length >> 1);
   const huge = blank.slice();
@@ -46,6 +48,7 @@ test("REV-07 a PNG without a QR code, and files that are no PNG: INVITE_NO_QR", 
   for (const bytes of [blank, cut, huge, new Uint8Array(0), new TextEncoder().encode("GIF89a")]) {
     assert.throws(() => readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false });
   }
+  await failsWith(joiner.client.conversations.joinByInvite(blank), "INVITE_NO_QR");
 });
 
 test("REV-07 a link for a slot that nobody knows: INVITE_UNKNOWN_SLOT, retryable", async (t) => {

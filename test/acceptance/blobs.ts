@@ -1,6 +1,13 @@
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { Slot } from "@latchkey/client";
-import { decodeInvitePayload, groupStateHash, slotCredential, wrapGroupInfo, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import {
+  decodeInvitePayload,
+  encodeGroupInfoHints,
+  groupStateHash,
+  slotCredential,
+  wrapGroupInfo,
+  XMTP_CIPHER_SUITE,
+} from "@latchkey/xmtp";
 import { mlsOf, type Device } from "./support.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
@@ -25,6 +32,14 @@ export async function presentBlob(device: Device, groupId: string, claims: BlobC
     expiresAtNs: 0n,
     ...claims,
   });
+}
+
+/** The present state with a wrong signature, by somebody who claims to have read further than anybody: it is tried first. */
+export async function brokenBlob(device: Device, groupId: string, key: Uint8Array): Promise<Uint8Array> {
+  const extensions = encodeGroupInfoHints({ logCursor: 2n ** 40n });
+  const groupInfo = await mlsOf(device, groupId).exportGroupInfo({ extensions });
+  groupInfo.set([(groupInfo.at(-1) ?? 0) ^ 1], groupInfo.length - 1);
+  return presentBlob(device, groupId, { key, groupInfo });
 }
 
 /** The slot of an invite for whoever knows its id and nothing else. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createExternalCommit, decodeRows, LatchkeyError, MlsGroup, toHex, verifyGroupInfo } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { decodeInvitePayload, encodeGroupInfoHints, installationLeaf } from "@latchkey/xmtp";
-import { presentBlob, slotOf } from "./blobs.ts";
+import { brokenBlob, presentBlob, slotOf } from "./blobs.ts";
 import { publishGarbage, type Garbage } from "./garbage.ts";
 import {
   configOf,
@@ -315,4 +315,31 @@ test("SEC-12 a made-up later state does not drop a draft in whose epoch a member
   assert.equal(looks, 2);
   assert.deepEqual(epochOf(group), epochOf(groupOf(admin, adminGroup.id)));
   assert.equal(group.messages().at(-1)?.text, "welcome");
+});
+
+test("REV-04 a contested join stays open while its slot cannot be asked, and passes by a state that does not verify", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, invite, joiner } = await contested(world, "public");
+  // Without a word of a member the slot alone can tell.
+  await world.restart(admin, (parts) => ({ ...parts, joinReceipts: false }));
+  const group = groupOf(admin, adminGroup.id);
+  await group.sync();
+  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
+  const blob = await brokenBlob(admin, adminGroup.id, key);
+  await admin.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  let down = true;
+  await world.restart(joiner, (environment) => {
+    const { slots } = environment;
+    const fetch: typeof slots.fetch = async (slot, options) => {
+      if (down) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
+      return slots.fetch(slot, options);
+    };
+    return { ...environment, slots: { ...slots, fetch } };
+  });
+  joiner.clock.forward(60_000);
+  assert.deepEqual(await joiner.client.conversations.sync(), []);
+  assertOpen(joiner);
+  down = false;
+  joiner.clock.forward(60_000);
+  assert.deepEqual((await joiner.client.conversations.sync()).map(epochOf), [epochOf(group)]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex } from "@latchkey/mls";
 import { decodeInvitePayload, encodeGroupInfoHints } from "@latchkey/xmtp";
-import { presentBlob, slotOf } from "./blobs.ts";
+import { brokenBlob, presentBlob, slotOf } from "./blobs.ts";
 import {
   epochOf,
   failsWith,
@@ -141,10 +141,15 @@ test("SEC-12 a stranger's junk makes a good join doubtful and nothing worse; a m
   assert.deepEqual([group.status, group.isActive], ["pending", true]);
   assert.equal((await joiner.client.conversations.joinByInvite(invite.url)).group.id, group.id);
   assert.deepEqual(epochOf(group), before);
+  await failsWith(joiner.client.joinGroupByExternalInvite(invite.payload, []), "INVITE_NO_CANDIDATE");
+  assert.deepEqual([group.status, group.isActive], ["pending", true]);
 
   await adminView.sync();
   const { blob } = await adminView.createExternalInvite();
-  await admin.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
+  for (const served of [await brokenBlob(admin, group.id, key), blob]) {
+    await admin.environment.slots.upload(slotOf(invite.payload, world.node.url), served);
+  }
   joiner.clock.forward(60_000);
   await joiner.client.conversations.sync();
   assert.deepEqual([group.status, group.isActive], ["confirmed", true]);

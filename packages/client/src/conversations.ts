@@ -117,7 +117,7 @@ export class Conversations {
   async #create(options: Omit<GroupOptions, "signal">, signal: AbortSignal | undefined): Promise<GroupCore> {
     const context = this.#context;
     const { inboxId } = context.own;
-    const [latest] = await context.directory.latest([inboxId], signal);
+    const { sequenceId: creatorSequenceId } = await context.directory.latestOf(inboxId, signal);
     const nowNs = context.clock.nowNs();
     const nowSeconds = nowNs / 1_000_000_000n;
     const mls = await MlsGroup.create(context.groupConfig, {
@@ -125,7 +125,7 @@ export class Conversations {
       groupId: context.crypto.randomBytes(GROUP_ID_BYTES),
       extensions: newGroupExtensions({
         creatorInboxId: inboxId,
-        creatorSequenceId: latest?.sequenceId ?? 0n,
+        creatorSequenceId,
         ...options,
       }),
       leaf: installationLeaf(inboxId),

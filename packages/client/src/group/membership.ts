@@ -62,10 +62,10 @@ export async function planFirstMembers(
 ): Promise<CommitPlan | undefined> {
   const { own } = core.context;
   const others = await planAddMembers(core, inboxIds, signal);
-  const [latest] = await core.context.directory.latest([own.inboxId], signal);
-  const siblings = latest?.state.installations().filter((id) => id !== own.installationId) ?? [];
+  const { state } = await core.context.directory.latestOf(own.inboxId, signal);
+  const siblings = state.installations().filter((id) => id !== own.installationId);
   const found = await fetchKeyPackages(core.context, own.inboxId, siblings, signal);
-  if (siblings.length === 0 || latest === undefined) return others;
+  if (siblings.length === 0) return others;
   const entry = core.state.members.get(own.inboxId);
   const mutations: MembershipMutation[] = [];
   if (entry !== undefined && found.missing.length > 0) {

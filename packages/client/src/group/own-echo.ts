@@ -11,7 +11,7 @@ import { messageRecord } from "./message.ts";
 import { queueFollowUps, welcomeFollowUps } from "./queue-follow-ups.ts";
 
 /** How an own message is known again in the log: SHA-256 of its bytes. */
-export function messageHash(context: ClientContext, message: Uint8Array): Uint8Array {
+export function messageHash(context: Pick<ClientContext, "crypto">, message: Uint8Array): Uint8Array {
   return context.crypto.suite(XMTP_CIPHER_SUITE).hash(message);
 }
 

@@ -76,8 +76,8 @@ async function currentState(
   signal: AbortSignal | undefined,
 ): Promise<AssociationState | undefined> {
   try {
-    const [latest] = await directory.latest([inboxId], signal);
-    return latest?.state;
+    const { state } = await directory.latestOf(inboxId, signal);
+    return state;
   } catch (error) {
     if (codeOf(error) === "INBOX_UNKNOWN") return undefined;
     throw error;

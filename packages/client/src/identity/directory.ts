@@ -69,13 +69,12 @@ export class IdentityDirectory {
   /** The newest states of inboxes, asked from the node, in order; throws INBOX_UNKNOWN when one does not exist. */
   async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<(IdentityAt & KnownState)[]> {
     const logs = await this.#fetch(inboxIds, signal);
-    return inboxIds.map((inboxId) => {
-      const known = logs.get(inboxId)?.at(-1);
-      if (known !== undefined) return { inboxId, ...known };
-      throw clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {
-        data: { inboxId: shortId(inboxId) },
-      });
-    });
+    return inboxIds.map((inboxId) => newest(inboxId, logs));
+  }
+
+  /** As `latest`, of one inbox. */
+  async latestOf(inboxId: string, signal?: AbortSignal): Promise<IdentityAt & KnownState> {
+    return newest(inboxId, await this.#fetch([inboxId], signal));
   }
 
   #known(inboxId: string): readonly KnownState[] {
@@ -135,6 +134,14 @@ export class IdentityDirectory {
     this.#logs.set(inboxId, after);
     return after;
   }
+}
+
+function newest(inboxId: string, logs: ReadonlyMap<string, readonly KnownState[]>): IdentityAt & KnownState {
+  const known = logs.get(inboxId)?.at(-1);
+  if (known !== undefined) return { inboxId, ...known };
+  throw clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {
+    data: { inboxId: shortId(inboxId) },
+  });
 }
 
 function lastId(log: readonly KnownState[]): bigint {

@@ -101,11 +101,15 @@ export function distinctServices(services: readonly ReachableService[]): Reachab
  * The services to ask for an invite's blobs, in turn: the one that it names, then the client's own. Throws
  * INVITE_POINTER_OPAQUE, INVITE_MALFORMED when there is none.
  */
-export async function servicesToAsk(context: ServiceContext, payload: InvitePayload): Promise<ReachableService[]> {
+export async function servicesToAsk(
+  context: ServiceContext,
+  payload: InvitePayload,
+): Promise<[ReachableService, ...ReachableService[]]> {
   const { servicePointer: pointer } = payload;
   const own = ownService(context);
-  const services = distinctServices(pointer === undefined ? own : [await resolveService(context, pointer), ...own]);
-  if (services.length > 0) return services;
+  const all = pointer === undefined ? own : [await resolveService(context, pointer), ...own];
+  const [first, ...others] = distinctServices(all);
+  if (first !== undefined) return [first, ...others];
   throw clientError("INVITE_MALFORMED", "the invite names no service, and the client has none; ask for a new link");
 }
 

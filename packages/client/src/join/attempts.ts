@@ -45,10 +45,12 @@ export class Attempts {
   readonly #signal: AbortSignal;
   #backoff: Backoff;
   #contents: SlotContents | undefined;
+  #blobs: readonly Uint8Array[] = [];
   #turn: Turn | undefined;
   #attempt = 1;
   #networkFailures = 0;
-  #stale = { openEpoch: -1n, sinceNs: 0n };
+  /** The epoch at which the log stands still, and since when. */
+  #stale: { openEpoch: unknown; sinceNs: bigint } = { openEpoch: undefined, sinceNs: 0n };
 
   constructor(
     context: ClientContext,
@@ -133,7 +135,11 @@ export class Attempts {
     if (phantom?.active === true) await phantom.exclusive(async () => recordRefused(phantom));
     const earlier = context.store.joins.get(prepared.groupId);
     // A join of this group by another invite may have been sent: two drafts for one group must not exist.
-    if (earlier !== undefined && earlier.state !== "JOINED") return this.#settle(earlier);
+    if (earlier !== undefined && earlier.state !== "JOINED") {
+      // If it has lost, the same blobs are as good as before.
+      this.#contents = undefined;
+      return this.#settle(earlier);
+    }
     return this.#settle(recordPrepared(context, prepared), true);
   }
 
@@ -144,18 +150,17 @@ export class Attempts {
   async #candidate(): Promise<JoinableCandidate | GroupCore> {
     const { context } = this.#request;
     this.report("fetching");
-    const known = this.#contents;
-    const fetch = { joining: known === undefined, unless: known?.tag, signal: this.#signal };
+    const fetch = { joining: this.#contents === undefined, unless: this.#contents?.tag, signal: this.#signal };
     const contents = await this.#source(fetch, this.reason);
-    this.#contents = { ...contents, blobs: contents.blobs ?? known?.blobs };
+    this.#contents = contents;
+    this.#blobs = contents.blobs ?? this.#blobs;
     this.#turn ??= new Turn({ ...context, ahead: contents.waiting ?? 0 });
-    const blobs = this.#contents.blobs ?? [];
-    const joined = await settleContests(this.#request, blobs, this.#signal);
+    const joined = await settleContests(this.#request, this.#blobs, this.#signal);
     if (joined !== undefined) return joined;
     const scan = this.#lastScan();
     if (contents.blobs === undefined && scan !== undefined) await this.#requireNews(scan);
     this.report("checking");
-    return chooseCandidate(this.#request, blobs, this.#signal);
+    return chooseCandidate(this.#request, this.#blobs, this.#signal);
   }
 
   #lastScan(): LogScan | undefined {
@@ -190,7 +195,6 @@ export class Attempts {
   /** A stale blob is waited for as long as the group's log moves: whoever came first is about to upload the next one. */
   #stillMoves(error: LatchkeyError): boolean {
     const openEpoch = error.data["openEpoch"];
-    if (typeof openEpoch !== "bigint") return false;
     const nowNs = this.#request.context.clock.nowNs();
     if (openEpoch !== this.#stale.openEpoch) {
       this.#stale = { openEpoch, sinceNs: nowNs };

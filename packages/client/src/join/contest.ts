@@ -3,7 +3,6 @@ import {
   equalBytes,
   LatchkeyError,
   MlsGroup,
-  type LeafNode,
   type VerifiedGroupInfo,
   type VerifiedTreeCache,
 } from "@latchkey/mls";
@@ -14,7 +13,7 @@ import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
 import {
   candidatesInSlot,
-  holdsLeaf,
+  holdsOwnLeaf,
   isSignedByMember,
   isSpokenIn,
   openedBlobs,
@@ -42,7 +41,7 @@ function contestedJoins({ store }: ClientContext): JoinRecord[] {
 
 /** The group as it is if the join has won. */
 function draftOf({ groupConfig }: ClientContext, { rows }: JoinRecord): MlsGroup {
-  const written = [...decodeRows(rows)].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
+  const written = [...decodeRows(rows)].filter((row): row is [string, Uint8Array] => row[1] !== null);
   return MlsGroup.load(groupConfig, written);
 }
 
@@ -56,12 +55,12 @@ function draftOf({ groupConfig }: ClientContext, { rows }: JoinRecord): MlsGroup
  */
 function verdictOf(
   context: ClientContext,
-  { draft, leaf, join, logCursor }: { draft: MlsGroup; leaf: LeafNode; join: JoinRecord; logCursor: bigint },
+  { draft, join, logCursor }: { draft: MlsGroup; join: JoinRecord; logCursor: bigint },
   info: VerifiedGroupInfo,
 ): Verdict | undefined {
   const isOfMember = isSignedByMember(context, draft, info);
   if (info.context.epoch === join.epoch) return isOfMember ? { readTo: logCursor } : undefined;
-  if (!holdsLeaf(context, info, leaf)) return "refused";
+  if (!holdsOwnLeaf(context, info, draft)) return "refused";
   const isOther = info.context.epoch === draft.epoch && !equalBytes(info.contextBytes, draft.contextBytes);
   return isOfMember && !isOther ? "accepted" : undefined;
 }
@@ -77,13 +76,12 @@ async function judge(
   if (states.length === 0) return undefined;
   const draft = draftOf(context, join);
   const leaf = draft.leaf(draft.ownLeafIndex);
-  if (leaf === undefined) return undefined;
   // Those that may speak for the join go first; most joins have lost, and then one state is verified.
-  const names = states.filter(({ groupInfo }) => includes(groupInfo, leaf.encryptionKey));
+  const names = states.filter(({ groupInfo }) => leaf !== undefined && includes(groupInfo, leaf.encryptionKey));
   for (const candidate of new Set([...names, ...states])) {
     const info = await verifiedState(context, candidate, verifiedTrees);
     const { logCursor } = candidate;
-    const verdict = info === undefined ? undefined : verdictOf(context, { draft, leaf, join, logCursor }, info);
+    const verdict = info === undefined ? undefined : verdictOf(context, { draft, join, logCursor }, info);
     if (verdict !== undefined) return verdict;
   }
   return undefined;

@@ -2,7 +2,7 @@ import type { VerifiedGroupInfo } from "@latchkey/mls";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
-import { candidatesInSlot, holdsLeaf, isSignedByMember, statesSince, verifiedState } from "./evidence.ts";
+import { candidatesInSlot, holdsOwnLeaf, isSignedByMember, statesSince, verifiedState } from "./evidence.ts";
 import { recordConfirmed, recordRefused } from "./journal.ts";
 
 /**
@@ -19,9 +19,8 @@ export function isDoubtful(context: ClientContext, { groupId, state, commitId }:
  * nobody whom the joiner found in the group.
  */
 function verdictOf({ mls, context }: GroupCore, info: VerifiedGroupInfo): "confirmed" | "refused" | undefined {
-  const own = mls.leaf(mls.ownLeafIndex);
-  if (own === undefined || !isSignedByMember(context, mls, info)) return undefined;
-  return holdsLeaf(context, info, own) ? "confirmed" : "refused";
+  if (!isSignedByMember(context, mls, info)) return undefined;
+  return holdsOwnLeaf(context, info, mls) ? "confirmed" : "refused";
 }
 
 /**

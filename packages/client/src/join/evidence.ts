@@ -3,7 +3,6 @@ import {
   LatchkeyError,
   peekMlsMessage,
   verifyGroupInfo,
-  type LeafNode,
   type MlsGroup,
   type VerifiedGroupInfo,
   type VerifiedTreeCache,
@@ -55,8 +54,7 @@ export async function candidatesInSlot(
 
 /** Candidates of one group that are not older than an epoch. */
 export function statesSince(candidates: readonly Candidate[], groupId: Uint8Array, epoch: bigint): Candidate[] {
-  const isOfGroup = ({ groupInfo }: Candidate) => equalBytes(peekMlsMessage(groupInfo).groupId ?? groupInfo, groupId);
-  return candidates.filter((candidate) => candidate.epoch >= epoch && isOfGroup(candidate));
+  return candidates.filter((candidate) => candidate.epoch >= epoch && equalBytes(candidate.groupId, groupId));
 }
 
 /** Undefined for a state that does not verify, which proves nothing. */
@@ -78,8 +76,7 @@ export async function verifiedState(
  * they cannot sign for those.
  */
 export function isSignedByMember({ own }: ClientContext, mls: MlsGroup, info: VerifiedGroupInfo): boolean {
-  const signer = info.tree.leaf(info.signer);
-  const known = signer === undefined ? undefined : mls.findBySignatureKey(signer.signatureKey);
+  const known = mls.findBySignatureKey(info.signerLeaf.signatureKey);
   const member = known === undefined ? undefined : mls.leaf(known);
   return member !== undefined && senderOf(member).inboxId !== own.inboxId;
 }
@@ -116,9 +113,10 @@ async function isMembersWord({ own }: ClientContext, mls: MlsGroup, data: Uint8A
   }
 }
 
-/** Whether a state has the very leaf in it that a join made. */
-export function holdsLeaf({ own }: ClientContext, info: VerifiedGroupInfo, leaf: LeafNode): boolean {
+/** Whether a state has the very leaf in it that we have in another one. */
+export function holdsOwnLeaf({ own }: ClientContext, info: VerifiedGroupInfo, mls: MlsGroup): boolean {
+  const leaf = mls.leaf(mls.ownLeafIndex);
   const listed = info.findBySignatureKey(own.installationKey);
   const found = listed === undefined ? undefined : info.tree.leaf(listed);
-  return found !== undefined && equalBytes(found.encryptionKey, leaf.encryptionKey);
+  return leaf !== undefined && found !== undefined && equalBytes(found.encryptionKey, leaf.encryptionKey);
 }

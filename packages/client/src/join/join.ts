@@ -51,10 +51,11 @@ function startDeadline(context: ClientContext, options: JoinOptions): Deadline {
  * online. Returns when the own commit is known to be the first of its epoch and the group is on disk.
  *
  * @param invite the link or a text with it, the bytes of the ExternalInvitePayload, or an image of the QR code.
- * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_POINTER_OPAQUE, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE, INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE,
- * INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, KEY_PACKAGE_MISSING, JOIN_LOST, JOIN_TIMEOUT, JOIN_ABORTED,
- * GROUP_UNSUPPORTED, and the codes of network, store and identity. After any of them either nothing has happened, or
- * the join is in the journal and taken up again by the next call, sync, or start.
+ * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_POINTER_OPAQUE, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE,
+ * INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE, INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, KEY_PACKAGE_MISSING,
+ * JOIN_LOST, JOIN_TIMEOUT, JOIN_ABORTED, GROUP_UNSUPPORTED, COMMIT_REJECTED, IDENTITY_REVOKED, NODE_UNREACHABLE,
+ * NODE_REJECTED, RATE_LIMITED, and the codes of the store. After any of them either nothing has happened, or the join is
+ * in the journal and taken up again by the next call, sync, or start.
  */
 export async function joinByInvite(
   context: ClientContext,

@@ -32,8 +32,7 @@ export function recordPublished(context: ClientContext, join: JoinRecord): JoinR
 
 /** PREPARED, PUBLISHED → CONTESTED; `own` is the own commit, if it is in the log. */
 export function recordContested(context: ClientContext, join: JoinRecord, own: SeenCommit | undefined): void {
-  const { id: commitId, createdNs: commitCreatedNs } = own ?? { id: undefined, createdNs: undefined };
-  recordPrepared(context, { ...join, state: "CONTESTED", commitId, commitCreatedNs });
+  recordPrepared(context, { ...join, state: "CONTESTED", commitId: own?.id, commitCreatedNs: own?.createdNs });
 }
 
 /** PUBLISHED, CONTESTED → SEQUENCED: the own commit is the first of its epoch that was not refused. */
@@ -60,13 +59,13 @@ export function recordLost(context: ClientContext, join: JoinRecord): void {
  * from the commit's envelope time (REV-03), and the Welcomes tell the commit's id (REV-02).
  */
 export async function recordJoined(context: ClientContext, join: JoinRecord): Promise<GroupCore> {
-  const { groupId } = join;
-  const commitId = join.commitId ?? 0n;
+  // A sequenced join has both.
+  const { groupId, commitId = 0n, commitCreatedNs = 0n } = join;
   const welcomes = await welcomeFollowUps(context, join, commitId);
   const record: GroupRecord = {
     groupId,
     cursor: commitId,
-    epochEnteredAtNs: join.commitCreatedNs ?? 0n,
+    epochEnteredAtNs: commitCreatedNs,
     contestedId: 0n,
     createdAtNs: context.clock.nowNs(),
     status: "pending",

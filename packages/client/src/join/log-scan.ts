@@ -13,6 +13,11 @@ export interface SeenCommit {
   readonly hash: Uint8Array;
 }
 
+/** What a reading of the log needs. */
+interface ScanContext extends Pick<ClientContext, "crypto"> {
+  readonly transport: Pick<ClientContext["transport"], "queryGroupMessages">;
+}
+
 /** Where a reading of the log begins. */
 export interface ScanStart {
   /** Commits of earlier epochs are not remembered. */
@@ -34,7 +39,7 @@ export interface ScanStart {
  */
 export class LogScan {
   readonly fromEpoch: bigint;
-  readonly #context: ClientContext;
+  readonly #context: ScanContext;
   readonly #groupId: Uint8Array;
   readonly #commits = new Map<bigint, SeenCommit[]>();
   #remembered = 0;
@@ -43,7 +48,7 @@ export class LogScan {
   #landmark: bigint | undefined;
   #read = 0;
 
-  constructor(context: ClientContext, groupId: Uint8Array, start: ScanStart) {
+  constructor(context: ScanContext, groupId: Uint8Array, start: ScanStart) {
     this.#context = context;
     this.#groupId = groupId;
     this.fromEpoch = start.fromEpoch;

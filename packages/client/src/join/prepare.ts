@@ -3,7 +3,6 @@ import {
   createExternalCommit,
   encodeRows,
   LatchkeyError,
-  peekMlsMessage,
   VerifiedTreeCache,
   verifyGroupInfo,
   type KeyPackage,
@@ -148,17 +147,12 @@ function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): bo
  */
 async function requireNotOver(
   request: JoinRequest,
-  { groupInfo, epoch, logCursor }: Candidate,
+  { groupId, epoch, logCursor }: Candidate,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const scan = request.scans.get(bytesKey(groupIdOf(groupInfo)));
+  const scan = request.scans.get(bytesKey(groupId));
   if (scan === undefined || scan.fromEpoch > epoch) return;
   await requireOpen(scan, epoch, logCursor, signal);
-}
-
-/** The group that an opened GroupInfo is of. */
-function groupIdOf(groupInfo: Uint8Array): Uint8Array {
-  return peekMlsMessage(groupInfo).groupId ?? new Uint8Array(0);
 }
 
 /** The reading of a group's log that knows about this epoch. */
@@ -208,9 +202,9 @@ async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined)
   if (request.devices !== undefined) return request.devices;
   const { context, allOrNothing } = request;
   const { inboxId, installationId } = context.own;
-  const [latest] = await context.directory.latest([inboxId], signal);
-  const installations = latest?.state.installations() ?? [];
-  if (latest === undefined || !installations.includes(installationId)) {
+  const { state, sequenceId } = await context.directory.latestOf(inboxId, signal);
+  const installations = state.installations();
+  if (!installations.includes(installationId)) {
     throw clientError("IDENTITY_REVOKED", "this installation was revoked; register a new one");
   }
   const siblings = installations.filter((id) => id !== installationId);
@@ -220,7 +214,7 @@ async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined)
       data: { installations: missing.map(shortId) },
     });
   }
-  return (request.devices = { sequenceId: latest.sequenceId, keyPackages, missing });
+  return (request.devices = { sequenceId, keyPackages, missing });
 }
 
 /**

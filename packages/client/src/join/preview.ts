@@ -46,6 +46,6 @@ export async function previewInvite(
     installationCount: info.memberCount,
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
     usesLeft: maxUses === 0 ? undefined : Math.max(0, maxUses - countUses(state)),
-    serviceUrl: services[0]?.url ?? "",
+    serviceUrl: services[0].url,
   };
 }

@@ -9,6 +9,7 @@ import { computeConfirmationTag } from "../schedule/transcript.ts";
 import { asLeafIndex, leafNodeIndex, type LeafIndex } from "../tree/math.ts";
 import { leafTreeNode } from "../tree/node.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
+import { signerLeafAt } from "../tree/tree-validation.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys } from "../tree/treekem.ts";
 import type { GroupConfig } from "./config.ts";
@@ -121,6 +122,7 @@ async function membersOf(tree: RatchetTree, joined: readonly [Joined, Joined]): 
     contextBytes,
     appData: new Map(),
     signer,
+    signerLeaf: signerLeafAt(tree, signer),
     externalPub,
     tree,
     memberCount: tree.memberCount,

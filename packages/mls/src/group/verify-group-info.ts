@@ -9,7 +9,7 @@ import type { LeafNode } from "../messages/leaf-node.ts";
 import { decodeMlsMessage } from "../messages/mls-message.ts";
 import { receiveTree } from "../tree/received-tree.ts";
 import type { RatchetTree } from "../tree/ratchet-tree.ts";
-import { checkTreeStructure, signatureKeyAt, verifyLeafSignatures } from "../tree/tree-validation.ts";
+import { checkTreeStructure, signerLeafAt, verifyLeafSignatures } from "../tree/tree-validation.ts";
 import type { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import type { LeafIndex } from "../tree/math.ts";
 
@@ -21,6 +21,7 @@ export interface VerifiedGroupInfo {
   readonly appData: AppData;
   /** The member that signed it. */
   readonly signer: LeafIndex;
+  readonly signerLeaf: LeafNode;
   readonly externalPub: Uint8Array | undefined;
   /** Never changes: who goes on from it takes a clone. */
   readonly tree: RatchetTree;
@@ -53,7 +54,8 @@ export async function verifyGroupInfoContent(
   if (treeData === undefined) throw new ValidationError("group-info", "the GroupInfo carries no ratchet tree");
   const received = receiveTree(suite, treeData, verifiedTrees?.find(suite, context.groupId));
   const { tree } = received;
-  const signed = await suite.verify(groupInfoCheck(groupInfo, signatureKeyAt(tree, groupInfo.signer)));
+  const signerLeaf = signerLeafAt(tree, groupInfo.signer);
+  const signed = await suite.verify(groupInfoCheck(groupInfo, signerLeaf.signatureKey));
   if (!signed) throw new ValidationError("group-info-signature", "the signature of the GroupInfo is wrong");
   // Other threads check the signatures meanwhile; a broken structure is reported first, and theirs is then not waited for.
   const leaves = verifyLeafSignatures(received, context.groupId);
@@ -68,6 +70,7 @@ export async function verifyGroupInfoContent(
     contextBytes: groupContextBytes(context),
     appData: appDataOf(context.extensions),
     signer: groupInfo.signer,
+    signerLeaf,
     externalPub: externalPub === undefined ? undefined : decodeExternalPub(externalPub),
     tree,
     memberCount: tree.memberCount,

@@ -2,7 +2,7 @@ import { equalBytes } from "../bytes.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import { ValidationError } from "../errors.ts";
 import type { GroupContext } from "../messages/group-context.ts";
-import { leafNodeCheck } from "../messages/leaf-node.ts";
+import { leafNodeCheck, type LeafNode } from "../messages/leaf-node.ts";
 import {
   checkAllSupport,
   checkCredentialSupport,
@@ -104,9 +104,9 @@ export async function verifyLeafSignatures({ tree, nodes }: ReceivedTree, groupI
   }
 }
 
-/** The signature key of the member at an index; throws ValidationError when the leaf is blank. */
-export function signatureKeyAt(tree: TreeView, index: LeafIndex): Uint8Array {
+/** The leaf of a member that signed something; throws ValidationError when it is blank. */
+export function signerLeafAt(tree: TreeView, index: LeafIndex): LeafNode {
   const leaf = tree.leaf(index);
   if (leaf === undefined) throw new ValidationError("sender", `leaf ${index} is blank and cannot have signed`);
-  return leaf.signatureKey;
+  return leaf;
 }

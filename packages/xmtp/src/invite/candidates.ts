@@ -20,6 +20,8 @@ export interface RejectedCandidate {
 
 /** A blob that opens and is of the state that it claims. */
 export interface Candidate extends UnwrappedGroupInfo {
+  /** The group that its GroupInfo is of. */
+  readonly groupId: Uint8Array;
   /** How far its signer says to have read the log, as in `GroupInfoHints`; 0 when it does not say. Not verified either. */
   readonly logCursor: bigint;
 }
@@ -73,7 +75,7 @@ function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, no
   }
   const { context, extensions } = message.message;
   checkConsistency(candidate, { epoch: context.epoch, bytes: groupContextBytes(context) });
-  return { ...candidate, logCursor: readGroupInfoHints(extensions).logCursor ?? 0n };
+  return { ...candidate, groupId: context.groupId, logCursor: readGroupInfoHints(extensions).logCursor ?? 0n };
 }
 
 /**

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LatchkeyError, MlsGroup } from "@latchkey/mls";
+import { decodeInvitePayload, groupStateHash, installationLeaf, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { nodeCrypto } from "@latchkey/mls/node";
+import { presentBlob } from "./blobs.ts";
+import { publishGarbage } from "./garbage.ts";
+import { configOf, epochOf, failsWith, groupOf, NO_TRACES, readCommits, traces, World, type Wrap } from "./support.ts";
+
+const cut = () => new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
+
+test("REV-10 a join of the group by an earlier invite that nobody could ask about is settled before another draft is sent", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const old = await adminGroup.createInvite();
+  const state = { offline: true, blind: 0 };
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const sendGroupMessages: typeof transport.sendGroupMessages = async (messages, signal) => {
+        if (state.offline) throw cut();
+        await transport.sendGroupMessages(messages, signal);
+      };
+      const queryGroupMessages: typeof transport.queryGroupMessages = async (position, signal) => {
+        if (state.blind-- > 0) throw cut();
+        return transport.queryGroupMessages(position, signal);
+      };
+      return { ...environment, transport: { ...transport, sendGroupMessages, queryGroupMessages } };
+    },
+  });
+  const { conversations } = joiner.client;
+  await failsWith(conversations.joinByInvite(old.url), "NODE_UNREACHABLE");
+  const fresh = await adminGroup.rotateInvite();
+  const before = (await readCommits(joiner, adminGroup.id)).length;
+  // The log cannot be read when the earlier join is looked for, and can be afterwards.
+  Object.assign(state, { offline: false, blind: 1 });
+  const { group } = await conversations.joinByInvite(fresh.url);
+  await adminGroup.sync();
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+  assert.equal((await readCommits(joiner, adminGroup.id)).length, before + 1);
+  assert.deepEqual(
+    conversations.listPendingJoins().map((pending) => pending.state),
+    ["JOINED"],
+  );
+});
+
+test("REV-10 a join that has happened does not fail because the node is gone, or the caller stops, right after it", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const state: { failure: Error | undefined } = { failure: undefined };
+  const wrap: Wrap = (environment) => {
+    const { transport } = environment;
+    const queryGroupMessages: typeof transport.queryGroupMessages = async (position, signal) => {
+      if (state.failure !== undefined) throw state.failure;
+      signal?.throwIfAborted();
+      return transport.queryGroupMessages(position, signal);
+    };
+    return { ...environment, transport: { ...transport, queryGroupMessages } };
+  };
+  const join = async (name: string, act: (stop: AbortController) => void) => {
+    const joiner = await world.device(name, { wrap });
+    const stop = new AbortController();
+    const steps: string[] = [];
+    const onProgress = ({ step }: { step: string }) => {
+      steps.push(step);
+      if (step === "following-up") act(stop);
+    };
+    const { conversations } = joiner.client;
+    try {
+      await conversations.joinByInvite(invite.url, { onProgress, signal: stop.signal });
+    } finally {
+      state.failure = undefined;
+      await conversations.sync();
+      await adminGroup.sync();
+      assert.deepEqual(epochOf(groupOf(joiner, adminGroup.id)), epochOf(adminGroup));
+    }
+    assert.deepEqual(steps.slice(-2), ["following-up", "done"]);
+  };
+  await join("node is gone", () => (state.failure = cut()));
+  await join("caller stops", (stop) => stop.abort());
+  // A defect is not passed over in silence; the group is there all the same.
+  await assert.rejects(
+    join("defect", () => (state.failure = new TypeError("a defect (made up by a test)"))),
+    TypeError,
+  );
+});
+
+test("REV-10 out of time while it waits for a fresh blob, a join says what it waited for: INVITE_STALE", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const troll = await world.device("troll");
+  await publishGarbage(troll, invite.payload, world.node.url, "public");
+  const joiner = await world.device("joiner");
+  const attempts = new Set<number>();
+  const onProgress = ({ attempt }: { attempt: number }) => attempts.add(attempt);
+  await failsWith(joiner.client.conversations.joinByInvite(invite.url, { timeoutMs: 1, onProgress }), "INVITE_STALE");
+  assert.deepEqual([...attempts], [1]);
+  assert.deepEqual(traces(joiner), NO_TRACES);
+});
+
+test("REV-10 a service that says to wait again and again ends the join: RATE_LIMITED", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const options = { retryable: true, retryAfterMs: 1_000 };
+      const fetch = () => Promise.reject(new LatchkeyError("RATE_LIMITED", "wait (made up by a test)", options));
+      return { ...environment, slots: { ...environment.slots, fetch } };
+    },
+  });
+  const attempts = new Set<number>();
+  const onProgress = ({ attempt }: { attempt: number }) => attempts.add(attempt);
+  await failsWith(joiner.client.conversations.joinByInvite(invite.url, { onProgress }), "RATE_LIMITED");
+  assert.deepEqual([...attempts], [1, 2, 3]);
+  assert.deepEqual(traces(joiner), NO_TRACES);
+});
+
+test("REV-10 a node that hides who a member is makes nobody join: COMMIT_REJECTED with the rule", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const joiner = await world.device("joiner", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const getIdentityUpdates: typeof transport.getIdentityUpdates = async (requests, signal) => {
+        const logs = await transport.getIdentityUpdates(requests, signal);
+        return logs.map((log, index) => (requests[index]?.inboxId === admin.client.inboxId ? [] : log));
+      };
+      return { ...environment, transport: { ...transport, getIdentityUpdates } };
+    },
+  });
+  const error = await failsWith(joiner.client.conversations.joinByInvite(invite.url), "COMMIT_REJECTED");
+  assert.equal(error.rule, "MissingIdentityUpdate");
+  assert.deepEqual(traces(joiner), NO_TRACES);
+});
+
+test("REV-10 an invite to a group of the form before app data: GROUP_UNSUPPORTED", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup } = await world.group();
+  await adminGroup.createInvite();
+  const { payload } = await adminGroup.createExternalInvite();
+  const legacy = await MlsGroup.create(configOf(admin), {
+    cipherSuite: XMTP_CIPHER_SUITE,
+    groupId: new Uint8Array(16).fill(1),
+    extensions: [],
+    leaf: installationLeaf(admin.client.inboxId),
+    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
+  });
+  const blob = await presentBlob(admin, adminGroup.id, {
+    key: decodeInvitePayload(payload).symmetricKey,
+    groupInfo: await legacy.exportGroupInfo(),
+    epoch: legacy.epoch,
+    groupStateHash: groupStateHash(nodeCrypto.suite(XMTP_CIPHER_SUITE), legacy.contextBytes),
+  });
+  const joiner = await world.device("joiner");
+  await failsWith(joiner.client.joinGroupByExternalInvite(payload, blob), "GROUP_UNSUPPORTED");
+  assert.deepEqual(traces(joiner), NO_TRACES);
+});
