@@ -12,6 +12,7 @@ import {
   groupOf,
   mlsOf,
   NO_TRACES,
+  publishRaw,
   openSlot,
   readCommits,
   traces,
@@ -286,6 +287,29 @@ test("REV-04 a contested join whose invite is revoked has won by a member's mess
   const joined = groupOf(joiner, group.id);
   assert.deepEqual(epochOf(joined), epochOf(group));
   assert.equal(joined.status, "confirmed");
+});
+
+test("REV-04 junk in the epoch of a contested join, and a message of the epoch before, are no member's word; a commit is", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, troll, joiner } = await contested(world, "public");
+  const { slots } = admin.environment;
+  await world.restart(admin, (environment) => ({
+    ...environment,
+    joinReceipts: false,
+    slots: { ...slots, upload: async () => undefined },
+  }));
+  const group = groupOf(admin, adminGroup.id);
+  await group.sync();
+  const text = new Uint8Array(8);
+  const late = await mlsOf(member, group.id).encryptApplication(text);
+  const junk = await mlsOf(admin, group.id).encryptApplication(text);
+  junk.message.set([(junk.message.at(-1) ?? 0) ^ 1], junk.message.length - 1);
+  for (const { message } of [late, junk]) await publishRaw(troll, message);
+  await joiner.client.conversations.sync();
+  assertOpen(joiner);
+  await group.revokeInvite();
+  await joiner.client.conversations.sync();
+  assert.deepEqual(epochOf(groupOf(joiner, group.id)), epochOf(group));
 });
 
 test("SEC-12 a made-up later state does not drop a draft in whose epoch a member has spoken", async (t) => {
