@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { CLIENT_LIMITS, type Environment } from "@latchkey/client";
 import { decodeExact, decodeKeyPackage, fromHex, LatchkeyError, MlsGroup, toHex, type KeyPackage } from "@latchkey/mls";
 import { installationLeaf, welcomeKeyOf, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
@@ -164,29 +164,33 @@ test("SEC-11 Welcomes that never end leave at most 256 key packages behind: thos
   assert.ok(kept.every((time) => time > retiredAtNs - 256n));
 });
 
-test("SEC-11 Welcomes while the node takes no key packages leave one that waits, and it goes with the next upload", async (t) => {
+/** Two devices; uploads of key packages by the second one end with `failure` while there is one. */
+async function uploadsThatFail(t: TestContext) {
   const world = await World.start(t);
-  let down = false;
+  const uploads: { failure: LatchkeyError | undefined } = { failure: undefined };
   const wrap: Wrap = (environment) => ({
     ...environment,
     transport: {
       ...environment.transport,
       uploadKeyPackage(...upload) {
-        if (down) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
+        if (uploads.failure !== undefined) throw uploads.failure;
         return environment.transport.uploadKeyPackage(...upload);
       },
     },
   });
-  const alice = await world.device("alice");
-  const bob = await world.device("bob", { wrap });
+  return { alice: await world.device("alice"), bob: await world.device("bob", { wrap }), uploads };
+}
+
+test("SEC-11 Welcomes while the node takes no key packages leave one that waits, and it goes with the next upload", async (t) => {
+  const { alice, bob, uploads } = await uploadsThatFail(t);
   const inUse = () => bob.environment.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
-  down = true;
+  uploads.failure = new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
   for (let round = 0; round < 4; round++) {
     await alice.client.conversations.createGroup([bob.client.inboxId]);
     await failsWith(bob.client.conversations.sync(), "NODE_UNREACHABLE");
     assert.equal(inUse().length, 2);
   }
-  down = false;
+  uploads.failure = undefined;
   await alice.client.conversations.createGroup([bob.client.inboxId]);
   assert.equal((await bob.client.conversations.sync()).length, 1);
   assert.equal(bob.client.conversations.list().length, 5);
@@ -194,6 +198,22 @@ test("SEC-11 Welcomes while the node takes no key packages leave one that waits,
     inUse().map(({ uploaded }) => uploaded),
     [1n],
   );
+});
+
+test("a key package that the node refuses is forgotten, and the next Welcome brings a new one", async (t) => {
+  const { alice, bob, uploads } = await uploadsThatFail(t);
+  const inUse = () => bob.environment.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
+  const before = inUse();
+  uploads.failure = new LatchkeyError("NODE_REJECTED", "not valid yet (made up by a test)");
+  await alice.client.conversations.createGroup([bob.client.inboxId]);
+  await failsWith(bob.client.conversations.sync(), "NODE_REJECTED");
+  assert.deepEqual(inUse(), before);
+  assert.equal(bob.client.conversations.list().length, 1);
+  uploads.failure = undefined;
+  await alice.client.conversations.createGroup([bob.client.inboxId]);
+  assert.equal((await bob.client.conversations.sync()).length, 1);
+  assert.equal(inUse().length, 1);
+  assert.notDeepEqual(inUse(), before);
 });
 
 test("a key package from before X-Wing was offered is replaced at the next start", async (t) => {

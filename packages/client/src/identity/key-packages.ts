@@ -15,7 +15,9 @@ import {
 } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
+import { codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import type { KeyPackageRecord } from "../store/records.ts";
 import { surplus } from "../store/surplus.ts";
 
 /**
@@ -80,7 +82,7 @@ export async function keepKeyPackage(context: ClientContext, signal?: AbortSigna
 async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): Promise<void> {
   const waiting = context.store.keyPackages.list().filter(({ uploaded }) => uploaded === 0n);
   for (const row of waiting) {
-    await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);
+    await uploadOrForget(context, row, signal);
     context.store.transaction(({ keyPackages }) => {
       const retiredAtNs = context.clock.nowNs();
       for (const other of keyPackages.list()) {
@@ -88,6 +90,18 @@ async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): 
       }
       keyPackages.put({ ...row, uploaded: 1n });
     });
+  }
+}
+
+/** One that the node refuses (made while the clock was wrong, say) is nobody's: the next one is made anew. */
+async function uploadOrForget(context: ClientContext, row: KeyPackageRecord, signal?: AbortSignal): Promise<void> {
+  try {
+    await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);
+  } catch (error) {
+    if (codeOf(error) === "NODE_REJECTED") {
+      context.store.transaction(({ keyPackages }) => keyPackages.delete(row.reference));
+    }
+    throw error;
   }
 }
 
