@@ -35,6 +35,12 @@ function before(act: () => Promise<unknown>): Wrap {
   };
 }
 
+/** A member that tells nobody what it has read: it uploads nothing and writes no receipts. */
+const silent: Wrap = (environment) => {
+  const { slots } = environment;
+  return { ...environment, joinReceipts: false, slots: { ...slots, upload: async () => undefined } };
+};
+
 /** A joiner with two devices whose commit came in behind one that members refuse, while nobody was online. */
 async function contested(world: World, kind: Garbage) {
   const { admin, member, adminGroup, memberGroup } = await world.group();
@@ -71,6 +77,17 @@ async function makeUp(
     groupStateHash: nodeCrypto.suite(group.cipherSuite).hash(group.contextBytes),
   });
   await troll.environment.slots.upload(slotOf(payload, url), blob);
+}
+
+/** A member puts its present state into the slot and says to have read the log up to an id, true or not. */
+async function claimRead(
+  member: Device,
+  { id, payload, url }: { id: string; payload: Uint8Array; url: string },
+  logCursor: bigint,
+): Promise<void> {
+  const { symmetricKey: key } = decodeInvitePayload(payload);
+  const groupInfo = await mlsOf(member, id).exportGroupInfo({ extensions: encodeGroupInfoHints({ logCursor }) });
+  await member.environment.slots.upload(slotOf(payload, url), await presentBlob(member, id, { key, groupInfo }));
 }
 
 /** Nothing but the journal knows of the join, and what became of it is not known. */
@@ -168,13 +185,8 @@ test("SEC-03 a contested join that members refused as well has lost once one of 
   const own = (await readCommits(joiner, adminGroup.id)).at(-1);
   assert.ok(join !== undefined && own !== undefined && own.id === join.commitId);
   // Nothing makes members refuse what an honest joiner sends at will: this one says so and has read nothing.
-  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
   const told = async (logCursor: bigint) => {
-    const groupInfo = await mlsOf(member, adminGroup.id).exportGroupInfo({
-      extensions: encodeGroupInfoHints({ logCursor }),
-    });
-    const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
-    await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+    await claimRead(member, { id: adminGroup.id, payload: invite.payload, url: world.node.url }, logCursor);
     joiner.clock.forward(MINUTE_MS);
     await joiner.client.conversations.sync();
     return joiner.client.conversations.listPendingJoins().length;
@@ -188,13 +200,64 @@ test("SEC-03 a contested join that members refused as well has lost once one of 
 test("SEC-12 a member that claims to have read further than the log goes says nothing about a contested join", async (t) => {
   const world = await World.start(t);
   const { adminGroup, member, invite, joiner } = await contested(world, "private");
-  const { symmetricKey: key } = decodeInvitePayload(invite.payload);
-  const extensions = encodeGroupInfoHints({ logCursor: 1n << 62n });
-  const groupInfo = await mlsOf(member, adminGroup.id).exportGroupInfo({ extensions });
-  const blob = await presentBlob(member, adminGroup.id, { key, groupInfo });
-  await member.environment.slots.upload(slotOf(invite.payload, world.node.url), blob);
+  await claimRead(member, { id: adminGroup.id, payload: invite.payload, url: world.node.url }, 1n << 62n);
   await joiner.client.conversations.sync();
   assertOpen(joiner);
+});
+
+test("SEC-12 a member that says an earlier epoch is open does not get a second commit out of a contested join", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, member, memberGroup } = await world.group();
+  const { url, payload } = await adminGroup.createInvite();
+  await memberGroup.sync();
+  // The member stays behind.
+  await adminGroup.updateName("a new epoch");
+  const troll = await world.device("troll");
+  const joiner = await world.device("joiner", {
+    wrap: before(() => publishGarbage(troll, payload, world.node.url, "private")),
+  });
+  const { conversations } = joiner.client;
+  await failsWith(conversations.joinByInvite(url), "INVITE_STALE");
+  const [join] = joiner.environment.store.joins.list();
+  assert.ok(join !== undefined && join.epoch > memberGroup.epoch);
+  const log = await readCommits(joiner, adminGroup.id);
+  await claimRead(member, { id: adminGroup.id, payload, url: world.node.url }, log.at(-1)?.id ?? 0n);
+  const steps = new Set<string>();
+  await failsWith(conversations.joinByInvite(url, { onProgress: ({ step }) => steps.add(step) }), "INVITE_STALE");
+  assert.equal(steps.has("preparing"), false);
+  assert.deepEqual(await readCommits(joiner, adminGroup.id), log);
+  assert.deepEqual(joiner.environment.store.joins.list(), [join]);
+
+  await adminGroup.sync();
+  const { group } = await conversations.joinByInvite(url);
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("REV-04 a contested join that members have accepted waits until the node shows its commit", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup, joiner } = await contested(world, "private");
+  const [join] = joiner.environment.store.joins.list();
+  assert.ok(join !== undefined);
+  await adminGroup.sync();
+  let lags = true;
+  await world.restart(joiner, (environment) => {
+    const { transport } = environment;
+    const queryGroupMessages: typeof transport.queryGroupMessages = async (position, signal) => {
+      const page = await transport.queryGroupMessages(position, signal);
+      return lags ? { ...page, items: page.items.filter(({ id }) => id < (join.commitId ?? 0n)) } : page;
+    };
+    return { ...environment, transport: { ...transport, queryGroupMessages } };
+  });
+  const { conversations } = joiner.client;
+  joiner.clock.forward(MINUTE_MS);
+  assert.deepEqual(await conversations.sync(), []);
+  assertOpen(joiner);
+  assert.deepEqual(joiner.environment.store.joins.list(), [join]);
+  lags = false;
+  joiner.clock.forward(MINUTE_MS);
+  const joined = await conversations.sync();
+  await adminGroup.sync();
+  assert.deepEqual(joined.map(epochOf), [epochOf(adminGroup)]);
 });
 
 test("REV-04 a join that never left, and that a refused commit came before, is sent once a member says that the epoch is open", async (t) => {
@@ -289,15 +352,26 @@ test("REV-04 a contested join whose invite is revoked has won by a member's mess
   assert.equal(joined.status, "confirmed");
 });
 
+test("REV-04 a lone proposal of a member settles no contested join, a state of one that has read it does", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, troll, joiner } = await contested(world, "public");
+  await world.restart(admin, silent);
+  const group = groupOf(admin, adminGroup.id);
+  await group.sync();
+  const { message } = await mlsOf(admin, group.id).createUpdate();
+  await publishRaw(troll, message);
+  await joiner.client.conversations.sync();
+  assertOpen(joiner);
+  await member.client.conversations.sync();
+  joiner.clock.forward(MINUTE_MS);
+  await joiner.client.conversations.sync();
+  assert.deepEqual(epochOf(groupOf(joiner, group.id)), epochOf(group));
+});
+
 test("REV-04 junk in the epoch of a contested join, and a message of the epoch before, are no member's word; a commit is", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, troll, joiner } = await contested(world, "public");
-  const { slots } = admin.environment;
-  await world.restart(admin, (environment) => ({
-    ...environment,
-    joinReceipts: false,
-    slots: { ...slots, upload: async () => undefined },
-  }));
+  await world.restart(admin, silent);
   const group = groupOf(admin, adminGroup.id);
   await group.sync();
   const text = new Uint8Array(8);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { LatchkeyError } from "@latchkey/mls";
 import { IDENTITY_RULES } from "@latchkey/xmtp";
-import { clientError, codeOf, ERRORS, isRetryable, type ErrorCode } from "./errors.ts";
+import { clientError, codeOf, ERRORS, isRetryable, unlessRefused, type ErrorCode } from "./errors.ts";
 
 const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
 
@@ -30,4 +30,11 @@ test("REV-07 an error is retryable as its code says, unless the place that throw
   assert.equal(clientError("STORE_FAILED", "text", { retryable: true }).retryable, true);
   assert.equal(isRetryable(new Error("other")), false);
   assert.equal(codeOf("other"), undefined);
+});
+
+test("REV-07 a check that fails says that bytes are no good, a defect of the program does not", async () => {
+  assert.equal(await unlessRefused(Promise.resolve("good")), "good");
+  const refused: Promise<string> = Promise.reject(clientError("INVITE_MALFORMED", "text"));
+  assert.equal(await unlessRefused(refused), undefined);
+  await assert.rejects(unlessRefused(Promise.reject(new TypeError("a defect"))), TypeError);
 });

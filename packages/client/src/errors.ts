@@ -141,3 +141,16 @@ export function isOurTrouble(error: LatchkeyError): boolean {
 export function codeOf(error: unknown): string | undefined {
   return error instanceof LatchkeyError ? error.code : undefined;
 }
+
+/**
+ * What a check of others' bytes comes to; undefined when it fails with an error of the family: then they are no good. Any
+ * other error is a defect of this program, and must not pass for a property of what was looked at.
+ */
+export async function unlessRefused<T>(check: Promise<T>): Promise<T | undefined> {
+  try {
+    return await check;
+  } catch (error) {
+    if (error instanceof LatchkeyError) return undefined;
+    throw error;
+  }
+}

@@ -3,7 +3,6 @@ import {
   encodeKeyPackageBundle,
   equalBytes,
   fromHex,
-  LatchkeyError,
   type KeyPackage,
   type KeyPackageBundle,
 } from "@latchkey/mls";
@@ -15,7 +14,7 @@ import {
 } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
-import { codeOf } from "../errors.ts";
+import { codeOf, unlessRefused } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { KeyPackageRecord } from "../store/records.ts";
 import { surplus } from "../store/surplus.ts";
@@ -160,10 +159,5 @@ export async function fetchKeyPackages(
 
 async function verifiedOrNothing(context: ClientContext, bytes: Uint8Array | undefined, nowSeconds: bigint) {
   if (bytes === undefined) return undefined;
-  try {
-    return await verifyInstallationKeyPackage(context.crypto, bytes, { nowSeconds });
-  } catch (error) {
-    if (error instanceof LatchkeyError) return undefined;
-    throw error;
-  }
+  return unlessRefused(verifyInstallationKeyPackage(context.crypto, bytes, { nowSeconds }));
 }

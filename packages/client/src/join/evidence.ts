@@ -16,6 +16,7 @@ import {
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
+import { unlessRefused } from "../errors.ts";
 import { senderOf } from "../group/message.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -63,12 +64,9 @@ export async function verifiedState(
   { groupInfo }: Candidate,
   verifiedTrees?: VerifiedTreeCache,
 ): Promise<VerifiedGroupInfo | undefined> {
-  try {
-    return await verifyGroupInfo(verifiedTrees === undefined ? { crypto } : { crypto, verifiedTrees }, groupInfo);
-  } catch (error) {
-    if (error instanceof LatchkeyError) return undefined;
-    throw error;
-  }
+  return unlessRefused(
+    verifyGroupInfo(verifiedTrees === undefined ? { crypto } : { crypto, verifiedTrees }, groupInfo),
+  );
 }
 
 /**
@@ -81,7 +79,10 @@ export function isSignedByMember({ own }: ClientContext, mls: MlsGroup, info: Ve
   return member !== undefined && senderOf(member).inboxId !== own.inboxId;
 }
 
-/** Whether another inbox of a group has written a message of the group's present epoch behind an id of its log. */
+/**
+ * Whether another inbox of a group has written a message or a commit of the group's present epoch behind an id of its log.
+ * A lone proposal does not count: a join that has won is told by other words as well, only later.
+ */
 export async function isSpokenIn(
   context: ClientContext,
   mls: MlsGroup,
@@ -92,25 +93,21 @@ export async function isSpokenIn(
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
   let left: number = CLIENT_LIMITS.maxWordsRead;
   for await (const { data } of readTopic(query, { topic: mls.groupId, afterId }, signal)) {
-    if (await isMembersWord(context, mls, data)) return true;
+    if ((await unlessRefused(isMembersWord(context, mls, data))) === true) return true;
     if (--left === 0) return false;
   }
   return false;
 }
 
+/** Rejects for what is no message, or none of this group. */
 async function isMembersWord({ own }: ClientContext, mls: MlsGroup, data: Uint8Array): Promise<boolean> {
-  try {
-    const { wireFormat, epoch } = peekMlsMessage(data);
-    if (wireFormat !== "private_message" || epoch !== mls.epoch) return false;
-    const received = await mls.verify(data);
-    if (received.kind === "application") return senderOf(received.senderLeaf).inboxId !== own.inboxId;
-    const author = received.kind === "commit" ? received.commit.sender : undefined;
-    const leaf = author?.kind === "member" ? mls.leaf(author.leafIndex) : undefined;
-    return leaf !== undefined && senderOf(leaf).inboxId !== own.inboxId;
-  } catch (error) {
-    if (error instanceof LatchkeyError) return false;
-    throw error;
-  }
+  const { wireFormat, epoch } = peekMlsMessage(data);
+  if (wireFormat !== "private_message" || epoch !== mls.epoch) return false;
+  const received = await mls.verify(data);
+  if (received.kind === "application") return senderOf(received.senderLeaf).inboxId !== own.inboxId;
+  const author = received.kind === "commit" ? received.commit.sender : undefined;
+  const leaf = author?.kind === "member" ? mls.leaf(author.leafIndex) : undefined;
+  return leaf !== undefined && senderOf(leaf).inboxId !== own.inboxId;
 }
 
 /** Whether a state has the very leaf in it that we have in another one. */

@@ -3,7 +3,7 @@ import { clientError } from "../errors.ts";
 import { endedEpoch } from "../group/ended-epoch.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { readTopic, type Envelope } from "../transport/transport.ts";
+import { readPages, type Envelope } from "../transport/transport.ts";
 
 /** A commit as a stranger sees it: which epoch it would end, and where it stands. */
 export interface SeenCommit {
@@ -86,13 +86,15 @@ export class LogScan {
   async #readOn(signal: AbortSignal | undefined): Promise<boolean> {
     const { transport } = this.#context;
     const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
-    for await (const envelope of readTopic(query, { topic: this.#groupId, afterId: this.#cursor }, signal)) {
-      if (this.#landmark === undefined) this.#look(envelope);
-      else if (envelope.id !== this.#landmark) return false;
-      this.#landmark = undefined;
-      this.#cursor = envelope.id;
-      if (++this.#read > CLIENT_LIMITS.maxLogScan) {
-        throw clientError("GROUP_UNSUPPORTED", `the group's log has more than ${CLIENT_LIMITS.maxLogScan} messages`);
+    for await (const page of readPages(query, { topic: this.#groupId, afterId: this.#cursor }, signal)) {
+      for (const envelope of page) {
+        if (this.#landmark === undefined) this.#look(envelope);
+        else if (envelope.id !== this.#landmark) return false;
+        this.#landmark = undefined;
+        this.#cursor = envelope.id;
+        if (++this.#read > CLIENT_LIMITS.maxLogScan) {
+          throw clientError("GROUP_UNSUPPORTED", `the group's log has more than ${CLIENT_LIMITS.maxLogScan} messages`);
+        }
       }
     }
     return this.#landmark === undefined;

@@ -74,22 +74,31 @@ export interface Transport {
   close(): void;
 }
 
-/** Reads a topic from a position to its end, page by page; ids that do not ascend are dropped (a hostile node). */
+/** Reads a topic from a position to its end; ids that do not ascend are dropped (a hostile node). */
 export async function* readTopic<T extends { readonly id: bigint }>(
   query: (position: Position, signal?: AbortSignal) => Promise<Page<T>>,
   position: Position,
   signal?: AbortSignal,
 ): AsyncGenerator<T, void, void> {
-  let { afterId } = position;
+  for await (const items of readPages(query, position, signal)) yield* items;
+}
+
+/** As `readTopic`, a page at a time: for whoever reads very many, as each step of an asynchronous loop costs. */
+export async function* readPages<T extends { readonly id: bigint }>(
+  query: (position: Position, signal?: AbortSignal) => Promise<Page<T>>,
+  { topic, afterId }: Position,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly T[], void, void> {
   for (;;) {
-    const page = await query({ topic: position.topic, afterId }, signal);
-    const before = afterId;
+    const page = await query({ topic, afterId }, signal);
+    const news: T[] = [];
     for (const item of page.items) {
       if (item.id <= afterId) continue;
       afterId = item.id;
-      yield item;
+      news.push(item);
     }
+    yield news;
     // A page that moves nothing ends the reading too, or a hostile node could keep us here for ever.
-    if (page.complete || afterId === before) return;
+    if (page.complete || news.length === 0) return;
   }
 }
