@@ -1,17 +1,5 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { MlsGroup, type GroupConfig } from "@latchkey/mls";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
-
-function bytesInUse(): number {
-  // Twice: what the first collection finalizes, such as array buffers, is counted until the second.
-  collectGarbage();
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
+import { bytesInUse } from "../bytes-in-use.ts";
 
 /** Members loaded for one measurement, at least: in small groups, what else happens to be allocated would count. */
 const MEMBERS_LOADED = 10_000;

@@ -9,9 +9,9 @@ function positive(name: string, text: string): number {
 }
 
 function line(name: string, footprint: Footprint): string {
-  const { rssBytes, heapBytes, clientDatabaseBytes, nodeDatabaseBytes } = footprint;
+  const { rssBytes, inUseBytes, clientDatabaseBytes, nodeDatabaseBytes } = footprint;
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-  return `${name}: ${mb(rssBytes)} in memory (${mb(heapBytes)} heap), databases of clients ${mb(clientDatabaseBytes)}, of the node ${mb(nodeDatabaseBytes)}`;
+  return `${name}: ${mb(rssBytes)} in memory (${mb(inUseBytes)} in use), databases of clients ${mb(clientDatabaseBytes)}, of the node ${mb(nodeDatabaseBytes)}`;
 }
 
 async function main(): Promise<number> {

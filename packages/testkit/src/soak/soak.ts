@@ -1,4 +1,5 @@
 import { codeOf, isRetryable } from "@latchkey/client";
+import { bytesInUse } from "../bytes-in-use.ts";
 import { seededRandom, type SeededRandom } from "../random.ts";
 import { Crowd, type Phone } from "../storm/crowd.ts";
 import { ACTIONS, type Action, type Scene } from "./actions.ts";
@@ -14,7 +15,8 @@ export interface SoakOptions {
 /** What is held in memory and on disk. */
 export interface Footprint {
   readonly rssBytes: number;
-  readonly heapBytes: number;
+  /** Heap and buffers after garbage collection. */
+  readonly inUseBytes: number;
   readonly clientDatabaseBytes: number;
   readonly nodeDatabaseBytes: number;
 }
@@ -63,9 +65,10 @@ class Tally {
 }
 
 function footprintOf(crowd: Crowd): Footprint {
-  const { rss, heapUsed } = process.memoryUsage();
+  const inUse = bytesInUse();
+  const { rss } = process.memoryUsage();
   const { clients, node } = crowd.databaseBytes();
-  return { rssBytes: rss, heapBytes: heapUsed, clientDatabaseBytes: clients, nodeDatabaseBytes: node };
+  return { rssBytes: rss, inUseBytes: inUse, clientDatabaseBytes: clients, nodeDatabaseBytes: node };
 }
 
 /** Lets clients do at random what clients do, some at the same moment, against a node of its own; then compares them. */
