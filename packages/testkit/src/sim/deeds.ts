@@ -79,11 +79,13 @@ async function add(stage: Stage, device: Device, random: SeededRandom, group: Gr
   const present = new Set(group.members().map(({ inboxId }) => inboxId));
   const known = stage.devices.flatMap(({ owner, inboxId }) => (owner === "lin" ? [] : (inboxId ?? [])));
   const absent = [...new Set(known)].filter((inboxId) => !present.has(inboxId));
-  if (absent.length === 0) return;
-  const inboxId = random.pick(absent);
-  stage.claims.added.add(inboxId);
-  const ending = await device.run("adds somebody", () => group.addMembers([inboxId]));
+  if (absent.length > 0) await addInbox(stage, device, group, random.pick(absent));
+}
+
+async function addInbox(stage: Stage, device: Device, group: Group, inboxId: string): Promise<void> {
   const { claims } = stage;
+  claims.added.add(inboxId);
+  const ending = await device.run("adds somebody", () => group.addMembers([inboxId]));
   committed(stage, ending, () =>
     claims.acknowledge({ kind: "added", device: device.name, groupId: group.id, inboxId }),
   );
@@ -104,6 +106,8 @@ async function remove(stage: Stage, device: Device, random: SeededRandom, group:
     const invite = ending.kind === "done" ? ending.value.invite : undefined;
     if (rotateInvite !== false && invite !== undefined) claims.giveOut(invite.url, group.id);
   });
+  // Whoever is taken back at once reads of both together.
+  if (ending.kind === "done" && random.chance(0.3)) await addInbox(stage, device, group, inboxId);
 }
 
 async function changeInvite(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {

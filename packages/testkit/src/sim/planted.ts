@@ -99,7 +99,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "await known.exclusive(() => syncLocked(known, signal));",
     replace: "",
     troubles: ["network"],
-    isRare: true,
   },
   {
     name: "whoever loses a race believes to have won",
