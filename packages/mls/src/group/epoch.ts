@@ -69,7 +69,7 @@ export function epochDeletion(epoch: Epoch): Map<string, null> {
   return new Map([...epochRows(epoch).keys()].map((key) => [key, null]));
 }
 
-/** Reads all epochs from the rows of a group, oldest first; throws DecodeError. */
+/** Reads all epochs from the rows of a group; throws DecodeError. */
 export function decodeEpochs(suite: CipherSuite, rows: Iterable<readonly [string, Uint8Array]>): Map<bigint, Epoch> {
   const heads = new Map<bigint, Uint8Array>();
   const nodes = new Map<bigint, [NodeIndex, Uint8Array][]>();
@@ -84,9 +84,8 @@ export function decodeEpochs(suite: CipherSuite, rows: Iterable<readonly [string
     else throw new DecodeError(`row ${key} of a group is of an unknown kind`);
   }
   const epochs = new Map<bigint, Epoch>();
-  for (const number of [...heads.keys()].sort((a, b) => (a < b ? -1 : 1))) {
-    const bytes = heads.get(number) ?? new Uint8Array(0);
-    epochs.set(number, decodeEpoch(suite, number, bytes, nodes.get(number) ?? [], ratchets.get(number) ?? []));
+  for (const [number, bytes] of heads) {
+    epochs.set(number, decodeEpoch(suite, number, bytes, nodes.get(number) ?? [], ratchets.get(number)));
   }
   return epochs;
 }
@@ -102,7 +101,7 @@ function decodeEpoch(
   number: bigint,
   bytes: Uint8Array,
   nodes: [NodeIndex, Uint8Array][],
-  ratchets: [LeafIndex, LeafRatchets][],
+  ratchets: [LeafIndex, LeafRatchets][] | undefined,
 ): Epoch {
   return decodeExact(bytes, (reader) => {
     const contextBytes = reader.opaque();

@@ -8,7 +8,8 @@ import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import type { LeafParameters } from "./build-commit.ts";
 import { createKeyPackage, verifyKeyPackage, type KeyPackageBundle } from "./key-packages.ts";
-import { createExternalCommit, MlsGroup } from "./mls-group.ts";
+import type { CommitOptions } from "./create-commit.ts";
+import { createExternalCommit, MlsGroup, type MessageOptions } from "./mls-group.ts";
 import { byValue, forgeMemberCommit } from "./test-forge.ts";
 import {
   addProposal,
@@ -238,6 +239,16 @@ describe("padding (RFC 9420 §6.3.1)", () => {
     );
     await deliver(ann, proposal.message, "proposal");
     assertAgree([ann, bob]);
+  });
+
+  test("is not there when nobody asks for it, in proposals and commits as well", async () => {
+    const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
+    const removal = { kind: "remove", removed: bob.group.ownLeafIndex } as const;
+    const propose = async (options: MessageOptions) =>
+      (await ann.group.createProposal(removal, options)).message.length;
+    const commitLength = async (options: CommitOptions) => (await ann.group.createCommit(options)).message.length;
+    assert.equal(await propose({}), await propose({ padding: 0 }));
+    assert.equal(await commitLength({}), await commitLength({ padding: 0 }));
   });
 
   test("MLS_STATE: of a length that no padding has", async () => {

@@ -401,9 +401,13 @@ test("tree-size: SEC-05 a tree does not grow over its limit", async () => {
   const leaf = ann.group.leaf(asLeafIndex(0));
   assert.ok(leaf !== undefined);
   const node = leafTreeNode(leaf);
-  const nodes = Array.from({ length: 2 * MLS_LIMITS.maxLeaves - 1 }, (_, index) =>
-    index % 2 === 0 ? node : undefined,
-  );
-  const draft = new TreeDraft(new RatchetTree(suite, nodes));
-  assert.throws(() => draft.addLeaf(leaf), { code: "MLS_INVALID", rule: "tree-size" });
+  const full = (leaves: number) => {
+    const nodes = Array.from({ length: 2 * leaves - 1 }, (_, index) => (index % 2 === 0 ? node : undefined));
+    return new TreeDraft(new RatchetTree(suite, nodes));
+  };
+  const half = full(MLS_LIMITS.maxLeaves / 2);
+  assert.equal(half.addLeaf(leaf), MLS_LIMITS.maxLeaves / 2);
+  assert.equal(half.leafCount, MLS_LIMITS.maxLeaves);
+  const whole = full(MLS_LIMITS.maxLeaves);
+  assert.throws(() => whole.addLeaf(leaf), { code: "MLS_INVALID", rule: "tree-size" });
 });

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex, utf8 } from "../bytes.ts";
-import { MLS_LIMITS } from "../limits.ts";
 import { encodeAppDataDictionary } from "../messages/app-data.ts";
 import { EXTENSION_TYPE } from "../messages/extension.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import { decodeRows, encodeRows } from "./change.ts";
 import type { CommitOptions } from "./create-commit.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
+import { publicMessageIn } from "./test-forge.ts";
 import {
   addProposal,
   commit,
@@ -118,35 +118,15 @@ describe("a group", () => {
     }
   });
 
-  test("DECODE: rows that are not whole, or that describe a tree of impossible size", async () => {
-    const [ann] = (await groupOf(["ann", "bob"])) as [TestMember];
-    const load = (change: (rows: Map<string, Uint8Array>) => void) => () => {
-      const rows = new Map(ann.rows);
-      change(rows);
-      return MlsGroup.load(ann.config, rows);
-    };
-    const head = ann.rows.get("head") ?? utf8("");
-    // The last fields of a head: leaf count (4 bytes), active (1), no ReInit (1).
-    for (const count of [0, 3, 2 * MLS_LIMITS.maxLeaves, 0x80000000, 0xffffffff]) {
-      const forged = head.slice();
-      new DataView(forged.buffer).setUint32(forged.length - 6, count);
-      assert.throws(
-        load((rows) => rows.set("head", forged)),
-        { code: "DECODE" },
-        String(count),
-      );
-    }
-    assert.throws(
-      load((rows) => rows.delete("head")),
-      { code: "DECODE" },
-    );
-    for (const key of ["n/3", "n/-1", "n/0.5", "n/x", "n/4294967295"]) {
-      assert.throws(
-        load((rows) => rows.set(key, ann.rows.get("n/0") ?? utf8(""))),
-        { code: "DECODE" },
-        key,
-      );
-    }
+  test("a pending proposal comes back from the rows, and is committed", async () => {
+    const [ann, bob, cat] = (await groupOf(["ann", "bob", "cat"])) as [TestMember, TestMember, TestMember];
+    const removal = await ann.group.createProposal({ kind: "remove", removed: cat.group.ownLeafIndex });
+    write(ann, removal.change);
+    await deliver(bob, removal.message, "proposal");
+    const [first, second] = [reopened(ann), reopened(bob)];
+    await commit(first, [second], {});
+    assertAgree([first, second]);
+    assert.equal(first.group.memberCount, 2);
   });
 
   test("an own commit that lost leaves no trace; a winning one may be read back after a restart", async () => {
@@ -277,6 +257,7 @@ describe("an external commit", () => {
     const config = await newConfig("zoe");
     const { message, welcome, group } = await createExternalCommit(config, info, { leaf: LEAF });
     assert.equal(welcome, undefined);
+    assert.equal(publicMessageIn(message).content.authenticatedData.length, 0);
     for (const member of members) await deliverCommit(member, message);
     const all = [...members, reopened(memberOf(config, group))];
     assertAgree(all);

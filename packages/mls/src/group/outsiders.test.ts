@@ -132,6 +132,7 @@ describe("proposals from outside of the group (RFC 9420 §12.1.8)", () => {
   test("an external sender proposes a Remove and a member commits it", async () => {
     const { server, ann, bob, target } = await withSender();
     const message = await createExternalProposal(server, target, 0, removeCat);
+    assert.equal(publicMessageIn(message).content.authenticatedData.length, 0);
     for (const member of [ann, bob]) await deliver(member, message, "proposal");
     await commit(ann, [bob], {});
     assert.equal(ann.group.memberCount, 2);

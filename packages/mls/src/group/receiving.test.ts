@@ -92,6 +92,13 @@ describe("a received commit", () => {
     assert.deepEqual(bob.group.epochAuthenticator, cat.group.epochAuthenticator);
   });
 
+  test("MLS_STATE: an own one cannot refer to what is not pending", async () => {
+    const [ann, bob] = await trio();
+    const { reference } = await bob.group.createProposal({ kind: "remove", removed: ann.group.ownLeafIndex });
+    const attempt = (group: MlsGroup) => group.createCommit({ references: [reference] });
+    await assertUnchanged(ann, attempt, { code: "MLS_STATE" });
+  });
+
   test("that covers one of two own Updates gives its owner the key of that one", async () => {
     const [ann, bob, cat] = await trio();
     const first = await bob.group.createUpdate();

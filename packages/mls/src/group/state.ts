@@ -23,7 +23,7 @@ export interface GroupState {
   appData: AppData;
   privateKeys: ReadonlyMap<NodeIndex, Uint8Array>;
   readonly proposals: Map<string, PendingProposal>;
-  /** Current and past epochs, oldest first. */
+  /** Current and past epochs, by their number. */
   readonly epochs: Map<bigint, Epoch>;
   /** Rows found at loading that belong to no epoch any more; the next epoch change deletes them. */
   orphans: readonly string[];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex, utf8 } from "../bytes.ts";
-import type { PreSharedKeyId } from "../messages/proposal.ts";
+import type { PreSharedKeyId, ReInit } from "../messages/proposal.ts";
 import type { GroupConfig } from "./config.ts";
 import { MlsGroup } from "./mls-group.ts";
 import { checkBranch, checkReInit } from "./successor.ts";
@@ -47,9 +47,9 @@ async function found(creator: TestMember, others: readonly TestMember[], usage: 
   return { next: next.group, join };
 }
 
-async function reinitialized(): Promise<[TestMember, TestMember]> {
+async function reinitialized(change: Partial<ReInit> = {}): Promise<[TestMember, TestMember]> {
   const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
-  await commit(ann, [bob], { proposals: [REINIT] });
+  await commit(ann, [bob], { proposals: [{ ...REINIT, ...change }] });
   return [ann, bob];
 }
 
@@ -85,6 +85,26 @@ describe("ReInit (RFC 9420 §11.2)", () => {
     assert.throws(() => checkReInit(cat.group, dan.group), { code: "MLS_STATE" });
     const back = { proposals: [{ ...REINIT, version: 0 }] };
     await assertUnchanged(cat, (group) => group.createCommit(back), { rule: "reinit" });
+  });
+
+  test("reinit: not the group id, cipher suite, extensions or version that was announced, nor at epoch 1", async () => {
+    const announced: Partial<ReInit>[] = [
+      { groupId: GROUP_ID },
+      { cipherSuite: 1 },
+      { extensions: [{ type: 0xf001, data: utf8("") }] },
+      { version: 2 },
+    ];
+    for (const change of announced) {
+      const [ann, bob] = await reinitialized(change);
+      const { next } = await found(ann, [bob], "reinit");
+      assert.throws(() => checkReInit(ann.group, next), { rule: "reinit" }, Object.keys(change).join());
+    }
+    const [ann, bob] = await reinitialized();
+    const { next } = await found(ann, [bob], "reinit");
+    const later = await next.createCommit();
+    next.merge(later.sent);
+    next.merge(later);
+    assert.throws(() => checkReInit(ann.group, next), { rule: "reinit" });
   });
 
   test("proposal-list: stands alone in its commit", async () => {

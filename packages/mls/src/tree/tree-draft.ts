@@ -125,13 +125,12 @@ export class TreeDraft extends TreeView {
     for (const above of directPath(leafNodeIndex(index), this.#leafCount)) this.setNode(above, undefined);
   }
 
-  /** Halves the tree while its right half is empty (RFC 9420 §7.7). */
+  /**
+   * Halves the tree while its right half is empty (RFC 9420 §7.7). What is cut off is blank since its leaves were removed,
+   * and still is when the tree grows again.
+   */
   truncate(): void {
-    while (this.#leafCount > 1 && this.occupied(right(this.root)) === 0) {
-      const width = nodeWidth(this.#leafCount);
-      this.#leafCount /= 2;
-      for (let index = nodeWidth(this.#leafCount); index < width; index++) this.#forget(index as NodeIndex);
-    }
+    while (this.#leafCount > 1 && this.occupied(right(this.root)) === 0) this.#leafCount /= 2;
   }
 
   setNode(index: NodeIndex, node: TreeNode | undefined): void {
@@ -157,14 +156,6 @@ export class TreeDraft extends TreeView {
     this.#hashes.set(this.root, undefined);
     this.#occupied.set(this.root, occupied);
     return first;
-  }
-
-  /** Nodes cut off by truncation are blank; what the base cached for them must not come back when the tree grows. */
-  #forget(index: NodeIndex): void {
-    this.#nodes.delete(index);
-    if (this.#base.encoded(index) !== undefined) this.#nodes.set(index, undefined);
-    this.#hashes.set(index, undefined);
-    this.#occupied.set(index, 0);
   }
 
   #index(index: NodeIndex, node: TreeNode): void {

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { equalBytes } from "../bytes.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
+import { checkLeafKeysUnique } from "./leaf-rules.ts";
 import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } from "./math.ts";
 import { decodeRatchetTree, encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
@@ -155,6 +156,34 @@ describe("TreeDraft over RatchetTree", () => {
       }),
       { seed: SEED + 1, numRuns: 100 },
     );
+  });
+
+  test("a removed leaf is gone from the same draft: its keys are free, and it cannot be removed again", () => {
+    const leaf = freshLeaf();
+    const draft = new TreeDraft(new RatchetTree(suite, [leafTreeNode(freshLeaf())]));
+    const index = draft.addLeaf(leaf);
+    const same = { ...leaf, signatureKey: freshKey() };
+    assert.throws(() => checkLeafKeysUnique(draft, leaf), { rule: "unique-signature-key" });
+    assert.throws(() => checkLeafKeysUnique(draft, same), { rule: "unique-encryption-key" });
+    draft.removeLeaf(index);
+    checkLeafKeysUnique(draft, leaf);
+    assert.throws(() => draft.removeLeaf(index), { code: "MLS_STATE" });
+  });
+
+  test("a tree that shrinks and grows again within one draft is the one that is built anew", () => {
+    const tree = treeAfter(Array.from({ length: 8 }, (_, pick) => ({ kind: pick < 4 ? "add" : "path", pick })));
+    assert.equal(tree.leafCount, 8);
+    tree.treeHash();
+    const draft = new TreeDraft(tree);
+    for (const index of [4, 3, 2]) draft.removeLeaf(index as LeafIndex);
+    draft.treeHash();
+    draft.truncate();
+    assert.equal(draft.leafCount, 2);
+    for (let i = 0; i < 5; i++) draft.addLeaf(freshLeaf());
+    assert.equal(draft.leafCount, 8);
+    draft.treeHash();
+    tree.merge(draft);
+    assertConsistent(tree);
   });
 
   test("an added leaf is unmerged at every parent above it, in ascending order", () => {

@@ -27,6 +27,12 @@ export const EXPLAINED: readonly Explained[] = [
     why: TYPE_CHECKER,
   },
   { module: "apply-proposals.ts", source: "if (removed.length > 0)", operator: "boundary", why: SAVES_WORK },
+  {
+    module: "group/committable.ts",
+    source: "instanceof DecodeError)) throw error",
+    operator: "drop",
+    why: "nothing else is thrown there",
+  },
   { module: "path-rules.ts", source: "draft.blankDirectPath(committer)", why: "applyPathKeys blanks it too" },
   { module: "proposals.ts", source: 'kinds.lastIndexOf("group_context', operator: "boundary", why: "never equal" },
   { module: "receive-commit.ts", source: "sender cannot commit", operator: "drop", why: CHECKED_BEFORE },
@@ -62,6 +68,12 @@ export const EXPLAINED: readonly Explained[] = [
   { module: "tree/math.ts", source: "node < above ?", operator: "boundary", why: "never equal" },
   { module: "tree/node.ts", source: "at < end; at++) length +=", operator: "boundary", why: BLANK_BEHIND },
   { module: "tree/node.ts", source: "at < known.length", operator: "boundary", why: BLANK_BEHIND },
+  {
+    module: "tree/ratchet-tree.ts",
+    source: "if (count > 0) this.#capabilities.set",
+    operator: "boundary",
+    why: "a count of 0 says what none says",
+  },
   { module: "tree-validation.ts", source: "unmergedAt.set(index, leaves)", why: SAVES_WORK },
   { module: "tree-validation.ts", source: "let previous = -1", operator: "constant", why: "below every index too" },
   { module: "treekem.ts", source: "if (step === undefined ||", operator: "logic", why: TYPE_CHECKER },
@@ -72,6 +84,12 @@ export const EXPLAINED: readonly Explained[] = [
     operator: "logic",
     why: "they are there together or not at all",
   },
+  {
+    module: "group/head.ts",
+    source: "encryption: new Uint8Array(0)",
+    why: "the secret tree took it; it is not read again",
+  },
+  { module: "messages/app-data.ts", source: "dictionaries.set(data, dictionary)", operator: "drop", why: SAVES_WORK },
   { module: "messages/extension.ts", source: "extensions.length > 1 &&", operator: "boundary", why: SAVES_WORK },
   {
     module: "messages/leaf-node.ts",
@@ -107,6 +125,7 @@ export const EXPLAINED: readonly Explained[] = [
     why: "behind the end both are undefined, and equal",
   },
   { module: "app-data/map-entries.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
+  { module: "app-data/membership.ts", source: "memberships.set(", operator: "drop", why: SAVES_WORK },
   { module: "tls-set.ts", source: "(a < b ? -1 : a > b ? 1 : 0)", why: SIGN },
   { module: "tls-set.ts", source: "if (hashes.length > 0)", operator: "boundary", why: SAVES_WORK },
   {
@@ -128,6 +147,7 @@ export const EXPLAINED: readonly Explained[] = [
   { module: "identity/eip191.ts", source: "(signature[0] ?? 0)", why: TYPE_CHECKER },
   { module: "identity/eip191.ts", source: "it must be 27 or 28", operator: "drop", why: REFUSED_NEXT },
   { module: "invite/candidates.ts", source: "a.epoch > b.epoch ? -1 : 1", why: SIGN },
+  { module: "invite/candidates.ts", source: "a.logCursor > b.logCursor ? -1 : 1", operator: "constant", why: SIGN },
   {
     module: "invite/candidates.ts",
     source: "instanceof LatchkeyError)) throw error",

@@ -2,7 +2,17 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@latchkey/mls";
 import { hex } from "../test-inboxes.ts";
-import { decodeMembershipEntry, encodeMembershipEntry, membershipInsert } from "./membership.ts";
+import { INBOX_ID_KEY } from "./keys.ts";
+import {
+  changedInboxes,
+  decodeMembershipEntry,
+  encodeMembershipEntry,
+  membershipDelta,
+  membershipInsert,
+  readMembership,
+  type MembershipMutation,
+} from "./membership.ts";
+import { applyMapDelta, decodeMapDelta } from "./tls-map.ts";
 
 const INBOX = "5a".repeat(32);
 const SLOT = "c1".repeat(16);
@@ -22,6 +32,31 @@ describe("GROUP_MEMBERSHIP", () => {
       admittedViaExternalGroupId: hex(SLOT),
     };
     assert.deepEqual(decodeMembershipEntry(encodeMembershipEntry(entry)), entry);
+  });
+
+  test("changed inboxes are those that a change names, and no others", () => {
+    const [ann, bob, cat, dan] = [INBOX, "6b".repeat(32), "7c".repeat(32), "8d".repeat(32)] as const;
+    const entry = (sequenceId: bigint) => ({
+      sequenceId,
+      failedInstallations: [],
+      admittedViaExternalGroupId: hex(SLOT),
+    });
+    const write = (component: Uint8Array | undefined, ...mutations: MembershipMutation[]) =>
+      applyMapDelta(INBOX_ID_KEY, component, decodeMapDelta(INBOX_ID_KEY, membershipDelta(mutations)));
+    const before = write(
+      undefined,
+      ...[ann, bob, cat].map((inboxId) => ({ op: "insert", inboxId, entry: entry(1n) }) as const),
+    );
+    // As this process wrote it, and as it comes from elsewhere.
+    for (const component of [before, before.slice()]) {
+      const after = write(
+        component,
+        { op: "delete", inboxId: ann },
+        { op: "update", inboxId: cat, entry: entry(2n) },
+        { op: "insert", inboxId: dan, entry: entry(1n) },
+      );
+      assert.deepEqual(changedInboxes(readMembership(component), readMembership(after)), [ann, cat, dan]);
+    }
   });
 
   test("an entry of an unknown version, an empty one and garbage are refused", () => {

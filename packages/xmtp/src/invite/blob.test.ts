@@ -10,6 +10,7 @@ import { XMTP_CIPHER_SUITE } from "../protocol.ts";
 import { hex, present, seed, TEST_TIME_NS } from "../test-inboxes.ts";
 import { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./blob.ts";
 import { compareCandidates, selectCandidates } from "./candidates.ts";
+import { encodeGroupInfoHints } from "./group-info-hints.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
 const key = seed(1);
@@ -27,11 +28,11 @@ function contextAt(epoch: bigint, mark = 0): GroupContext {
 }
 
 /** A GroupInfo that decodes; nobody signed it. */
-function groupInfoBytes(context: GroupContext): Uint8Array {
+function groupInfoBytes(context: GroupContext, logCursor?: bigint): Uint8Array {
   const confirmationTag = new Uint8Array(32);
   const message: GroupInfo = {
     context,
-    extensions: [],
+    extensions: encodeGroupInfoHints({ logCursor }),
     confirmationTag,
     signer: asLeafIndex(0),
     signature: new Uint8Array(64),
@@ -41,13 +42,13 @@ function groupInfoBytes(context: GroupContext): Uint8Array {
 
 function blobAt(
   epoch: bigint,
-  options: { mark?: number; expiresAtNs?: bigint; claim?: bigint; key?: Uint8Array } = {},
+  options: { mark?: number; expiresAtNs?: bigint; claim?: bigint; key?: Uint8Array; logCursor?: bigint } = {},
 ) {
   const context = contextAt(epoch, options.mark);
   return wrapGroupInfo({
     suite,
     key: options.key ?? key,
-    groupInfo: groupInfoBytes(context),
+    groupInfo: groupInfoBytes(context, options.logCursor),
     epoch: options.claim ?? epoch,
     groupStateHash: groupStateHash(suite, groupContextBytes(context)),
     expiresAtNs: options.expiresAtNs ?? 0n,
@@ -158,6 +159,24 @@ describe("candidate selection", () => {
     assert.ok(compareCandidates(present(first), present(second)) < 0);
     assert.ok(Buffer.compare(present(first).groupStateHash, present(second).groupStateHash) < 0);
     assert.deepEqual(rejected, []);
+  });
+
+  test("of one state the furthest read comes first, whoever does not say as if nothing was read", () => {
+    const cursors = (...given: (bigint | undefined)[]) => {
+      const blobs = given.map((logCursor) => blobAt(7n, logCursor === undefined ? {} : { logCursor }));
+      return select(...blobs).candidates.map(({ logCursor }) => logCursor);
+    };
+    assert.deepEqual(cursors(undefined, 1n, 9n, 2n), [9n, 2n, 1n, 0n]);
+    assert.deepEqual(cursors(9n, 2n, undefined, 1n), [9n, 2n, 1n, 0n]);
+    const { candidates } = select(blobAt(7n, { logCursor: 9n }), blobAt(8n), blobAt(7n));
+    assert.deepEqual(
+      candidates.map(({ epoch, logCursor }) => [epoch, logCursor]),
+      [
+        [8n, 0n],
+        [7n, 9n],
+        [7n, 0n],
+      ],
+    );
   });
 
   test("XIP-13 garbage that claims a huge epoch is dropped, the genuine blob is chosen", () => {

@@ -286,18 +286,25 @@ describe("app-data writes", () => {
   });
 
   test("InvalidRegistryChange: entries that are out of range, fixed, incomplete or too open", () => {
-    const full = (policy: Base, componentType = ComponentType.BYTES) => {
-      const one = basePolicy(policy);
-      const permissions = { insertPolicy: one, updatePolicy: one, deletePolicy: one };
-      return toBinary(ComponentMetadataSchema, create(ComponentMetadataSchema, { componentType, permissions }));
+    const names = ["insertPolicy", "updatePolicy", "deletePolicy"];
+    const entry = (policy: Base, given: readonly string[]) => {
+      const permissions = Object.fromEntries(given.map((name) => [name, basePolicy(policy)]));
+      const metadata = create(ComponentMetadataSchema, { componentType: ComponentType.BYTES, permissions });
+      return toBinary(ComponentMetadataSchema, metadata);
     };
+    const full = (policy: Base) => entry(policy, names);
     const good = full(Base.ALLOW);
+    const withoutOne = names.map((left): MapMutation<number> => {
+      const given = names.filter((name) => name !== left);
+      return { op: "insert", key: 0xc001, value: entry(Base.ALLOW, given) };
+    });
     const steps: MapMutation<number>[] = [
       { op: "insert", key: 0x0001, value: good },
       { op: "insert", key: 0xff00, value: good },
       { op: "insert", key: COMPONENT.superAdminList, value: good },
       { op: "insert", key: 0xc001, value: hex("ff") },
       { op: "insert", key: 0xc001, value: hex("0801") },
+      ...withoutOne,
       { op: "update", key: COMPONENT.adminList, value: full(Base.ALLOW) },
       { op: "update", key: COMPONENT.creatorInboxId, value: good },
       { op: "delete", key: COMPONENT.conversationType },
