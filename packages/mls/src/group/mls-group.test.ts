@@ -18,6 +18,7 @@ import {
   LEAF,
   memberOf,
   newConfig,
+  newGroup,
   welcomed,
   write,
   type TestMember,
@@ -64,6 +65,11 @@ function reopened(member: TestMember): TestMember {
 }
 
 describe("a group", () => {
+  test("begins at epoch 0 with an empty confirmed transcript hash (RFC 9420 §11)", async () => {
+    const { epoch, confirmedTranscriptHash } = (await newGroup("ann")).group.context;
+    assert.deepEqual([epoch, confirmedTranscriptHash.length], [0n, 0]);
+  });
+
   test("members added by Welcome agree with the creator and talk to each other", async () => {
     const members = await groupOf(["ann", "bob", "cat", "dan", "eve"]);
     assertAgree(members);
