@@ -170,20 +170,22 @@ describe("TreeDraft over RatchetTree", () => {
     assert.throws(() => draft.removeLeaf(index), { code: "MLS_STATE" });
   });
 
-  test("a tree that shrinks and grows again within one draft is the one that is built anew", () => {
-    const tree = treeAfter(Array.from({ length: 8 }, (_, pick) => ({ kind: pick < 4 ? "add" : "path", pick })));
-    assert.equal(tree.leafCount, 8);
-    tree.treeHash();
-    const draft = new TreeDraft(tree);
-    for (const index of [4, 3, 2]) draft.removeLeaf(index as LeafIndex);
-    draft.treeHash();
-    draft.truncate();
-    assert.equal(draft.leafCount, 2);
-    for (let i = 0; i < 5; i++) draft.addLeaf(freshLeaf());
-    assert.equal(draft.leafCount, 8);
-    draft.treeHash();
-    tree.merge(draft);
-    assertConsistent(tree);
+  test("a tree that shrinks, and maybe grows again, within one draft is the one that is built anew", () => {
+    const history = Array.from({ length: 8 }, (_, pick): Step => ({ kind: pick < 4 ? "add" : "path", pick }));
+    for (const added of [0, 5]) {
+      const tree = treeAfter(history);
+      assert.equal(tree.leafCount, 8);
+      tree.treeHash();
+      const draft = new TreeDraft(tree);
+      for (const index of [4, 3, 2]) draft.removeLeaf(index as LeafIndex);
+      draft.treeHash();
+      draft.truncate();
+      assert.equal(draft.leafCount, 2);
+      for (let i = 0; i < added; i++) draft.addLeaf(freshLeaf());
+      tree.merge(draft);
+      assert.equal(tree.leafCount, added === 0 ? 2 : 8);
+      assertConsistent(tree);
+    }
   });
 
   test("an added leaf is unmerged at every parent above it, in ascending order", () => {

@@ -68,6 +68,7 @@ export const EXPLAINED: readonly Explained[] = [
   { module: "tree/math.ts", source: "node < above ?", operator: "boundary", why: "never equal" },
   { module: "tree/node.ts", source: "at < end; at++) length +=", operator: "boundary", why: BLANK_BEHIND },
   { module: "tree/node.ts", source: "at < known.length", operator: "boundary", why: BLANK_BEHIND },
+  { module: "tree/ratchet-tree.ts", source: "if (index >= width) continue", operator: "boundary", why: BLANK_BEHIND },
   {
     module: "tree/ratchet-tree.ts",
     source: "if (count > 0) this.#capabilities.set",
