@@ -124,6 +124,19 @@ describe("a group", () => {
     }
   });
 
+  test("MLS_STATE: a removed member sends, proposes, commits and exports nothing more", async () => {
+    const [ann, bob] = (await groupOf(["ann", "bob"])) as [TestMember, TestMember];
+    await commit(ann, [bob], { proposals: [{ kind: "remove", removed: bob.group.ownLeafIndex }] });
+    const attempts: ((group: MlsGroup) => Promise<unknown>)[] = [
+      (group) => group.encryptApplication(utf8("x")),
+      (group) => group.createProposal({ kind: "remove", removed: ann.group.ownLeafIndex }),
+      (group) => group.createUpdate(),
+      (group) => group.createCommit(),
+      (group) => group.exportGroupInfo(),
+    ];
+    for (const attempt of attempts) await assertUnchanged(bob, attempt, { code: "MLS_STATE" });
+  });
+
   test("a pending proposal comes back from the rows, and is committed", async () => {
     const [ann, bob, cat] = (await groupOf(["ann", "bob", "cat"])) as [TestMember, TestMember, TestMember];
     const removal = await ann.group.createProposal({ kind: "remove", removed: cat.group.ownLeafIndex });

@@ -52,6 +52,7 @@ describe("the rows of a group", () => {
     const { rows } = await back.group.createCommit();
     for (const key of orphans) assert.equal(rows.get(key), null, key);
     await commit(back, [bob], {});
+    assert.deepEqual(back.rows, back.group.snapshot(), "those of every epoch are kept");
     assert.deepEqual(back.group.epochAuthenticator, bob.group.epochAuthenticator);
   });
 

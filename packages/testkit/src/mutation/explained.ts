@@ -71,6 +71,12 @@ export const EXPLAINED: readonly Explained[] = [
   { module: "tree/ratchet-tree.ts", source: "if (index >= width) continue", operator: "boundary", why: BLANK_BEHIND },
   {
     module: "tree/ratchet-tree.ts",
+    source: "of changes.occupied) if (index < width)",
+    operator: "boundary",
+    why: "an array of counts takes nothing behind its end",
+  },
+  {
+    module: "tree/ratchet-tree.ts",
     source: "if (count > 0) this.#capabilities.set",
     operator: "boundary",
     why: "a count of 0 says what none says",
