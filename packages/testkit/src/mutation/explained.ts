@@ -174,6 +174,18 @@ export const EXPLAINED: readonly Explained[] = [
   { module: "external-commit.ts", source: "instanceof DecodeError)) throw cause", why: "nothing else is thrown there" },
   { module: "app-data-writes.ts", source: "metadata.permissions ?? {}", why: CHECKED_BEFORE },
   {
+    module: "validators/common.ts",
+    source: "instanceof DecodeError)) throw cause",
+    operator: "drop",
+    why: "nothing else is thrown there",
+  },
+  {
+    module: "validators/installation-changes.ts",
+    source: "failedInstallations.includes(installationId) ?? false",
+    operator: "logic",
+    why: "whoever asks takes undefined for false",
+  },
+  {
     module: "validators/joinable.ts",
     source: "type > 5 &&",
     operator: "constant",
