@@ -44,10 +44,9 @@ export async function resumeInTurn(context: ClientContext, signal: AbortSignal |
   for (const join of context.store.joins.list()) {
     if (join.state === "JOINED") continue;
     try {
+      const settled = await settleJoin(context, join, { signal });
       const isContest = join.state === "CONTESTED";
-      const core = await (isContest
-        ? settleContestByLog(context, join, signal)
-        : settleJoin(context, join, { signal }));
+      const core = isContest ? await settleContestByLog(context, join, signal) : settled;
       if (core !== undefined) reached.push(core);
     } catch (error) {
       if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;

@@ -18,8 +18,8 @@ export interface SettleOptions {
 }
 
 /**
- * Brings a join that is not contested from where its journal stands to JOINED, or to CONTESTED, from which only a word of
- * the group leads on (see `settleContest`); then undefined is returned.
+ * Brings a join from where its journal stands to JOINED, or to CONTESTED, from which only a word of the group leads on (see
+ * `settleContest`); then undefined is returned. Nothing is sent for a join that is contested already.
  *
  * Throws when the outcome is still open (network, abort): the journal keeps the join and the next call goes on; and
  * when the node refused the commit: then nothing is left.
@@ -30,6 +30,7 @@ export async function settleJoin(
   options: SettleOptions = {},
 ): Promise<GroupCore | undefined> {
   if (join.state === "JOINED") return context.groups.get(join.groupId);
+  if (join.state === "CONTESTED") return undefined;
   const sequenced = join.state === "SEQUENCED" ? join : await sequence(context, join, options);
   if (sequenced === undefined) return undefined;
   const earlier = context.groups.get(join.groupId);
