@@ -1,23 +1,24 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { idsIn, summarize, type Case } from "./cases.ts";
+import { CASE_ID, idsIn, summarize, type Case } from "./cases.ts";
 
-/** Runs the acceptance tests that carry an id, and nothing else; see `docs/guarantees.md`. */
+/** Runs the tests of all packages and apps that carry an id, and nothing else; see `docs/guarantees.md`. */
 
-const FOLDER = fileURLToPath(new URL("../acceptance", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const FOLDERS = ["packages", "apps", "test/acceptance"];
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
 
-const files = readdirSync(FOLDER)
-  .filter((name) => name.endsWith(".test.ts"))
-  .map((name) => join(FOLDER, name));
+const files = FOLDERS.flatMap((folder) => testFiles(join(ROOT, folder))).filter((file) =>
+  CASE_ID.test(readFileSync(file, "utf8")),
+);
 const seen: Case[] = [];
 const see = (title: string, passed: boolean) => seen.push(...idsIn(title).map((id) => ({ id, title, passed })));
 
-const results = run({ files, concurrency: 2, testNamePatterns: /\b(XIP|REV|SEC)-\d\d\b/, timeout: 120_000 });
+const results = run({ files, concurrency: 2, testNamePatterns: CASE_ID, timeout: 120_000 });
 results.on("test:pass", ({ name }) => see(name, true));
 results.on("test:fail", ({ name, details }) => {
   // A file that cannot even be loaded has no title; it must not go unnoticed.
@@ -36,3 +37,12 @@ results.on("end", () => {
   process.exitCode = summary.failed === 0 ? 0 : 1;
 });
 results.resume();
+
+function testFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === "node_modules") return [];
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return testFiles(path);
+    return entry.name.endsWith(".test.ts") ? [path] : [];
+  });
+}

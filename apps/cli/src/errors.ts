@@ -15,7 +15,7 @@ type CliErrorCode =
 
 /** An error of the command line; never retryable, because only another command line can succeed. */
 export function cliError(code: CliErrorCode, message: string, cause?: unknown): LatchkeyError {
-  return new LatchkeyError(code, message, cause === undefined ? {} : { cause });
+  return new LatchkeyError(code, message, { scope: "caller", ...(cause === undefined ? {} : { cause }) });
 }
 
 /** Errors that ask for another command line. */

@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { LatchkeyError } from "@latchkey/mls";
+import { LatchkeyError, StateError } from "@latchkey/mls";
 import { IDENTITY_RULES } from "@latchkey/xmtp";
-import { clientError, codeOf, ERRORS, isRetryable, unlessRefused, type ErrorCode } from "./errors.ts";
+import {
+  clientError,
+  codeOf,
+  ERRORS,
+  isRetryable,
+  scopeOf,
+  unlessRefused,
+  verdictOf,
+  type ErrorCode,
+} from "./errors.ts";
 
 const page = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
 
@@ -14,20 +23,22 @@ function row(code: string): string[] {
 }
 
 test("REV-07 docs/errors.md says of every code what the code says", () => {
-  for (const [code, { meaning, action, retryable }] of Object.entries(ERRORS)) {
-    assert.deepEqual(row(code).slice(2, 5), [meaning, action, retryable ? "yes" : "no"], code);
+  for (const [code, { meaning, action, retryable, scope }] of Object.entries(ERRORS)) {
+    assert.deepEqual(row(code).slice(2, 6), [meaning, action, retryable ? "yes" : "no", scope], code);
   }
   for (const [code, rule] of Object.entries(IDENTITY_RULES)) assert.equal(row(code)[2], `\`${rule}\``, code);
 });
 
-test("REV-07 an error is retryable as its code says, unless the place that throws knows better", () => {
-  for (const [code, { retryable }] of Object.entries(ERRORS)) {
+test("REV-07 an error is retryable and has the scope that its code says, unless the place that throws knows better", () => {
+  for (const [code, { retryable, scope }] of Object.entries(ERRORS)) {
     const error = clientError(code as ErrorCode, "text");
     assert.ok(error instanceof LatchkeyError);
     assert.equal(isRetryable(error), retryable);
     assert.equal(codeOf(error), code);
+    assert.equal(error.scope, scope);
   }
   assert.equal(clientError("STORE_FAILED", "text", { retryable: true }).retryable, true);
+  assert.equal(clientError("NODE_REJECTED", "text", { scope: "message" }).scope, "message");
   assert.equal(isRetryable(new Error("other")), false);
   assert.equal(codeOf("other"), undefined);
 });
@@ -37,4 +48,26 @@ test("REV-07 a check that fails says that bytes are no good, a defect of the pro
   const refused: Promise<string> = Promise.reject(clientError("INVITE_MALFORMED", "text"));
   assert.equal(await unlessRefused(refused), undefined);
   await assert.rejects(unlessRefused(Promise.reject(new TypeError("a defect"))), TypeError);
+});
+
+test("what stops a log is told by where an error arose: no verdict is passed on what an abort or a defect interrupted", () => {
+  const refused = clientError("NODE_REJECTED", "made of others' bytes", { scope: "message" });
+  const undecided: readonly [unknown, string][] = [
+    [clientError("NODE_REJECTED", "text"), "availability"],
+    [clientError("STORE_FULL", "text"), "availability"],
+    [new DOMException("stopped", "AbortError"), "availability"],
+    [new StateError("text"), "defect"],
+    [new TypeError("text"), "defect"],
+    ["text", "defect"],
+  ];
+  for (const [error, scope] of undecided) {
+    assert.equal(scopeOf(error), scope);
+    assert.throws(
+      () => verdictOf(error),
+      (thrown) => thrown === error,
+    );
+  }
+  assert.equal(verdictOf(refused), refused);
+  assert.equal(scopeOf(refused, AbortSignal.abort()), "availability");
+  assert.throws(() => verdictOf(refused, AbortSignal.abort()), { code: "NODE_REJECTED" });
 });

@@ -1,4 +1,4 @@
-import { LatchkeyError, type LatchkeyErrorOptions } from "@latchkey/mls";
+import { LatchkeyError, type ErrorScope, type LatchkeyErrorOptions } from "@latchkey/mls";
 
 /** What one error code means to whoever meets it. The table of `docs/errors.md` is this one. */
 export interface ErrorFacts {
@@ -8,107 +8,162 @@ export interface ErrorFacts {
   readonly action: string;
   /** Whether the same call may succeed later without any change by the caller. */
   readonly retryable: boolean;
+  /** Where it arises, unless the place that throws knows better. */
+  readonly scope: ErrorScope;
 }
 
-function permanent(meaning: string, action: string): ErrorFacts {
-  return { meaning, action, retryable: false };
+function permanent(scope: ErrorScope, meaning: string, action: string): ErrorFacts {
+  return { meaning, action, retryable: false, scope };
 }
 
-function transient(meaning: string, action: string): ErrorFacts {
-  return { meaning, action, retryable: true };
+function transient(scope: ErrorScope, meaning: string, action: string): ErrorFacts {
+  return { meaning, action, retryable: true, scope };
 }
 
 /** Every code this package throws by itself; codes of lower packages pass through unchanged. */
 export const ERRORS = {
-  INVITE_MALFORMED: permanent("The text or the bytes are no invite.", "Scan the code again or ask for a new link."),
-  INVITE_NO_QR: permanent("The image holds no readable QR code.", "Take the picture again, whole and sharp."),
+  INVITE_MALFORMED: permanent(
+    "message",
+    "The text or the bytes are no invite.",
+    "Scan the code again or ask for a new link.",
+  ),
+  INVITE_NO_QR: permanent(
+    "message",
+    "The image holds no readable QR code.",
+    "Take the picture again, whole and sharp.",
+  ),
   INVITE_POINTER_OPAQUE: permanent(
+    "message",
     "The invite names its service in a way that only its own application understands.",
     "Open it with that application, or give the client a `resolvePointer`.",
   ),
   INVITE_UNKNOWN_SLOT: transient(
+    "message",
     "The invite service knows nothing under this invite.",
     "Try later or ask for a new link.",
   ),
   INVITE_NO_CANDIDATE: transient(
+    "message",
     "The invite service serves nothing that this invite opens (see `data.reasons`).",
     "Try later or ask for a new link.",
   ),
-  INVITE_DISABLED: permanent("The group accepts no joins by invite.", "Ask an admin of the group."),
-  INVITE_EXPIRED: permanent("The invite has expired.", "Ask for a new link."),
+  INVITE_DISABLED: permanent("message", "The group accepts no joins by invite.", "Ask an admin of the group."),
+  INVITE_EXPIRED: permanent("message", "The invite has expired.", "Ask for a new link."),
   INVITE_STALE: transient(
+    "message",
     "What the invite service holds is older than the group.",
     "Try again once a member was online.",
   ),
-  INVITE_EXHAUSTED: permanent("The invite has been used as often as it allows.", "Ask for a new link."),
-  INVITE_ROTATED: permanent("The invite was replaced by a newer one.", "Ask for the new link."),
+  INVITE_EXHAUSTED: permanent("message", "The invite has been used as often as it allows.", "Ask for a new link."),
+  INVITE_ROTATED: permanent("message", "The invite was replaced by a newer one.", "Ask for the new link."),
   INVITE_SLOT_CLOSED: permanent(
+    "message",
     "The invite's key does not admit to writing its slot at the invite service.",
     "Replace the slot: `rotateInvite({ slot: true })`.",
   ),
   INVITE_LEAVES_BEHIND: permanent(
+    "caller",
     "A member's program cannot follow joins by invite and would be left behind (see `data`).",
     "Have them update it, or make the invite with `force`.",
   ),
-  ALREADY_MEMBER: permanent("This inbox is a member of the group.", "Open the group instead of joining it."),
-  JOIN_LOST: transient("Other changes of the group came first each time.", "Join again."),
-  JOIN_TIMEOUT: transient("The join was not done in time.", "Join again; a commit already sent is taken up again."),
-  JOIN_ABORTED: permanent("The caller stopped the join.", "Join again if that was not meant."),
-  COMMIT_REJECTED: permanent("A change of the group breaks a rule (see `rule`).", "Nothing was changed; report it."),
-  NODE_UNREACHABLE: transient("The node or the invite service did not answer.", "Check the address and the network."),
+  ALREADY_MEMBER: permanent("message", "This inbox is a member of the group.", "Open the group instead of joining it."),
+  JOIN_LOST: transient("availability", "Other changes of the group came first each time.", "Join again."),
+  JOIN_TIMEOUT: transient(
+    "availability",
+    "The join was not done in time.",
+    "Join again; a commit already sent is taken up again.",
+  ),
+  JOIN_ABORTED: permanent("availability", "The caller stopped the join.", "Join again if that was not meant."),
+  COMMIT_REJECTED: permanent(
+    "message",
+    "A change of the group breaks a rule (see `rule`).",
+    "Nothing was changed; report it.",
+  ),
+  NODE_UNREACHABLE: transient(
+    "availability",
+    "The node or the invite service did not answer.",
+    "Check the address and the network.",
+  ),
   NODE_REJECTED: permanent(
+    "availability",
     "The node or the invite service refused the request.",
     "Check the address and the versions.",
   ),
-  RATE_LIMITED: transient("Too many requests.", "Wait `retryAfterMs` and try again."),
+  RATE_LIMITED: transient("availability", "Too many requests.", "Wait `retryAfterMs` and try again."),
   STORE_VERSION: permanent(
+    "availability",
     "The database was written by a newer version.",
     "Update this program; the file is untouched.",
   ),
-  STORE_FULL: transient("The disk is full; nothing was written.", "Free space and repeat the call."),
-  STORE_LOCKED: transient("Another program has the database open.", "Close it there and repeat the call."),
+  STORE_FULL: transient("availability", "The disk is full; nothing was written.", "Free space and repeat the call."),
+  STORE_LOCKED: transient(
+    "availability",
+    "Another program has the database open.",
+    "Close it there and repeat the call.",
+  ),
   STORE_DAMAGED: permanent(
+    "availability",
     "The file is no database of this program, was damaged, or was copied while it was open.",
     "Put back a copy made while it was closed, or name another path; the file is untouched.",
   ),
-  STORE_KEY_MISSING: permanent("The database is encrypted.", "Give the key it was made with."),
-  STORE_KEY_WRONG: permanent("The database is encrypted with another key.", "Give the key it was made with."),
+  STORE_KEY_MISSING: permanent("caller", "The database is encrypted.", "Give the key it was made with."),
+  STORE_KEY_WRONG: permanent("caller", "The database is encrypted with another key.", "Give the key it was made with."),
   STORE_NOT_ENCRYPTED: permanent(
+    "caller",
     "A key was given for a database that is not encrypted.",
     "Give none, or encrypt it with `changeDatabaseKey`.",
   ),
   STORE_FAILED: permanent(
+    "availability",
     "The database cannot be used; nothing was written.",
     "Check that the path is right and writable and that its file system has locks.",
   ),
   NOT_A_MEMBER: permanent(
+    "message",
     "This installation, or the sender of a message, is not in the group (any more).",
     "Ask to be added again.",
   ),
-  NOT_PERMITTED: permanent("The rules of the group do not allow this to you.", "Ask an admin of the group."),
+  NOT_PERMITTED: permanent("caller", "The rules of the group do not allow this to you.", "Ask an admin of the group."),
   INBOX_UNKNOWN: permanent(
+    "caller",
     "No such inbox is registered at the node.",
     "Check the id; its owner has to register first.",
   ),
   KEY_PACKAGE_MISSING: permanent(
+    "message",
     "An installation has no usable key package (see `data.installations`).",
     "Open the client on that device once, then repeat.",
   ),
   GROUP_UNSUPPORTED: permanent(
+    "message",
     "The group is of a kind this version cannot handle.",
     "Update this program or the group.",
   ),
-  COMMIT_CONFLICT: transient("Other changes of the group came first each time.", "Repeat the call."),
-  CLIENT_CLOSED: permanent("The client is closed.", "Create it again."),
-  IDENTITY_REVOKED: permanent("This installation was revoked or belongs to no inbox.", "Register a new installation."),
-  IDENTITY_MISMATCH: permanent("The database belongs to another wallet.", "Use the wallet it was created with."),
+  COMMIT_CONFLICT: transient("availability", "Other changes of the group came first each time.", "Repeat the call."),
+  CLIENT_CLOSED: permanent("availability", "The client is closed.", "Create it again."),
+  IDENTITY_REVOKED: permanent(
+    "caller",
+    "This installation was revoked or belongs to no inbox.",
+    "Register a new installation.",
+  ),
+  IDENTITY_MISMATCH: permanent(
+    "caller",
+    "The database belongs to another wallet.",
+    "Use the wallet it was created with.",
+  ),
 } as const satisfies Record<string, ErrorFacts>;
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** An error of the family with `retryable` as its code says, unless told otherwise. */
-export function clientError(code: ErrorCode, message: string, options: LatchkeyErrorOptions = {}): LatchkeyError {
-  return new LatchkeyError(code, message, { retryable: ERRORS[code].retryable, ...options });
+/** An error of this package. */
+export class ClientError extends LatchkeyError {
+  declare readonly code: ErrorCode;
+}
+
+/** An error of the family with `retryable` and `scope` as its code says, unless told otherwise. */
+export function clientError(code: ErrorCode, message: string, options: LatchkeyErrorOptions = {}): ClientError {
+  const { retryable, scope } = ERRORS[code];
+  return new ClientError(code, message, { retryable, scope, ...options });
 }
 
 /** The beginning of an id: enough to tell one's own devices and contacts apart, and no more, for errors and logs. */
@@ -121,20 +176,24 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof LatchkeyError && error.retryable;
 }
 
-const OUR_TROUBLE: ReadonlySet<string> = new Set([
-  "NODE_UNREACHABLE",
-  "NODE_REJECTED",
-  "RATE_LIMITED",
-  "CLIENT_CLOSED",
-]);
+/** Names of the reasons that the platform aborts with. */
+const ABORTS: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);
 
 /**
- * True when an error is about the network, the store or this program, and so says nothing about the message or the
- * candidate that was being looked at: refusing that one for it would be wrong, and different from what others do.
+ * Where anything that was thrown arose: an abort counts as `availability`, and what is no error of the family is a
+ * defect of this program. `signal` is the caller's; once it is aborted nothing counts but that.
  */
-export function isOurTrouble(error: LatchkeyError): boolean {
-  const { code, retryable } = error;
-  return retryable || OUR_TROUBLE.has(code) || code.startsWith("STORE_") || code === "MLS_STATE";
+export function scopeOf(error: unknown, signal?: AbortSignal): ErrorScope {
+  if (signal?.aborted === true) return "availability";
+  if (error instanceof LatchkeyError) return error.scope;
+  return error instanceof Error && ABORTS.has(error.name) ? "availability" : "defect";
+}
+
+/** The verdict on the bytes that were looked at; throws the error again when it is none: then they are read again. */
+export function verdictOf(error: unknown, signal?: AbortSignal): LatchkeyError {
+  const scope = scopeOf(error, signal);
+  if (error instanceof LatchkeyError && (scope === "message" || scope === "caller")) return error;
+  throw error;
 }
 
 /** The code of an error of the family. */

@@ -1,4 +1,5 @@
 export { LatchkeyError } from "@latchkey/mls";
+export type { ErrorScope } from "@latchkey/mls";
 export { Client } from "./client.ts";
 export { Conversations } from "./conversations.ts";
 export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversations.ts";
@@ -25,7 +26,7 @@ export type { PendingJoin } from "./join/resume.ts";
 export type { Environment } from "./environment.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
-export { ERRORS, codeOf, isRetryable } from "./errors.ts";
+export { ClientError, ERRORS, codeOf, isRetryable } from "./errors.ts";
 export type { ErrorCode, ErrorFacts } from "./errors.ts";
 export { CLIENT_LIMITS } from "./limits.ts";
 export { TABLE_KEYS } from "./store/store.ts";

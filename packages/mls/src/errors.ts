@@ -1,5 +1,17 @@
+/**
+ * Where an error arose. A log stops for `availability` only.
+ *
+ * - `availability`: a node, a service or the store did not serve, or the caller aborted; the same bytes may pass later.
+ * - `message`: bytes that others wrote break a rule; the verdict is final.
+ * - `caller`: the call itself makes no sense, or is not permitted.
+ * - `defect`: this program is in a state that it should never reach.
+ */
+export type ErrorScope = "availability" | "message" | "caller" | "defect";
+
 /** Options shared by every error of the family. */
 export interface LatchkeyErrorOptions {
+  /** Where the error arose; default: `availability` for a retryable error, else `message`. */
+  readonly scope?: ErrorScope;
   /** True when the same call may succeed later without any change by the caller. */
   readonly retryable?: boolean;
   /** How long to wait before trying again, in milliseconds, where that is known. */
@@ -18,6 +30,7 @@ export interface LatchkeyErrorOptions {
  */
 export class LatchkeyError extends Error {
   readonly code: string;
+  readonly scope: ErrorScope;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly rule: string | undefined;
@@ -28,6 +41,7 @@ export class LatchkeyError extends Error {
     this.name = new.target.name;
     this.code = code;
     this.retryable = options.retryable ?? false;
+    this.scope = options.scope ?? (this.retryable ? "availability" : "message");
     this.retryAfterMs = options.retryAfterMs;
     this.rule = options.rule;
     this.data = options.data ?? {};
@@ -60,7 +74,7 @@ export class CryptoError extends LatchkeyError {
 /** The caller used the engine in a way its state does not allow (code `MLS_STATE`). */
 export class StateError extends LatchkeyError {
   constructor(message: string, options: LatchkeyErrorOptions = {}) {
-    super("MLS_STATE", message, options);
+    super("MLS_STATE", message, { scope: "defect", ...options });
   }
 }
 

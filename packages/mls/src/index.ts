@@ -1,5 +1,5 @@
 export { LatchkeyError, DecodeError, ValidationError, CryptoError, StateError, UnsupportedError } from "./errors.ts";
-export type { LatchkeyErrorOptions } from "./errors.ts";
+export type { ErrorScope, LatchkeyErrorOptions } from "./errors.ts";
 export { MLS_LIMITS } from "./limits.ts";
 export { utf8, toHex, fromHex, equalBytes, compareBytes, constantTimeEqual, concatBytes, bytesKey } from "./bytes.ts";
 export { Reader, decodeExact } from "./codec/reader.ts";

@@ -18,7 +18,7 @@ import {
   validateExternalCommit,
   validateMemberCommit,
 } from "@latchkey/xmtp";
-import { clientError, isOurTrouble } from "../errors.ts";
+import { clientError, verdictOf } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
@@ -54,8 +54,8 @@ export async function receiveEnvelope(core: GroupCore, envelope: Envelope, signa
     if (receiveOwnMessage(core, envelope, hash)) return;
     await receiveForeign(core, envelope, signal);
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
-    core.step({ record: advance(core, envelope), write: (tables) => recordRejection(core, tables, envelope, error) });
+    const refusal = verdictOf(error, signal);
+    core.step({ record: advance(core, envelope), write: (tables) => recordRejection(core, tables, envelope, refusal) });
   }
 }
 

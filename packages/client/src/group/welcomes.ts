@@ -1,8 +1,8 @@
-import { LatchkeyError, MlsGroup, peekMlsMessage } from "@latchkey/mls";
+import { MlsGroup, peekMlsMessage } from "@latchkey/mls";
 import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
-import { clientError, isOurTrouble } from "../errors.ts";
+import { clientError, verdictOf } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord } from "../store/records.ts";
@@ -65,7 +65,7 @@ async function receiveWelcome(
       else unsupported = welcomed.group.groupId;
     }
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || isOurTrouble(error)) throw error;
+    verdictOf(error, signal);
   }
   const known = opened === undefined ? undefined : context.groups.get(opened.record.groupId);
   // Who was removed and added again has to read of the removal first.

@@ -23,7 +23,7 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { clientError, isOurTrouble, shortId } from "../errors.ts";
+import { clientError, verdictOf, shortId } from "../errors.ts";
 import { checkMembership } from "../group/check-membership.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
@@ -91,8 +91,8 @@ export async function chooseCandidate(
     try {
       return await checkCandidate(request, candidate, signal);
     } catch (error) {
-      if (!(error instanceof LatchkeyError) || (isOurTrouble(error) && !isVerdict(error))) throw error;
-      reason ??= error;
+      const verdict = verdictOf(error, signal);
+      reason ??= verdict;
     }
   }
   if (reason !== undefined) throw reason;
@@ -101,11 +101,6 @@ export async function chooseCandidate(
   throw clientError("INVITE_NO_CANDIDATE", "the service holds nothing that this invite opens; ask for a new link", {
     data: { reasons: rejected },
   });
-}
-
-/** Retryable, and yet about the candidate: the next one may be better. */
-function isVerdict({ code }: LatchkeyError): boolean {
-  return code.startsWith("INVITE_");
 }
 
 async function checkCandidate(
