@@ -82,7 +82,8 @@ describe("a node's life", () => {
 
   test("NODE expired blobs that nobody asks for are swept", async (t) => {
     let nowNs = 1_000n;
-    const { url } = await startNode(t, { nowNs: () => nowNs, limits: { sweepMs: 5 } });
+    const clock = { wallNs: () => nowNs, monotonicNs: () => nowNs };
+    const { url } = await startNode(t, { clock, limits: { sweepMs: 5 } });
     await fetch(`${url}/v1/slots/${SLOT}`, {
       method: "PUT",
       body: Buffer.from(slotBlob("x", { expiresAtNs: 2_000n })),

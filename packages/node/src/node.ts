@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { ByteBudget } from "./byte-budget.ts";
+import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
 import { Router } from "./http/router.ts";
 import { createRpcHandlers } from "./http/rpc.ts";
@@ -14,6 +15,7 @@ import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
+import type { Store } from "./storage/storage.ts";
 
 /** How a node is started. */
 export interface NodeOptions {
@@ -29,7 +31,9 @@ export interface NodeOptions {
   readonly limits?: Partial<NodeLimits>;
   /** True when a proxy in front adds the client's address to `X-Forwarded-For`; rate limits then count by that. */
   readonly trustForwardedFor?: boolean;
-  /** Wall clock in nanoseconds since 1970; the system's by default. */
+  /** The machine's clocks; the system's by default. */
+  readonly clock?: Clocks;
+  /** Wall clock in nanoseconds since 1970, beside the system's monotonic clock; `clock` goes before it. */
   readonly nowNs?: () => bigint;
 }
 
@@ -45,10 +49,6 @@ export interface DeliveryNode {
   close(): Promise<void>;
 }
 
-function systemClock(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
-}
-
 /**
  * Starts a delivery node: MlsApi and IdentityApi over gRPC, gRPC-web and Connect, invite slots, `/healthz` and
  * `/metrics`, all on one port.
@@ -61,9 +61,10 @@ function systemClock(): bigint {
 export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const limits: NodeLimits = { ...NODE_LIMITS, ...options.limits };
   const logger = options.logger ?? createLogger("silent");
-  const nowNs = options.nowNs ?? systemClock;
-  const store = openSqliteStore({ dataDir: options.dataDir, maxBytes: limits.databaseBytes, clock: nowNs });
-  const runtime: NodeRuntime = { store, limits, metrics: createMetrics(), logger, nowNs };
+  const { store, clock } = await openStore(options, limits);
+  const nowNs = () => clock.nowNs();
+  const clockOffsetNs = () => clock.offsetNs();
+  const runtime: NodeRuntime = { store, limits, metrics: createMetrics(), logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
   const router = createRouter(runtime, options.trustForwardedFor ?? false, stopping.signal);
   const host = options.host ?? "127.0.0.1";
@@ -96,6 +97,24 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
     port,
     close: () => (stopped ??= stop()),
   };
+}
+
+/** The store and the clock that it stamps by, which goes on behind the newest stamp in the store. */
+async function openStore(
+  { dataDir, clock: given, nowNs: wallNs }: NodeOptions,
+  { databaseBytes: maxBytes }: NodeLimits,
+): Promise<{ store: Store; clock: StampClock }> {
+  const clocks = given ?? (wallNs === undefined ? SYSTEM_CLOCKS : { ...SYSTEM_CLOCKS, wallNs });
+  // Nothing is stamped before the store has told its newest stamp.
+  let clock = new StampClock(clocks, 0n);
+  const store = openSqliteStore({ dataDir, maxBytes, clock: () => clock.nowNs() });
+  try {
+    clock = new StampClock(clocks, await store.newestStampNs());
+    return { store, clock };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping: AbortSignal): Router {

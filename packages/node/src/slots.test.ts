@@ -92,7 +92,7 @@ describe("invite slots", () => {
 
   test("SLOT XIP-08: expired blobs are refused on upload and not served once their time has come", async (t) => {
     let nowNs = 1_000n;
-    const { url } = await startNode(t, { nowNs: () => nowNs });
+    const { url } = await startNode(t, { clock: { wallNs: () => nowNs, monotonicNs: () => nowNs } });
     const late = await fetch(slotUrl(url), {
       method: "PUT",
       body: Buffer.from(slotBlob("x", { expiresAtNs: 1_000n })),

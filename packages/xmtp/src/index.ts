@@ -17,7 +17,13 @@ export {
 } from "./identity/apply-update.ts";
 export type { VerifiedAction, VerifiedIdentityUpdate } from "./identity/apply-update.ts";
 export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
-export { LEGACY_EXTENSION_TYPES, XMTP_CIPHER_SUITE, XMTP_EXTENSION_TYPE, XMTP_PROTOCOL_VERSION } from "./protocol.ts";
+export {
+  IDENTITY_AS_OF_HEADER,
+  LEGACY_EXTENSION_TYPES,
+  XMTP_CIPHER_SUITE,
+  XMTP_EXTENSION_TYPE,
+  XMTP_PROTOCOL_VERSION,
+} from "./protocol.ts";
 export { decodeMlsCredential, encodeMlsCredential, leafInboxId } from "./credential.ts";
 export {
   createInstallationKeyPackage,

@@ -37,3 +37,9 @@ export const LOG_CURSOR_HINT = 0xf083;
 
 /** A GroupInfo extension for private use; see `invite/group-info-padding.ts`. */
 export const GROUP_INFO_PADDING = 0xf084;
+
+/**
+ * Header on answers to GetIdentityUpdates: nanoseconds since 1970 in decimal. Every update with an
+ * earlier stamp of the node is in the answer.
+ */
+export const IDENTITY_AS_OF_HEADER = "x-latchkey-identity-as-of";

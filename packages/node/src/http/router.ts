@@ -1,4 +1,5 @@
 import { cors } from "@connectrpc/connect";
+import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
 import { addressKey } from "../address.ts";
 import { NodeError } from "../errors.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
@@ -38,6 +39,7 @@ const EXPOSED_HEADERS = [
   CANDIDATES_HEADER,
   WAITING_HEADER,
   ERROR_HEADER,
+  IDENTITY_AS_OF_HEADER,
   "etag",
   "retry-after",
 ].join(", ");
@@ -140,7 +142,7 @@ export class Router {
       return;
     }
     await runtime.store.check();
-    sendJson(request, response, 200, { status: "ok" });
+    sendJson(request, response, 200, { status: "ok", ...clockReport(runtime) });
   }
 
   #fail(method: string, error: unknown, request: HttpRequest, response: HttpResponse): number {
@@ -165,6 +167,12 @@ export class Router {
     const last = forwarded === undefined ? undefined : String(forwarded).split(",").at(-1)?.trim();
     return addressKey(last ?? request.socket.remoteAddress ?? "");
   }
+}
+
+/** By how many milliseconds the stamps are ahead of the wall clock, from one second on. */
+function clockReport({ clockOffsetNs }: NodeRuntime): { readonly clockOffsetMs?: number } {
+  const clockOffsetMs = Number((clockOffsetNs?.() ?? 0n) / 1_000_000n);
+  return Math.abs(clockOffsetMs) < 1_000 ? {} : { clockOffsetMs };
 }
 
 function parseUrl(request: HttpRequest): URL {

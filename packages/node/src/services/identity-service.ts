@@ -3,6 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { equalBytes, utf8 } from "@latchkey/mls";
 import {
   applyVerifiedUpdate,
+  IDENTITY_AS_OF_HEADER,
   isInboxId,
   verifyIdentityUpdate,
   type AssociationState,
@@ -85,8 +86,10 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
       return {};
     },
 
-    async getIdentityUpdates({ requests }) {
+    async getIdentityUpdates({ requests }, { responseHeader }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "inboxes");
+      // Taken before the first log is read: each update with an earlier stamp is in the answer.
+      responseHeader.set(IDENTITY_AS_OF_HEADER, runtime.nowNs().toString());
       const count = answerSize(limits.pageBytes);
       const responses = await mapInTurns(requests, async ({ inboxId, sequenceId }) => {
         const entries = await store.identity.read(inboxId, sequenceId);

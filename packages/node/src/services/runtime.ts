@@ -14,8 +14,10 @@ export interface NodeRuntime {
   readonly limits: NodeLimits;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** Wall clock, in nanoseconds since 1970. */
+  /** The clock that envelopes are stamped by, in nanoseconds since 1970; it never goes back. */
   readonly nowNs: () => bigint;
+  /** Nanoseconds by which that clock is ahead of the wall clock; left out where the two are one. */
+  readonly clockOffsetNs?: () => bigint;
 }
 
 /** Key of the client's address in the context of an RPC. */

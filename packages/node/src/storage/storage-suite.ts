@@ -114,6 +114,22 @@ function describeTopicLog(storeTest: StoreTest): void {
     },
   );
 
+  storeTest("STORE the newest time of all logs survives a reopening", async (fixture, store) => {
+    assert.equal(await store.newestStampNs(), 0n);
+    for (const [nowNs, log] of [
+      [5n, store.groupMessages],
+      [7n, store.welcomes],
+      [9n, store.commitLog],
+    ] as const) {
+      fixture.setClock(nowNs);
+      await log.append([envelope(`at ${nowNs}`)]);
+      assert.equal(await store.newestStampNs(), nowNs);
+    }
+    fixture.setClock(11n);
+    await store.identity.append(identityUpdate("update", 0n, {}));
+    assert.equal(await (await fixture.reopen()).newestStampNs(), 11n);
+  });
+
   storeTest("STORE pages ascend and descend behind an exclusive cursor", async (_fixture, store) => {
     const log = store.groupMessages;
     await log.append(["a", "b", "c", "d", "e"].map((text) => envelope(text)));

@@ -12,6 +12,8 @@ export interface Store {
   readonly identity: IdentityStore;
   readonly keyPackages: KeyPackageStore;
   readonly slots: SlotStore;
+  /** The newest time that an envelope of any log was given, in nanoseconds; 0 when all are empty. */
+  newestStampNs(): Promise<bigint>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
   /** Makes everything durable in one place and closes; further calls fail. Idempotent. */

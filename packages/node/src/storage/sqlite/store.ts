@@ -3,7 +3,7 @@ import { bytes, Database, type DatabaseOptions } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { sqliteIdentityStore } from "./identity-store.ts";
 import { sqliteSlotStore } from "./slot-store.ts";
-import { sqliteTopicLog, type Clock } from "./topic-log.ts";
+import { LOG_TABLES, LogRows, sqliteTopicLog, type Clock } from "./topic-log.ts";
 
 function sqliteKeyPackageStore(database: Database): KeyPackageStore {
   const put = database.prepare(
@@ -22,6 +22,10 @@ function sqliteKeyPackageStore(database: Database): KeyPackageStore {
   };
 }
 
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
 /**
  * Opens the store of a data directory, and creates what is missing.
  * @throws NodeError `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`
@@ -30,6 +34,7 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
   const database = Database.open(options);
   const writes = new GroupCommit(database);
   const check = database.prepare("SELECT 1 AS one");
+  const newest = LOG_TABLES.map((table) => new LogRows(database, table, options.clock));
   return {
     groupMessages: sqliteTopicLog(database, writes, "group_messages", options.clock),
     welcomes: sqliteTopicLog(database, writes, "welcomes", options.clock),
@@ -37,6 +42,9 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
     identity: sqliteIdentityStore(database, options.clock),
     keyPackages: sqliteKeyPackageStore(database),
     slots: sqliteSlotStore(database, writes),
+    async newestStampNs() {
+      return newest.reduce((stampNs, rows) => larger(stampNs, rows.newestStampNs()), 0n);
+    },
     async check() {
       check.get();
     },

@@ -2,10 +2,12 @@ import { bytes, integer, type Database, type Row, type Statement } from "./datab
 import type { GroupCommit } from "./group-commit.ts";
 import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
 
-/** Wall-clock time in nanoseconds since 1970. */
+/** Nanoseconds since 1970, for the stamps of envelopes. */
 export type Clock = () => bigint;
 
-export type LogTable = "group_messages" | "welcomes" | "identity_updates" | "commit_log";
+export const LOG_TABLES = ["group_messages", "welcomes", "identity_updates", "commit_log"] as const;
+
+export type LogTable = (typeof LOG_TABLES)[number];
 
 const MAX_ID = 2n ** 63n - 1n;
 
@@ -18,6 +20,7 @@ export class LogRows {
   readonly #clock: Clock;
   readonly #insert: Statement;
   readonly #newest: Statement;
+  readonly #last: Statement;
   readonly #ascending: Statement;
   readonly #descending: Statement;
 
@@ -28,6 +31,7 @@ export class LogRows {
       `INSERT INTO ${table} (topic, created_ns, digest, payload) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
     );
     this.#newest = database.prepare(`SELECT ${columns} FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
+    this.#last = database.prepare(`SELECT created_ns FROM ${table} ORDER BY id DESC LIMIT 1`);
     this.#ascending = database.prepare(
       `SELECT ${columns} FROM ${table} WHERE topic = ? AND id > ? ORDER BY id LIMIT ?`,
     );
@@ -39,6 +43,12 @@ export class LogRows {
   newest(topic: Uint8Array): Envelope | undefined {
     const row = this.#newest.get(topic);
     return row === undefined ? undefined : toEnvelope(row);
+  }
+
+  /** Of the last row over all topics; 0 when there is none. */
+  newestStampNs(): bigint {
+    const row = this.#last.get();
+    return row === undefined ? 0n : integer(row, "created_ns");
   }
 
   /** False when the digest is known. */
