@@ -87,6 +87,17 @@ export const CLIENT_LIMITS = {
    * name them in a group or a Welcome. When there are more, all are forgotten, and asked again from the node if needed.
    */
   maxIdentityBytes: 64 * 1024 * 1024,
+  /**
+   * Members and signatures of all states of identity logs that are in memory, about 50 bytes each: every state of 30 000
+   * usual inboxes. The logs read first make room for others.
+   */
+  maxIdentityEntries: 500_000,
+  /**
+   * Work on identity logs in one turn of the event loop, where an action counts 1 and a signature 16: four signatures take
+   * 10 ms in a browser and block no message of somebody else.
+   */
+  identityWorkPerTurn: 64,
+  identityWorkPerSignature: 16,
   /** Age at which a key package is replaced: 30 of its 84 days, as XMTP does. */
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */

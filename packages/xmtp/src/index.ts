@@ -9,13 +9,13 @@ export type { WalletSigner } from "./identity/eip191.ts";
 export { identityUpdateText } from "./identity/signature-text.ts";
 export { AssociationState } from "./identity/association-state.ts";
 export type { InboxMember } from "./identity/association-state.ts";
-export {
-  applyIdentityUpdate,
-  applyVerifiedUpdate,
-  replayIdentityLog,
-  verifyIdentityUpdate,
-} from "./identity/apply-update.ts";
-export type { VerifiedAction, VerifiedIdentityUpdate } from "./identity/apply-update.ts";
+export { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog } from "./identity/apply-update.ts";
+export { readIdentityUpdate, verifyIdentityUpdate, withVerifiedSignatures } from "./identity/verify-update.ts";
+export type { UnverifiedIdentityUpdate, VerifiedAction, VerifiedIdentityUpdate } from "./identity/verify-update.ts";
+export { verifySignature } from "./identity/signature.ts";
+export { decodeSignatureVerdict, encodeSignatureVerdict } from "./identity/signature-verdict.ts";
+export type { SignatureVerdict } from "./identity/signature-verdict.ts";
+export type { VerifiedSignature } from "./identity/signature.ts";
 export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
 export {
   IDENTITY_AS_OF_HEADER,

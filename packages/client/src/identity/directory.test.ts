@@ -4,10 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createNode } from "@latchkey/node";
+import {
+  addInstallationUpdate,
+  createInboxUpdate,
+  InstallationKey,
+  localWallet,
+  verifySignature,
+  type WalletSigner,
+} from "@latchkey/xmtp";
+import type { IdentityUpdate } from "@latchkey/xmtp/proto";
 import { createNodeClient } from "../node/create-node-client.ts";
 import { generatedSigner, nodeEnvironment } from "../node/index.ts";
 import type { Transport } from "../transport/transport.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { openSqliteStore } from "../node/sqlite-store.ts";
 import { IdentityDirectory } from "./directory.ts";
+import { SignatureTurns } from "./signature-turns.ts";
 
 type GetUpdates = Transport["getIdentityUpdates"];
 
@@ -44,14 +56,16 @@ async function registered(t: TestContext, count: number) {
   };
   const latest = await new IdentityDirectory(store, transport).latest(inboxIds);
   const points = latest.map(({ inboxId, sequenceId }) => ({ inboxId, sequenceId }));
-  const bytes = store.identityUpdates.list().reduce((sum, { update }) => sum + update.length, 0);
+  const bytes =
+    store.identityUpdates.list().reduce((sum, { update }) => sum + update.length, 0) +
+    store.identityVerdicts.list().reduce((sum, { verdict }) => sum + verdict.length, 0);
   return {
     points,
     asked,
     bytes,
     register,
     stored: () => store.identityUpdates.list().map(({ inboxId }) => inboxId),
-    directory: (maxBytes: number) => new IdentityDirectory(store, recorded, maxBytes),
+    directory: (maxBytes: number) => new IdentityDirectory(store, recorded, { maxBytes }),
     answer: (wrapped: (get: GetUpdates) => GetUpdates) => {
       get = wrapped((requests, signal) => transport.getIdentityUpdates(requests, signal));
     },
@@ -110,4 +124,138 @@ test("an answer that comes when all was forgotten serves whoever asked, and leav
   assert.deepEqual(known(latest.inboxId, latest.sequenceId), latest.state);
   assert.deepEqual(known(first.inboxId, first.sequenceId)?.installations().length, 1);
   assert.deepEqual(stored().sort(), [first.inboxId, first.inboxId, third.inboxId].sort());
+});
+
+const TIME_NS = 1_700_000_000_000_000_000n;
+
+/** An inbox with that many installations, each by an update of its own. */
+async function log(
+  installations: number,
+): Promise<{ inboxId: string; wallet: WalletSigner; updates: IdentityUpdate[] }> {
+  const wallet = localWallet();
+  const key = () => new InstallationKey(crypto.getRandomValues(new Uint8Array(32)));
+  const first = await createInboxUpdate({ wallet, nonce: 1n, installation: key(), timestampNs: TIME_NS });
+  const { inboxId } = first;
+  const updates = [first];
+  while (updates.length < installations) {
+    updates.push(await addInstallationUpdate({ wallet, inboxId, installation: key(), timestampNs: TIME_NS }));
+  }
+  return { inboxId, wallet, updates };
+}
+
+/** A directory on a store of its own over logs that a transport serves; `turns` has the verifications of each turn. */
+function served(t: TestContext, logs: ReadonlyMap<string, readonly IdentityUpdate[]>) {
+  const folder = mkdtempSync(join(tmpdir(), "latchkey-directory-"));
+  const store = openSqliteStore(join(folder, "directory.db"));
+  t.after(() => {
+    store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const refuse = () => Promise.reject(new Error("nothing else is asked"));
+  const transport = new Proxy({} as Transport, {
+    get: (_, method): unknown => {
+      if (method !== "getIdentityUpdates") return refuse;
+      return async (...[requests]: Parameters<GetUpdates>) =>
+        requests.map(({ inboxId, afterSequenceId }) =>
+          (logs.get(inboxId) ?? [])
+            .map((update, index) => ({ sequenceId: BigInt(index + 1), serverTimestampNs: TIME_NS, update }))
+            .filter(({ sequenceId }) => sequenceId > afterSequenceId),
+        );
+    },
+  });
+  const open = () => {
+    const verifications = [0];
+    const turns = new SignatureTurns(
+      (text, signature) => {
+        verifications[verifications.length - 1] = (verifications.at(-1) ?? 0) + 1;
+        return verifySignature(text, signature);
+      },
+      async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        verifications.push(0);
+      },
+    );
+    return { directory: new IdentityDirectory(store, transport, { turns }), verifications };
+  };
+  return { store, open };
+}
+
+const total = (verifications: readonly number[]) => verifications.reduce((sum, count) => sum + count, 0);
+
+test("TRU-03 logs are verified a few signatures a turn, all lookups together, and by no later start", async (t) => {
+  const [first, second] = [await log(9), await log(7)];
+  const { store, open } = served(t, new Map([first, second].map(({ inboxId, updates }) => [inboxId, updates])));
+  const { directory, verifications } = open();
+  const ids = [first.inboxId, second.inboxId];
+  const [together] = await Promise.all([
+    directory.latest(ids),
+    directory.latest(ids),
+    directory.latest([...ids].reverse()),
+  ]);
+  assert.deepEqual(
+    together.map(({ state }) => state.installations().length),
+    [9, 7],
+  );
+  assert.equal(total(verifications), 2 * 16, "each signature once, though three asked");
+  assert.ok(Math.max(...verifications) <= CLIENT_LIMITS.identityWorkPerTurn / CLIENT_LIMITS.identityWorkPerSignature);
+
+  const again = open();
+  const known = await again.directory.lookup([{ inboxId: first.inboxId, sequenceId: 9n }]);
+  assert.equal(known(first.inboxId, 9n)?.installations().length, 9);
+  assert.equal((await again.directory.latestOf(second.inboxId)).state.installations().length, 7);
+  assert.equal(total(again.verifications), 0);
+
+  store.transaction(({ identityVerdicts }) => identityVerdicts.delete());
+  const old = open();
+  await old.directory.latestOf(first.inboxId);
+  assert.equal(total(old.verifications), 18, "a database from before verdicts were kept");
+  assert.equal(store.identityVerdicts.count(first.inboxId), 9);
+});
+
+test("TRU-03 a verdict counts for the bytes it was given for, also when it was a refusal", async (t) => {
+  const { inboxId, updates } = await log(3);
+  const [, second, third] = updates;
+  assert.ok(second !== undefined && third !== undefined);
+  const wrong = { ...second, clientTimestampNs: second.clientTimestampNs + 1_000_000_000n };
+  const logs = new Map([[inboxId, [...updates.slice(0, 1), wrong, third]]]);
+  const { open } = served(t, logs);
+  const before = open();
+  assert.equal((await before.directory.latestOf(inboxId)).sequenceId, 1n);
+  const spent = total(before.verifications);
+  assert.equal((await before.directory.latestOf(inboxId)).sequenceId, 1n);
+  assert.equal((await open().directory.latestOf(inboxId)).sequenceId, 1n);
+  assert.equal(total(before.verifications), spent, "what was refused is not verified again");
+
+  logs.set(inboxId, updates);
+  assert.equal((await open().directory.latestOf(inboxId)).sequenceId, 3n, "an honest answer is read");
+});
+
+test("TRU-03 states are kept in memory up to a bound, and read from disk behind it", async (t) => {
+  const all = [await log(4), await log(4), await log(4)];
+  const logs = new Map(all.map(({ inboxId, updates }) => [inboxId, updates]));
+  const { store, open } = served(t, logs);
+  const { directory, verifications } = open();
+  await directory.latest([...logs.keys()]);
+  const spent = total(verifications);
+  let rows = 0;
+  const counted = new Proxy(store, {
+    get(target, name): unknown {
+      const table: unknown = Reflect.get(target, name);
+      return name !== "identityUpdates"
+        ? table
+        : { ...target.identityUpdates, list: (...key: [string]) => (rows++, target.identityUpdates.list(...key)) };
+    },
+  });
+  const bounded = new IdentityDirectory(counted, {} as Transport, { maxEntries: 60 });
+  const read = async ({ inboxId }: { inboxId: string }) => {
+    const known = await bounded.lookup([{ inboxId, sequenceId: 4n }]);
+    assert.equal(known(inboxId, 4n)?.installations().length, 4);
+  };
+  for (const inbox of all) await read(inbox);
+  assert.equal(rows, 3);
+  for (const inbox of all.slice(-1)) await read(inbox);
+  assert.equal(rows, 3, "in memory");
+  for (const inbox of all.slice(0, 1)) await read(inbox);
+  assert.equal(rows, 4, "the first made room");
+  assert.equal(total(verifications), spent);
 });

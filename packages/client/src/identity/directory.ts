@@ -1,10 +1,12 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { applyIdentityUpdate, IdentityError, type AssociationState } from "@latchkey/xmtp";
+import { toBinary } from "@bufbuild/protobuf";
+import type { AssociationState } from "@latchkey/xmtp";
 import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { clientError, shortId } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { IdentityLogEntry, Transport } from "../transport/transport.ts";
+import { replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
+import { SignatureTurns } from "./signature-turns.ts";
 
 /** An inbox at one position of its identity log. */
 export interface IdentityAt {
@@ -12,34 +14,45 @@ export interface IdentityAt {
   readonly sequenceId: bigint;
 }
 
-interface KnownState {
-  readonly sequenceId: bigint;
-  readonly serverTimestampNs: bigint;
-  readonly state: AssociationState;
-}
-
 /** As `IdentityDirectory` found inboxes: after exactly that update, or undefined when no such update is known. */
 export type IdentityLookup = (inboxId: string, sequenceId: bigint) => AssociationState | undefined;
+
+interface DirectoryOptions {
+  /** Bounds the updates that are kept on disk, but for what the last request brought. */
+  readonly maxBytes?: number;
+  /** Bounds what is kept in memory, in members and signatures of states. */
+  readonly maxEntries?: number;
+  readonly turns?: SignatureTurns;
+}
 
 /**
  * The identity logs this client has seen and verified, in memory, and on disk for the next start.
  *
  * An update that does not verify ends the log there: what follows is as unknown as if the node had never served it. All of
- * it can be asked from the node again, so that whoever names inboxes without end makes us forget, and not fill the disk.
+ * it can be asked from the node again, so that somebody who names inboxes without end makes us forget, and not fill the
+ * disk. Verdicts on signatures are kept beside the updates, so that no start verifies them again.
  */
 export class IdentityDirectory {
   readonly #store: Store;
   readonly #transport: Transport;
   readonly #maxBytes: number;
-  #logs = new Map<string, readonly KnownState[]>();
+  readonly #maxEntries: number;
+  readonly #turns: SignatureTurns;
+  /** By inbox, the end of the last replay that was begun. */
+  readonly #replays = new Map<string, Promise<void>>();
+  readonly #logs = new Map<string, readonly KnownState[]>();
+  #entries = 0;
+  /** Counts how often all was forgotten: a replay that began before then has no beginning to be kept behind. */
+  #generation = 0;
   /** Of the updates on disk; undefined until something is asked from the node. */
   #bytes: number | undefined;
 
-  /** `maxBytes` bounds the updates that are kept, but for what the last request brought. */
-  constructor(store: Store, transport: Transport, maxBytes: number = CLIENT_LIMITS.maxIdentityBytes) {
+  constructor(store: Store, transport: Transport, options: DirectoryOptions = {}) {
     this.#store = store;
     this.#transport = transport;
-    this.#maxBytes = maxBytes;
+    this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
+    this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
+    this.#turns = options.turns ?? new SignatureTurns();
   }
 
   /**
@@ -55,7 +68,10 @@ export class IdentityDirectory {
     options: { readonly notAfterNs?: bigint; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<IdentityLookup> {
     const { notAfterNs, signal } = options;
-    const logs = new Map(needed.map(({ inboxId }) => [inboxId, this.#known(inboxId)]));
+    const logs = new Map<string, readonly KnownState[]>();
+    for (const { inboxId } of needed) {
+      if (!logs.has(inboxId)) logs.set(inboxId, await this.#known(inboxId));
+    }
     const missing = needed.filter(({ inboxId, sequenceId }) => lastId(logs.get(inboxId) ?? []) < sequenceId);
     const fetched = await this.#fetch([...new Set(missing.map(({ inboxId }) => inboxId))], signal);
     for (const [inboxId, log] of fetched) logs.set(inboxId, log);
@@ -77,62 +93,110 @@ export class IdentityDirectory {
     return newest(inboxId, await this.#fetch([inboxId], signal));
   }
 
-  #known(inboxId: string): readonly KnownState[] {
-    let known = this.#logs.get(inboxId);
-    if (known === undefined) {
-      const rows = this.#store.identityUpdates.list(inboxId);
-      const entries = rows.map(({ sequenceId, serverTimestampNs, update }) => ({
-        sequenceId,
-        serverTimestampNs,
-        update: fromBinary(IdentityUpdateSchema, update),
-      }));
-      known = replay(inboxId, [], entries);
-      if (known.length > 0) this.#logs.set(inboxId, known);
-    }
-    return known;
+  #known(inboxId: string): Promise<readonly KnownState[]> {
+    const known = this.#logs.get(inboxId);
+    return known === undefined ? this.#inTurn(inboxId, () => this.#load(inboxId)) : Promise.resolve(known);
   }
 
   async #fetch(
     inboxIds: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<Map<string, readonly KnownState[]>> {
-    if (inboxIds.length === 0) return new Map();
+    const logs = new Map<string, readonly KnownState[]>();
+    if (inboxIds.length === 0) return logs;
     this.#forgetIfFull();
-    const before = inboxIds.map((inboxId) => this.#known(inboxId));
-    const requests = inboxIds.map((inboxId, index) => ({ inboxId, afterSequenceId: lastId(before[index] ?? []) }));
+    for (const inboxId of inboxIds) logs.set(inboxId, await this.#known(inboxId));
+    const requests = inboxIds.map((inboxId) => ({ inboxId, afterSequenceId: lastId(logs.get(inboxId) ?? []) }));
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
-    return new Map(
-      inboxIds.map((inboxId, index) => [inboxId, this.#append(inboxId, before[index] ?? [], answers[index] ?? [])]),
-    );
+    for (const [index, inboxId] of inboxIds.entries()) {
+      const before = logs.get(inboxId) ?? [];
+      logs.set(inboxId, await this.#inTurn(inboxId, () => this.#append(inboxId, before, answers[index] ?? [])));
+    }
+    return logs;
+  }
+
+  /** Replays of one log run one after the other. */
+  #inTurn<T>(inboxId: string, replay: () => Promise<T>): Promise<T> {
+    const result = (this.#replays.get(inboxId) ?? Promise.resolve()).then(replay);
+    const forget = () => {
+      if (this.#replays.get(inboxId) === ended) this.#replays.delete(inboxId);
+    };
+    const ended: Promise<void> = result.then(forget, forget);
+    this.#replays.set(inboxId, ended);
+    return result;
   }
 
   #forgetIfFull(): void {
-    this.#bytes ??= bytesOf(this.#store.identityUpdates.list());
+    this.#bytes ??= bytesOf(this.#store.identityUpdates.list()) + bytesOf(this.#store.identityVerdicts.list());
     if (this.#bytes <= this.#maxBytes) return;
-    this.#store.transaction(({ identityUpdates }) => identityUpdates.delete());
-    this.#logs = new Map();
+    this.#store.transaction(({ identityUpdates, identityVerdicts }) => {
+      identityUpdates.delete();
+      identityVerdicts.delete();
+    });
+    this.#logs.clear();
+    this.#entries = 0;
     this.#bytes = 0;
+    this.#generation++;
+  }
+
+  /** The log as it is on disk; verdicts of a database from before they were kept are added. */
+  async #load(inboxId: string): Promise<readonly KnownState[]> {
+    const known = this.#logs.get(inboxId);
+    if (known !== undefined) return known;
+    const generation = this.#generation;
+    const rows = this.#store.identityUpdates.list(inboxId);
+    const replayed = await replayLog(inboxId, [], this.#withVerdicts(inboxId, rows), this.#turns);
+    if (generation !== this.#generation) return replayed.states;
+    this.#keep(inboxId, { ...replayed, accepted: [] });
+    return replayed.states;
   }
 
   /** A log with what was asked for behind `before`. */
-  #append(inboxId: string, before: readonly KnownState[], entries: readonly IdentityLogEntry[]): readonly KnownState[] {
-    const known = this.#known(inboxId);
-    // Forgotten since the request: this is good for whoever asked, and has no beginning to be kept behind.
-    if (known.length < before.length) return replay(inboxId, before, entries);
-    const after = replay(inboxId, known, entries);
-    const updates = new Map(entries.map(({ sequenceId, update }) => [sequenceId, update]));
-    const rows = after.slice(known.length).flatMap(({ sequenceId, serverTimestampNs }) => {
-      const update = updates.get(sequenceId);
-      if (update === undefined) return [];
-      return [{ inboxId, sequenceId, serverTimestampNs, update: toBinary(IdentityUpdateSchema, update) }];
+  async #append(
+    inboxId: string,
+    before: readonly KnownState[],
+    entries: readonly IdentityLogEntry[],
+  ): Promise<readonly KnownState[]> {
+    const known = await this.#load(inboxId);
+    // Forgotten since the request: this is good for its caller, and has no beginning to be kept behind.
+    const generation = known.length < before.length ? undefined : this.#generation;
+    const base = known.length < before.length ? before : known;
+    const replayed = await replayLog(inboxId, base, this.#withVerdicts(inboxId, serialized(entries)), this.#turns);
+    if (generation === this.#generation) this.#keep(inboxId, replayed);
+    return replayed.states;
+  }
+
+  *#withVerdicts(inboxId: string, rows: Iterable<Omit<ReplayEntry, "verdict">>): Iterable<ReplayEntry> {
+    for (const row of rows) {
+      yield { ...row, verdict: this.#store.identityVerdicts.get(inboxId, row.sequenceId)?.verdict };
+    }
+  }
+
+  #keep(inboxId: string, { states, accepted, verdicts }: ReplayedLog): void {
+    const updates = accepted.map(({ sequenceId, serverTimestampNs, update }) => {
+      return { inboxId, sequenceId, serverTimestampNs, update };
     });
-    if (rows.length === 0) return known;
-    this.#store.transaction(({ identityUpdates }) => {
-      for (const row of rows) identityUpdates.put(row);
-    });
-    this.#bytes = (this.#bytes ?? 0) + bytesOf(rows);
-    this.#logs.set(inboxId, after);
-    return after;
+    const judged = [...verdicts].map(([sequenceId, verdict]) => ({ inboxId, sequenceId, verdict }));
+    if (updates.length + judged.length > 0) {
+      this.#store.transaction(({ identityUpdates, identityVerdicts }) => {
+        for (const row of updates) identityUpdates.put(row);
+        for (const row of judged) identityVerdicts.put(row);
+      });
+      this.#bytes = this.#bytes === undefined ? undefined : this.#bytes + bytesOf(updates) + bytesOf(judged);
+    }
+    this.#remember(inboxId, states);
+  }
+
+  /** Keeps a log in memory, in place of those that were kept before all others when there are too many. */
+  #remember(inboxId: string, states: readonly KnownState[]): void {
+    this.#entries += entriesOf(states) - entriesOf(this.#logs.get(inboxId) ?? []);
+    this.#logs.delete(inboxId);
+    if (states.length > 0) this.#logs.set(inboxId, states);
+    for (const [oldest, log] of this.#logs) {
+      if (this.#entries <= this.#maxEntries || oldest === inboxId) return;
+      this.#logs.delete(oldest);
+      this.#entries -= entriesOf(log);
+    }
   }
 }
 
@@ -148,25 +212,16 @@ function lastId(log: readonly KnownState[]): bigint {
   return log.at(-1)?.sequenceId ?? 0n;
 }
 
-function bytesOf(rows: readonly { readonly update: Uint8Array }[]): number {
-  return rows.reduce((sum, { update }) => sum + update.length, 0);
+function* serialized(entries: readonly IdentityLogEntry[]): Iterable<Omit<ReplayEntry, "verdict">> {
+  for (const { sequenceId, serverTimestampNs, update } of entries) {
+    yield { sequenceId, serverTimestampNs, update: toBinary(IdentityUpdateSchema, update) };
+  }
 }
 
-function replay(inboxId: string, before: readonly KnownState[], entries: readonly IdentityLogEntry[]): KnownState[] {
-  const known = [...before];
-  for (const { sequenceId, serverTimestampNs, update } of entries) {
-    const last = known.at(-1);
-    if (known.length >= CLIENT_LIMITS.maxIdentityUpdates) break;
-    if (sequenceId <= (last?.sequenceId ?? 0n)) continue;
-    try {
-      const state = applyIdentityUpdate(last?.state, update);
-      // A node may serve the good log of another inbox.
-      if (state.inboxId !== inboxId) break;
-      known.push({ sequenceId, serverTimestampNs, state });
-    } catch (error) {
-      if (error instanceof IdentityError) break;
-      throw error;
-    }
-  }
-  return known;
+function bytesOf(rows: readonly { readonly update?: Uint8Array; readonly verdict?: Uint8Array }[]): number {
+  return rows.reduce((sum, { update, verdict }) => sum + (update?.length ?? 0) + (verdict?.length ?? 0), 0);
+}
+
+function entriesOf(log: readonly KnownState[]): number {
+  return log.reduce((sum, { state }) => sum + state.members.size + state.seenSignatures.size, 0);
 }

@@ -163,6 +163,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE groups ADD COLUMN contested_id INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  CREATE TABLE identity_verdicts (
+    inbox_id TEXT NOT NULL,
+    sequence_id INTEGER NOT NULL,
+    verdict BLOB NOT NULL,
+    PRIMARY KEY (inbox_id, sequence_id)
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

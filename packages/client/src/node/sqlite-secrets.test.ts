@@ -196,6 +196,7 @@ function sampleRows(): [TableName, Row][] {
       },
     ],
     ["identityUpdates", { inboxId: "i", sequenceId: 1n, serverTimestampNs: 2n, update: bytes("update") }],
+    ["identityVerdicts", { inboxId: "i", sequenceId: 1n, verdict: bytes("verdict on signatures") }],
     ["rejections", { ...key, id: 1n, code: "DECODE", rule: undefined, message: "text" }],
   ];
 }

@@ -173,6 +173,13 @@ export interface IdentityUpdateRecord {
   readonly update: Uint8Array;
 }
 
+/** What the signatures of one update of an identity log were found to be, with the digest of that update. */
+export interface IdentityVerdictRecord {
+  readonly inboxId: string;
+  readonly sequenceId: bigint;
+  readonly verdict: Uint8Array;
+}
+
 /** Somebody who came in by an invite, as this installation saw it happen. */
 export interface AdmissionRecord {
   readonly groupId: Uint8Array;

@@ -32,6 +32,7 @@ export const CARRIERS = {
   joins: "rows",
   followUps: "payload",
   identityUpdates: undefined,
+  identityVerdicts: "verdict",
   admissions: "externalGroupId",
   leaveRequests: undefined,
   slotCredentials: "credentials",

@@ -7,6 +7,7 @@ import type {
   GroupRow,
   IdentityRecord,
   IdentityUpdateRecord,
+  IdentityVerdictRecord,
   JoinRecord,
   KeyPackageRecord,
   LeaveRequestRecord,
@@ -57,6 +58,7 @@ interface Records {
   readonly joins: JoinRecord;
   readonly followUps: FollowUpRecord;
   readonly identityUpdates: IdentityUpdateRecord;
+  readonly identityVerdicts: IdentityVerdictRecord;
   readonly admissions: AdmissionRecord;
   readonly leaveRequests: LeaveRequestRecord;
   readonly slotCredentials: SlotCredentialsRecord;
@@ -79,6 +81,7 @@ export const TABLE_KEYS = {
   joins: ["groupId"],
   followUps: ["groupId", "followUpId"],
   identityUpdates: ["inboxId", "sequenceId"],
+  identityVerdicts: ["inboxId", "sequenceId"],
   admissions: ["groupId", "id"],
   leaveRequests: ["groupId", "inboxId"],
   slotCredentials: ["groupId"],

@@ -10,14 +10,7 @@ import {
   type Signature,
 } from "../proto.ts";
 import { present, seed, TEST_TIME_NS, testInbox } from "../test-inboxes.ts";
-import {
-  applyIdentityUpdate,
-  applyVerifiedUpdate,
-  replayIdentityLog,
-  verifyIdentityUpdate,
-  type VerifiedAction,
-  type VerifiedIdentityUpdate,
-} from "./apply-update.ts";
+import { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog } from "./apply-update.ts";
 import type { AssociationState } from "./association-state.ts";
 import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./build-update.ts";
 import { localWallet } from "./eip191.ts";
@@ -25,6 +18,7 @@ import { deriveInboxId, type Identifier, type RootIdentifier } from "./identifie
 import { InstallationKey } from "./installation-key.ts";
 import { identityUpdateText } from "./signature-text.ts";
 import type { SignatureKind, VerifiedSignature } from "./signature.ts";
+import { verifyIdentityUpdate, type VerifiedAction, type VerifiedIdentityUpdate } from "./verify-update.ts";
 
 const ALICE: RootIdentifier = { kind: "ethereum", value: `0x${"a1".repeat(20)}` };
 const BOB: RootIdentifier = { kind: "ethereum", value: `0x${"b0".repeat(20)}` };

@@ -1,50 +1,10 @@
-import { toBinary } from "@bufbuild/protobuf";
-import { bytesKey } from "@latchkey/mls";
 import { IdentityError, type IdentityErrorCode } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
-import {
-  IdentityUpdateSchema,
-  SignatureSchema,
-  type IdentityAction,
-  type IdentityUpdate,
-  type Signature,
-} from "../proto.ts";
+import type { IdentityUpdate } from "../proto.ts";
 import { AssociationState, type InboxMember } from "./association-state.ts";
-import {
-  deriveInboxId,
-  identifierKey,
-  memberIdentifier,
-  rootIdentifier,
-  sameIdentifier,
-  type Identifier,
-  type RootIdentifier,
-} from "./identifier.ts";
-import { identityUpdateText } from "./signature-text.ts";
-import { verifySignature, type SignatureKind, type VerifiedSignature } from "./signature.ts";
-
-/** An action whose signatures were checked. */
-export type VerifiedAction =
-  | {
-      readonly kind: "create_inbox";
-      readonly initial: RootIdentifier;
-      readonly nonce: bigint;
-      readonly by: VerifiedSignature;
-    }
-  | {
-      readonly kind: "add";
-      readonly member: Identifier;
-      readonly existing: VerifiedSignature;
-      readonly added: VerifiedSignature;
-    }
-  | { readonly kind: "revoke"; readonly member: Identifier; readonly by: VerifiedSignature }
-  | { readonly kind: "change_recovery"; readonly recovery: RootIdentifier; readonly by: VerifiedSignature };
-
-/** An update whose signatures were checked; whether the inbox allows it is another question. */
-export interface VerifiedIdentityUpdate {
-  readonly inboxId: string;
-  readonly clientTimestampNs: bigint;
-  readonly actions: readonly VerifiedAction[];
-}
+import { deriveInboxId, identifierKey, sameIdentifier, type Identifier } from "./identifier.ts";
+import type { SignatureKind, VerifiedSignature } from "./signature.ts";
+import { verifyIdentityUpdate, type VerifiedAction, type VerifiedIdentityUpdate } from "./verify-update.ts";
 
 const ALLOWED: Record<Identifier["kind"], readonly SignatureKind[]> = {
   ethereum: ["erc_191", "erc_6492", "delegated_erc_191"],
@@ -147,60 +107,6 @@ function applyAction(
   checkRecovery(state, action.by);
   if (action.kind === "revoke") return state.withoutMember(action.member);
   return state.with({ recoveryIdentifier: action.recovery });
-}
-
-/** A wallet signs once for several actions, and checking takes milliseconds: each distinct signature is checked once. */
-function signatureVerifier(text: string): (message: Signature | undefined) => VerifiedSignature {
-  const known = new Map<string, VerifiedSignature>();
-  return (message) => {
-    const key = message === undefined ? "" : bytesKey(toBinary(SignatureSchema, message));
-    const verified = known.get(key) ?? verifySignature(text, message);
-    known.set(key, verified);
-    return verified;
-  };
-}
-
-function verifyAction(action: IdentityAction, verify: ReturnType<typeof signatureVerifier>): VerifiedAction {
-  const { kind } = action;
-  switch (kind.case) {
-    case "createInbox": {
-      const { initialIdentifier, initialIdentifierKind, nonce, initialIdentifierSignature } = kind.value;
-      const initial = rootIdentifier(initialIdentifier, initialIdentifierKind);
-      return { kind: "create_inbox", initial, nonce, by: verify(initialIdentifierSignature) };
-    }
-    case "add": {
-      const existing = verify(kind.value.existingMemberSignature);
-      const added = verify(kind.value.newMemberSignature);
-      return { kind: "add", member: memberIdentifier(kind.value.newMemberIdentifier), existing, added };
-    }
-    case "revoke": {
-      const by = verify(kind.value.recoveryIdentifierSignature);
-      return { kind: "revoke", member: memberIdentifier(kind.value.memberToRevoke), by };
-    }
-    case "changeRecoveryAddress": {
-      const by = verify(kind.value.existingRecoveryIdentifierSignature);
-      const recovery = rootIdentifier(kind.value.newRecoveryIdentifier, kind.value.newRecoveryIdentifierKind);
-      return { kind: "change_recovery", recovery, by };
-    }
-    case undefined:
-      return refuse("IDENTITY_MALFORMED", "an identity action is empty or of an unknown kind");
-  }
-}
-
-/**
- * Checks the bounds and all signatures of an update, about 2 ms each. Throws IdentityError (`IDENTITY_MALFORMED`,
- * `IDENTITY_BAD_SIGNATURE`, `IDENTITY_UNSUPPORTED_SIGNATURE`).
- */
-export function verifyIdentityUpdate(update: IdentityUpdate): VerifiedIdentityUpdate {
-  const { actions, inboxId, clientTimestampNs } = update;
-  if (actions.length === 0 || actions.length > XMTP_LIMITS.maxIdentityActions) {
-    refuse("IDENTITY_MALFORMED", `an update has ${actions.length} actions, not 1 to ${XMTP_LIMITS.maxIdentityActions}`);
-  }
-  if (toBinary(IdentityUpdateSchema, update).length > XMTP_LIMITS.maxIdentityUpdateBytes) {
-    refuse("IDENTITY_MALFORMED", `an update has more than ${XMTP_LIMITS.maxIdentityUpdateBytes} bytes`);
-  }
-  const verify = signatureVerifier(identityUpdateText(update));
-  return { inboxId, clientTimestampNs, actions: actions.map((action) => verifyAction(action, verify)) };
 }
 
 /**
