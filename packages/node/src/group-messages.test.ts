@@ -166,7 +166,7 @@ describe("MlsApi: group messages", () => {
     assert.deepEqual(await lengths(2n), [4, 0]);
     await assert.rejects(
       mls.sendGroupMessages({ messages: [groupMessage(GROUP, `${large}${"y".repeat(2 * 1024 * 1024)}`)] }),
-      { code: Code.ResourceExhausted },
+      { code: Code.InvalidArgument },
     );
   });
 

@@ -2,8 +2,10 @@ const MIB = 1024 * 1024;
 
 /** Every bound of the node, with its reason. Each can be set in `createNode({ limits })`. */
 export const NODE_LIMITS = {
-  /** Largest request or answer of an RPC, in bytes: the largest message XMTP's clients send or accept. */
+  /** Largest request that publishes messages, and largest answer, in bytes: what XMTP's clients send or accept. */
   rpcMessageBytes: 25 * MIB,
+  /** Largest request in JSON, in bytes: clients speak protobuf, and JSON takes the node forty times as long. */
+  jsonRequestBytes: 4 * MIB,
   /** Largest envelope, in bytes: leaves room so that an answer with this one envelope still fits `rpcMessageBytes`. */
   envelopeBytes: 25 * MIB - 16 * 1024,
   /** Bytes of envelopes in one answer, unless a single one is larger: the answer must fit `rpcMessageBytes`. */
@@ -24,6 +26,8 @@ export const NODE_LIMITS = {
   topicBytes: 64,
   /** Largest key package, in bytes: one with a post-quantum key has about 2 KiB. */
   keyPackageBytes: 64 * 1024,
+  /** Signatures of smart-contract wallets in one call: their answer is always no. */
+  walletSignatureBytes: MIB,
   /** Largest identity update, in bytes: one with ten passkey signatures has about 20 KiB. */
   identityUpdateBytes: 128 * 1024,
   /** Identity updates of one inbox, as on XMTP's network: everybody replays all of them. */
@@ -92,3 +96,56 @@ export const NODE_LIMITS = {
 
 /** The bounds of one node; the defaults are `NODE_LIMITS`. */
 export type NodeLimits = { readonly [K in keyof typeof NODE_LIMITS]: number };
+
+/** Bounds of a request, looked at before it is decoded. */
+export interface RequestBounds {
+  /** Bytes of the message, packed and unpacked. */
+  readonly bytes: number;
+  /** Fields of the message, nested ones included: each costs the decoder about a microsecond and an object. */
+  readonly fields: number;
+}
+
+/** Bytes beside the lists: paging, and what later versions of a client may add. */
+const SPARE_BYTES = 4 * 1024;
+
+/** Bytes that tags and lengths take around one entry of a list, generously. */
+const ENTRY_FRAME_BYTES = 64;
+
+/** Fields of one entry of each list, with room for what later versions add: twice what clients send today. */
+const FIELDS = { envelope: 16, lookup: 8, filter: 4, identityUpdate: 4_096, small: 64 };
+
+/** Bounds of every method that takes more than a few fields, by its path's last part. */
+export function requestBounds(limits: NodeLimits): ReadonlyMap<string, RequestBounds> {
+  const { batchEntries, lookupEntries, streamFilters, topicBytes } = limits;
+  const list = (entries: number, entryBytes: number, fields: number): RequestBounds => ({
+    bytes: entries * (entryBytes + ENTRY_FRAME_BYTES) + SPARE_BYTES,
+    fields: entries * fields + FIELDS.small,
+  });
+  const envelopes = { bytes: limits.rpcMessageBytes, fields: batchEntries * FIELDS.envelope };
+  const topics = list(lookupEntries, topicBytes, FIELDS.lookup);
+  const filters = list(streamFilters, topicBytes, FIELDS.filter);
+  return new Map([
+    // 1 000 entries may have 25 MiB in all: an attachment sent in line is one message.
+    ["SendGroupMessages", envelopes],
+    ["SendWelcomeMessages", envelopes],
+    // An entry and its signature have at most 2 KiB each.
+    ["BatchPublishCommitLog", list(batchEntries, 4 * 1024, FIELDS.envelope)],
+    ["BatchQueryCommitLog", topics],
+    ["GetNewestGroupMessage", topics],
+    ["FetchKeyPackages", topics],
+    ["SubscribeGroupMessages", filters],
+    ["SubscribeWelcomeMessages", filters],
+    ["UploadKeyPackage", { bytes: limits.keyPackageBytes + SPARE_BYTES, fields: FIELDS.small }],
+    // 64 actions of two signatures each have about 1 500 fields.
+    ["PublishIdentityUpdate", { bytes: limits.identityUpdateBytes + SPARE_BYTES, fields: FIELDS.identityUpdate }],
+    ["GetIdentityUpdates", list(lookupEntries, 64, FIELDS.lookup)],
+    ["GetInboxIds", list(lookupEntries, limits.identifierCharacters, FIELDS.lookup)],
+    [
+      "VerifySmartContractWalletSignatures",
+      { bytes: limits.walletSignatureBytes, fields: lookupEntries * FIELDS.lookup },
+    ],
+  ]);
+}
+
+/** Bounds of the methods that ask for one thing, such as a page of a group: a topic and where to go on. */
+export const SMALL_REQUEST: RequestBounds = { bytes: 2 * SPARE_BYTES, fields: FIELDS.small };

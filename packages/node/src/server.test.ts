@@ -100,10 +100,9 @@ describe("the port", () => {
     const framed = Buffer.concat([Buffer.from([0, 0, 0, 0, garbage.length]), garbage]);
     const post = (contentType: string, body: Buffer<ArrayBuffer>) =>
       fetch(`${url}${SEND}`, { method: "POST", headers: { "content-type": contentType }, body });
-    // INTERNAL is what gRPC's implementations say of messages they cannot parse.
-    assert.match(await (await post("application/proto", garbage)).text(), /"code":"internal"/);
+    assert.match(await (await post("application/proto", garbage)).text(), /"code":"invalid_argument"/);
     assert.equal((await post("application/json", Buffer.from("{"))).status, 400);
-    assert.match(await (await post("application/grpc-web+proto", framed)).text(), /grpc-status: 13/);
+    assert.match(await (await post("application/grpc-web+proto", framed)).text(), /grpc-status: 3/);
     const metrics = await (await fetch(`${url}/metrics`)).text();
     assert.match(metrics, /requests_total\{method="SendGroupMessages",code="malformed"\} 3/);
   });
@@ -113,8 +112,8 @@ describe("the port", () => {
     const bomb = gzipSync(Buffer.alloc(60 * 1024 * 1024));
     const headers = { "content-type": "application/proto", "content-encoding": "gzip" };
     const response = await fetch(`${url}${SEND}`, { method: "POST", headers, body: bomb });
-    assert.equal(response.status, 429);
-    assert.equal(((await response.json()) as { code: string }).code, "resource_exhausted");
+    assert.equal(response.status, 400);
+    assert.equal(response.headers.get("x-latchkey-error"), "REQUEST_TOO_LARGE");
   });
 
   test("SEC a request that never ends is cut off", async (t) => {

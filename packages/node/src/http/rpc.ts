@@ -1,5 +1,5 @@
-import type { OutgoingHttpHeaders } from "node:http";
 import { once } from "node:events";
+import type { OutgoingHttpHeaders } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
 import {
   Code,
@@ -13,11 +13,13 @@ import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/co
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { ByteBudget } from "../byte-budget.ts";
 import { invalidRequest, NodeError } from "../errors.ts";
+import { requestBounds, SMALL_REQUEST, type RequestBounds } from "../limits.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import { PEER, type NodeRuntime } from "../services/runtime.ts";
 import { toConnectError } from "./error-codes.ts";
 import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
+import { readMessage, takePacking } from "./request-body.ts";
 
 /** What the RPC endpoint needs beside the services. */
 export interface RpcOptions {
@@ -86,11 +88,19 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
     },
   });
   routes(router);
-  return new Map(router.handlers.map((handler) => [handler.requestPath, rpcHandler(handler, options)]));
+  const bounds = requestBounds(runtime.limits);
+  return new Map(
+    router.handlers.map((handler) => [
+      handler.requestPath,
+      rpcHandler(handler, bounds.get(handler.method.name) ?? SMALL_REQUEST, options),
+    ]),
+  );
 }
 
-function rpcHandler(handler: UniversalHandler, { budget }: RpcOptions): RpcHandler {
-  const isStream = handler.method.methodKind === "server_streaming";
+function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime, budget }: RpcOptions): RpcHandler {
+  const { limits } = runtime;
+  const { method } = handler;
+  const isStream = method.methodKind === "server_streaming";
   return async (request, response, peer) => {
     const outcome = { code: "malformed" };
     const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome);
@@ -99,17 +109,19 @@ function rpcHandler(handler: UniversalHandler, { budget }: RpcOptions): RpcHandl
     const gone = new AbortController();
     // From the start: a response that was closed before it is written to takes nothing and says so to nobody.
     response.once("close", () => gone.abort());
-    const universal = toUniversalRequest(request, response, values, lease.add);
+    const universal = toUniversalRequest(request, response, values);
+    const packing = takePacking(universal.header);
+    const body = priced(() => readMessage(request, packing, { method, bounds, limits, hold: lease.add }));
     const early = isStream && startsStream(handler, request);
     if (early) {
       // Clients count a stream as open when they have its headers, which may be long before the first message.
       response.writeHead(200, { "content-type": request.headers["content-type"] });
       if ("flushHeaders" in response) response.flushHeaders();
     }
-    const answer = await handler(universal);
+    const answer = await handler({ ...universal, body });
     if (early && answer.status !== 200) abortRequest(request);
     else await writeAnswer(answer, response, { headersAreSent: early, budget, gone: gone.signal });
-    return { method: handler.method.name, code: outcome.code, isStream };
+    return { method: method.name, code: outcome.code, isStream };
   };
 }
 
@@ -117,32 +129,23 @@ function toUniversalRequest(
   request: HttpRequest,
   response: HttpResponse,
   values: ReturnType<typeof createContextValues>,
-  hold: (bytes: number) => void,
 ): UniversalServerRequest {
-  let universal;
   try {
-    universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    return universalRequestFromNodeRequest(request, response, undefined, values);
   } catch {
     throw invalidRequest("the request names no host, or none that can be read");
   }
-  // The headers of streams are sent before compression could be negotiated.
-  for (const name of ["grpc-accept-encoding", "connect-accept-encoding"]) universal.header.delete(name);
-  return { ...universal, body: held(request, hold) };
 }
 
-/**
- * The request's body, each chunk counted while it is in memory. Leaving it early does not destroy the request, which
- * would take the answer with it; the router throws the rest away.
- */
-async function* held(request: HttpRequest, hold: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-    try {
-      hold(chunk.length);
-    } catch (error) {
-      throw toConnectError(error);
-    }
-    yield chunk;
+/** The body as the decoder takes it, read when it asks: not before the rate limit has let the request pass. */
+async function* priced(read: () => Promise<Uint8Array[]>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[];
+  try {
+    parts = await read();
+  } catch (error) {
+    throw toConnectError(error);
   }
+  yield* parts;
 }
 
 /** True when the handler will answer with status 200 and the content type of the request, whatever comes. */

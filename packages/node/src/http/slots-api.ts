@@ -4,6 +4,7 @@ import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
 import type { ByteBudget, ByteLease } from "../byte-budget.ts";
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import { shortId } from "../logging.ts";
+import { scanProtobuf } from "../price/protobuf-scan.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
@@ -24,6 +25,9 @@ const DIGEST_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** Fields of a blob, with those that later versions add: version 1 has 8. */
+const MAX_BLOB_FIELDS = 64;
+
 function hexParameter(what: string, text: string): Uint8Array {
   try {
     return fromHex(text);
@@ -38,6 +42,7 @@ function hexParameter(what: string, text: string): Uint8Array {
  */
 export function readBlob(bytes: Uint8Array, nowNs: bigint): SlotBlob {
   let version;
+  scanProtobuf(EncryptedGroupInfoBlobSchema, bytes, MAX_BLOB_FIELDS);
   try {
     version = fromBinary(EncryptedGroupInfoBlobSchema, bytes).version;
   } catch {
