@@ -5,6 +5,7 @@ export { Conversations } from "./conversations.ts";
 export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversations.ts";
 export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, Rejection } from "./group/group.ts";
+export type { LeftOutInstallation } from "./group/installations.ts";
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
 export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";

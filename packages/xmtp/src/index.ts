@@ -18,6 +18,7 @@ export type { SignatureVerdict } from "./identity/signature-verdict.ts";
 export type { VerifiedSignature } from "./identity/signature.ts";
 export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
 export {
+  FOLLOWS_EXTERNAL_COMMITS,
   IDENTITY_AS_OF_HEADER,
   LEGACY_EXTENSION_TYPES,
   XMTP_CIPHER_SUITE,

@@ -115,6 +115,7 @@ export function leavesOf(members: Iterable<TreeMember>): Leaves {
   return {
     leaf: (leafIndex) => all.find((member) => member.leafIndex === leafIndex)?.leafNode,
     leavesOf: (inboxId) => all.filter(({ leafNode }) => leafInboxId(leafNode) === inboxId),
+    isSupportedByAll: (type) => all.every(({ leafNode }) => leafNode.capabilities.extensions.includes(type)),
   };
 }
 

@@ -34,6 +34,7 @@ import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import { deleteExpired } from "./disappearing.ts";
 import type { GroupCore } from "./group-core.ts";
+import { leftOutOf, type LeftOutInstallation } from "./installations.ts";
 import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
 import { planAddMembers, planUpdateInstallations } from "./membership.ts";
@@ -68,6 +69,8 @@ export interface Member {
   readonly installations: readonly string[];
   /** Ids of those that could not be added. */
   readonly failedInstallations: readonly string[];
+  /** The same with what is known about each. */
+  readonly leftOut: readonly LeftOutInstallation[];
   readonly permission: Permission;
   /** True for those who came in by an invite. */
   readonly joinedByInvite: boolean;
@@ -205,7 +208,7 @@ export class Group {
       ...admissionOf(entry, seen.get(inboxId)),
       inboxId,
       installations: leaves.get(inboxId) ?? [],
-      failedInstallations: entry.failedInstallations,
+      ...leftOutOf(this.#core, inboxId, entry),
       permission: permissionOf(state, inboxId),
       followsInvites: !behind.has(inboxId),
     }));

@@ -2,19 +2,20 @@ import { LatchkeyError } from "@latchkey/mls";
 import { isAborted } from "../clock.ts";
 import { commitChange } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
+import { acceptsLateAdditions } from "./installations.ts";
 import { planUpdateInstallations } from "./membership.ts";
 
-/** Members with a device that could not be added when they were. */
+/** Members with a device that was left out and may be added by a commit; none where a member's client refuses that. */
 export function withDevicesLeftOut(core: GroupCore): string[] {
+  if (!acceptsLateAdditions(core)) return [];
   return [...core.state.members].flatMap(([inboxId, { failedInstallations }]) =>
     failedInstallations.length > 0 ? [inboxId] : [],
   );
 }
 
 /**
- * Adds the own devices that could not come along (REV-08), once they can, with every synchronization: nobody else is as
- * eager. Failures are none of the synchronization. What others left out is added by whoever looks after the group; see
- * `keepInvitesFresh`.
+ * Adds the own devices that could not come along (REV-08), once they can, with every synchronization. Failures are none
+ * of the synchronization. `keepInvitesFresh` adds the devices of other members.
  */
 export async function addOwnDevicesLeftOut(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   const { inboxId } = core.context.own;

@@ -1,14 +1,27 @@
-import type { KeyPackage, Proposal } from "@latchkey/mls";
-import { COMPONENT, isInboxId, membershipDelta, type MembershipMutation } from "@latchkey/xmtp";
+import { toHex, type KeyPackage, type Proposal } from "@latchkey/mls";
+import {
+  COMPONENT,
+  isInboxId,
+  membershipDelta,
+  type AssociationState,
+  type MembershipEntry,
+  type MembershipMutation,
+} from "@latchkey/xmtp";
 import { clientError, shortId } from "../errors.ts";
+import type { IdentityAt } from "../identity/directory.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { planOf, type ComponentPayload } from "./changes.ts";
 import type { CommitPlan } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
-import { senderOf } from "./message.ts";
+import { acceptsLateAdditions, leavesToExcuse, withoutLeaf } from "./installations.ts";
 
 const NO_TAG = new Uint8Array(0);
+
+/** An inbox with the newest state of its identity log. */
+interface LatestIdentity extends IdentityAt {
+  readonly state: AssociationState;
+}
 
 function add(keyPackage: KeyPackage): Proposal {
   return { kind: "add", keyPackage };
@@ -92,38 +105,73 @@ function joined(core: GroupCore, first: CommitPlan, second: CommitPlan): CommitP
 
 /** Leaves of an inbox, or of those of its installations that `include` names. */
 function removals(core: GroupCore, inboxId: string, include: (installationId: string) => boolean): Proposal[] {
-  return [...core.mls.members()].flatMap(({ leafIndex, leafNode }): Proposal[] => {
-    const sender = senderOf(leafNode);
-    return sender.inboxId === inboxId && include(sender.installationId) ? [{ kind: "remove", removed: leafIndex }] : [];
-  });
+  return core.mls
+    .leavesOf(inboxId)
+    .filter(({ leafNode }) => include(toHex(leafNode.signatureKey)))
+    .map(({ leafIndex }) => ({ kind: "remove", removed: leafIndex }));
 }
 
 /**
  * Removes inboxes with all their leaves, and changes further components in the same commit; undefined when none of them
  * is a member. Throws NOT_PERMITTED for oneself.
  */
-export function planRemoveMembers(
+export async function planRemoveMembers(
   core: GroupCore,
   inboxIds: readonly string[],
   further: readonly ComponentPayload[] = [],
-): CommitPlan | undefined {
+  signal?: AbortSignal,
+): Promise<CommitPlan | undefined> {
   const { members } = core.state;
   const leaving = [...new Set(inboxIds)].filter((inboxId) => members.has(inboxId));
   if (leaving.includes(core.context.own.inboxId)) {
     throw clientError("NOT_PERMITTED", "members cannot remove themselves; ask an admin of the group");
   }
   if (leaving.length === 0) return undefined;
-  const update = membershipDelta(leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId })));
+  const mutations = leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId }));
+  const excused = await leavesToExcuse(core, leaving, signal);
+  const { inboxId } = core.context.own;
+  const entry = members.get(inboxId);
+  if (entry !== undefined && excused.length > 0) {
+    const failedInstallations = [...new Set([...entry.failedInstallations, ...excused])];
+    mutations.push({ op: "update", inboxId, entry: { ...entry, failedInstallations } });
+  }
   return planOf(
     core,
-    [{ componentId: COMPONENT.groupMembership, update }, ...further],
+    [{ componentId: COMPONENT.groupMembership, update: membershipDelta(mutations) }, ...further],
     leaving.flatMap((inboxId) => removals(core, inboxId, () => true)),
   );
 }
 
+/** What follows an inbox from its entry to the newest state of its identity log; undefined when nothing changes. */
+async function followInbox(
+  core: GroupCore,
+  entry: MembershipEntry,
+  { inboxId, sequenceId, state }: LatestIdentity,
+  signal?: AbortSignal,
+): Promise<{ proposals: Proposal[]; entry: MembershipEntry } | undefined> {
+  const isBehind = entry.sequenceId < sequenceId;
+  const acceptsLate = acceptsLateAdditions(core);
+  const out = withoutLeaf(core, state);
+  if (!isBehind && (out.length === 0 || !acceptsLate)) return undefined;
+  const recorded = { inboxId, sequenceId: entry.sequenceId };
+  const before = (await core.context.directory.lookup([recorded], { signal }))(inboxId, entry.sequenceId);
+  // libxmtp writes 0 for an entry whose installations nobody has looked up yet.
+  const isNew = (id: string) => entry.sequenceId === 0n || before?.hasInstallation(id) === false;
+  const wanted = acceptsLate ? out : out.filter((id) => isBehind && isNew(id));
+  const found = await fetchKeyPackages(core.context, inboxId, wanted, signal);
+  if (!isBehind && found.keyPackages.length === 0) return undefined;
+  const added = new Set(found.keyPackages.map(({ leafNode }) => toHex(leafNode.signatureKey)));
+  const revoked = acceptsLate ? [] : withoutLeaf(core, before).filter((id) => !state.hasInstallation(id));
+  const failedInstallations = [...out.filter((id) => !added.has(id)), ...revoked];
+  return {
+    proposals: [...found.keyPackages.map(add), ...removals(core, inboxId, (id) => !state.hasInstallation(id))],
+    entry: { ...entry, sequenceId, failedInstallations },
+  };
+}
+
 /**
- * Follows the identity logs of members, of all unless told whose: adds installations they registered, and those that could
- * not be added before, and removes those they revoked. Undefined when there is nothing to change.
+ * Follows the identity logs of members, of all unless told whose: adds installations they registered and removes those they
+ * revoked. Installations that were left out are added where all members accept that. Undefined when nothing changes.
  */
 export async function planUpdateInstallations(
   core: GroupCore,
@@ -131,19 +179,14 @@ export async function planUpdateInstallations(
   inboxIds?: readonly string[],
 ): Promise<CommitPlan | undefined> {
   const { members } = core.state;
-  const leaves = new Map([...core.mls.members()].map(({ leafNode }) => [senderOf(leafNode).installationId, leafNode]));
   const proposals: Proposal[] = [];
   const mutations: MembershipMutation[] = [];
   for (const latest of await core.context.directory.latest(inboxIds ?? [...members.keys()], signal)) {
-    const { inboxId, sequenceId, state } = latest;
-    const entry = members.get(inboxId);
-    const isBehind = entry !== undefined && entry.sequenceId < sequenceId;
-    if (entry === undefined || (!isBehind && entry.failedInstallations.length === 0)) continue;
-    const fresh = state.installations().filter((id) => !leaves.has(id));
-    const found = await fetchKeyPackages(core.context, inboxId, fresh, signal);
-    if (!isBehind && found.keyPackages.length === 0) continue;
-    proposals.push(...found.keyPackages.map(add), ...removals(core, inboxId, (id) => !state.hasInstallation(id)));
-    mutations.push({ op: "update", inboxId, entry: { ...entry, sequenceId, failedInstallations: found.missing } });
+    const entry = members.get(latest.inboxId);
+    const change = entry === undefined ? undefined : await followInbox(core, entry, latest, signal);
+    if (change === undefined) continue;
+    proposals.push(...change.proposals);
+    mutations.push({ op: "update", inboxId: latest.inboxId, entry: change.entry });
   }
   return mutations.length === 0 ? undefined : membershipPlan(core, mutations, proposals);
 }

@@ -82,6 +82,11 @@ export class IdentityDirectory {
     };
   }
 
+  /** An inbox after exactly that update, where its log is in memory; asks nobody. */
+  known(inboxId: string, sequenceId: bigint): AssociationState | undefined {
+    return this.#logs.get(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId)?.state;
+  }
+
   /** The newest states of inboxes, asked from the node, in order; throws INBOX_UNKNOWN when one does not exist. */
   async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<(IdentityAt & KnownState)[]> {
     const logs = await this.#fetch(inboxIds, signal);

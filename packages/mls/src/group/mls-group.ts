@@ -179,6 +179,11 @@ export class MlsGroup {
     return this.#state.tree.findBySignatureKey(signatureKey);
   }
 
+  /** Whether every member lists the extension type in its capabilities, O(1) (RFC 9420 §7.2). */
+  isSupportedByAll(extensionType: number): boolean {
+    return this.#state.tree.isSupportedByAll("extension", extensionType);
+  }
+
   /**
    * Members of an identity as `GroupConfig.identityOf` tells it, in the order of their leaves: O(members) when first
    * called for this group, O(1) from then on. Throws StateError without `identityOf`.

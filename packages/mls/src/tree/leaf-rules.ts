@@ -74,7 +74,7 @@ export function checkLeafCapabilities(leaf: LeafNode, requirements: GroupRequire
 export function checkCredentialSupport(tree: TreeView): void {
   for (const type of Object.values(CREDENTIAL_TYPE)) {
     if (tree.capabilityCount(capabilityKey("used-credential", type)) === 0) continue;
-    if (tree.capabilityCount(capabilityKey("credential", type)) !== tree.memberCount) {
+    if (!tree.isSupportedByAll("credential", type)) {
       throw new ValidationError("leaf-credential", `a member does not support credential type ${type} that is in use`);
     }
   }
@@ -86,7 +86,7 @@ export function checkCredentialFits(tree: TreeView, leaf: LeafNode): void {
   const inUse = Object.values(CREDENTIAL_TYPE).filter(
     (type) => tree.capabilityCount(capabilityKey("used-credential", type)) > 0,
   );
-  const isKnown = tree.capabilityCount(capabilityKey("credential", ownType)) === tree.memberCount;
+  const isKnown = tree.isSupportedByAll("credential", ownType);
   if (!isKnown || !inUse.every((type) => leaf.capabilities.credentials.includes(type))) {
     throw new ValidationError("leaf-credential", "a new leaf and the members do not support each other's credentials");
   }
@@ -95,9 +95,7 @@ export function checkCredentialFits(tree: TreeView, leaf: LeafNode): void {
 /** Checks that every member supports new requirements, by counters, O(requirements) (RFC 9420 §12.1.7). */
 export function checkAllSupport(tree: TreeView, requirements: GroupRequirements): void {
   for (const [name, list] of CAPABILITY_LISTS) {
-    const missing = requirements[list].find(
-      (type) => tree.capabilityCount(capabilityKey(name, type)) !== tree.memberCount,
-    );
+    const missing = requirements[list].find((type) => !tree.isSupportedByAll(name, type));
     if (missing !== undefined) {
       throw new ValidationError("required-capabilities", `not every member supports ${name} type ${missing}`, {
         data: { [name]: missing },

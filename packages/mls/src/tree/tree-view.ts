@@ -67,6 +67,11 @@ export abstract class TreeView {
     return this.occupied(this.root);
   }
 
+  /** Whether every member lists a type in that list of its capabilities, O(1) (RFC 9420 §7.2). */
+  isSupportedByAll(kind: (typeof CAPABILITY_KINDS)[number], type: number): boolean {
+    return this.capabilityCount(capabilityKey(kind, type)) === this.memberCount;
+  }
+
   /** The leaf at an index, or undefined when it is blank or outside of the tree. */
   leaf(index: LeafIndex): LeafNode | undefined {
     if (index >= this.leafCount) return undefined;

@@ -1,5 +1,7 @@
 import type { LeafNode } from "@latchkey/mls";
 import type { GroupState } from "../app-data/group-state.ts";
+import type { MembershipEntry } from "../app-data/membership.ts";
+import { FOLLOWS_EXTERNAL_COMMITS } from "../protocol.ts";
 import { claimOf, reject, resolve, type Claim, type IdentityResolver, type Leaves } from "./common.ts";
 
 interface InstallationChanges {
@@ -72,6 +74,58 @@ function checkKept({ removed, leaves, changed, before, after, identity }: Instal
   }
 }
 
+/** The installations of an inbox at its entry; libxmtp writes 0 where none is known yet. */
+function installationsAt(inboxId: string, entry: MembershipEntry | undefined, identity: IdentityResolver): Set<string> {
+  if (entry === undefined || entry.sequenceId === 0n) return new Set();
+  return new Set(resolve(identity, inboxId, entry.sequenceId).installations());
+}
+
+/** What the identity logs say that a change of the membership adds and removes. */
+function expectedChanges({ changed, before, after, identity }: InstallationChanges) {
+  const [added, removed] = [new Set<string>(), new Set<string>()];
+  for (const inboxId of changed) {
+    const [old, entry] = [before.members.get(inboxId), after.members.get(inboxId)];
+    if (old?.sequenceId === entry?.sequenceId) continue;
+    const [was, is] = [installationsAt(inboxId, old, identity), installationsAt(inboxId, entry, identity)];
+    for (const id of is) if (!was.has(id)) added.add(id);
+    for (const id of was) if (!is.has(id)) removed.add(id);
+  }
+  return { added, removed };
+}
+
+function dropCommon(one: Set<string>, other: Set<string>): void {
+  for (const id of one) if (other.delete(id)) one.delete(id);
+}
+
+function idsOf(leaves: readonly LeafNode[], rule: string): Set<string> {
+  return new Set(leaves.map((leaf) => claimOf(leaf, rule).installationId));
+}
+
+/**
+ * NAT-01: libxmtp compares the leaves that come and go with the difference of the identity states. Where a member may be
+ * such a client, everybody decides as it does, or members part. Failed installations of all entries excuse a leaf.
+ */
+function checkAsNative(changes: InstallationChanges): void {
+  const expected = expectedChanges(changes);
+  const added = idsOf(changes.added, "UnexpectedInstallationAdded");
+  const removed = idsOf(changes.removed, "UnexpectedInstallationsRemoved");
+  const failed = new Set([...changes.after.members.values()].flatMap((entry) => entry.failedInstallations));
+  if (changes.isSuperAdmin) {
+    dropCommon(added, removed);
+    dropCommon(failed, removed);
+  }
+  if ([...added].some((id) => !expected.added.has(id))) {
+    reject("UnexpectedInstallationAdded", "a commit adds an installation that the identity log does not add (NAT-01)");
+  }
+  const due = [...expected.removed].filter((id) => !failed.has(id));
+  if (due.length !== removed.size || due.some((id) => !removed.has(id))) {
+    reject(
+      "UnexpectedInstallationsRemoved",
+      "a commit removes other leaves than the identity log and the membership say (NAT-01)",
+    );
+  }
+}
+
 /**
  * Compares what a commit does to the tree with what it does to the membership. Installations that should have been added
  * and were not are tolerated, as by libxmtp: their key packages may be unusable. Throws CommitRejectedError.
@@ -80,4 +134,5 @@ export function checkInstallationChanges(changes: InstallationChanges): void {
   checkAdded(changes);
   checkRemoved(changes);
   checkKept(changes);
+  if (!changes.leaves.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS)) checkAsNative(changes);
 }

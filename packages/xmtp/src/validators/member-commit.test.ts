@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  encodeAppDataDictionary,
-  EXTENSION_TYPE,
-  utf8,
-  type AppData,
-  type AppDataOperation,
-  type Extension,
-  type LeafNode,
-  type Proposal,
-  type VerifiedCommit,
-} from "@latchkey/mls";
+import { encodeAppDataDictionary, EXTENSION_TYPE, utf8, type Extension, type Proposal } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "../app-data/apply.ts";
 import { COMPONENT } from "../app-data/component.ts";
 import { COMPONENT_ID_KEY, INBOX_ID_KEY } from "../app-data/keys.ts";
-import { membershipDelta, type MembershipEntry, type MembershipMutation } from "../app-data/membership.ts";
+import type { MembershipEntry, MembershipMutation } from "../app-data/membership.ts";
 import { encodeMapDelta, type MapMutation } from "../app-data/tls-map.ts";
 import { adminListDelta, registerExternalCommitPolicy, stringUpdate } from "../app-data/updates.ts";
 import { enablePolicy, policyUpdate } from "../invite/policy.ts";
@@ -30,119 +19,36 @@ import { basePolicy } from "../app-data/policy-rules.ts";
 import {
   addProposal,
   hex,
-  leavesOf,
   NEXT_PROTOCOL_VERSION,
   present,
   removeProposal,
-  resolverOf,
-  TEST_TIME_NS,
-  testAppData,
-  testCommit,
-  testInbox,
   testLeaf,
   testTree,
   updateProposal,
-  type TestInbox,
 } from "../test-inboxes.ts";
 import { XMTP_PROTOCOL_VERSION } from "../protocol.ts";
-import type { TreeMember } from "./common.ts";
-import { validateMemberCommit } from "./member-commit.ts";
-import { requiredIdentities } from "./required-identities.ts";
-
-const admin = await testInbox(1);
-/** Two installations; the second one is revoked by the third update. */
-const friend = await testInbox(2, 2, 1);
-const guest = await testInbox(3, 2);
-const identity = resolverOf(admin, friend, guest);
-const NO_TAG = new Uint8Array(0);
-const SLOT = hex("01020304");
-const ADMIN = 0;
-const FRIEND = 1;
-
-function leaf(inbox: TestInbox, installation = 0): LeafNode {
-  return testLeaf(inbox.inboxId, present(inbox.keys[installation]));
-}
-
-function entry(
-  sequenceId: bigint,
-  tag: Uint8Array = NO_TAG,
-  failedInstallations: readonly string[] = [],
-): MembershipEntry {
-  return { sequenceId, failedInstallations, admittedViaExternalGroupId: tag };
-}
-
-function membership(...mutations: MembershipMutation[]): Proposal {
-  return updateProposal(COMPONENT.groupMembership, membershipDelta(mutations));
-}
-
-function apply(appData: AppData, proposals: readonly Proposal[]): AppData {
-  const updates = appDataUpdatesOf({ proposals: proposals.map((proposal) => ({ proposal })) });
-  return mergeAppData(appData, applyAppDataUpdates(appData, updates));
-}
-
-/** Admin and friend (at its second update, both installations in the tree); the friend came through a slot. */
-const members = testTree(leaf(admin), leaf(friend), leaf(friend, 1));
-const born = testAppData({ creatorInboxId: admin.inboxId, creatorSequenceId: 1n, permissions: "admin_only" });
-const appData = apply(born, [membership({ op: "insert", inboxId: friend.inboxId, entry: entry(2n, SLOT) })]);
-
-interface Variation {
-  readonly appData?: AppData;
-  readonly newAppData?: AppData;
-  readonly members?: readonly TreeMember[];
-  readonly committer?: number;
-  readonly pathLeaf?: LeafNode;
-  readonly change?: Partial<VerifiedCommit>;
-  readonly extensions?: readonly Extension[];
-}
-
-function judge(proposals: readonly Proposal[], variation: Variation = {}): void {
-  const before = variation.appData ?? appData;
-  const { pathLeaf, extensions } = variation;
-  const built = testCommit({
-    appData: before,
-    members: variation.members ?? members,
-    committer: variation.committer ?? ADMIN,
-    proposals,
-    ...(pathLeaf && { pathLeaf }),
-    ...(extensions && { extensions }),
-  });
-  const commit = { ...built, ...variation.change };
-  const input = {
-    commit,
-    appData: before,
-    leaves: leavesOf(variation.members ?? members),
-    identity,
-    envelopeTimeNs: TEST_TIME_NS,
-  };
-  const known = new Set(requiredIdentities(commit, before).map((point) => `${point.inboxId} ${point.sequenceId}`));
-  const prefetched: typeof identity = (inboxId, sequenceId) => {
-    assert.ok(
-      known.has(`${inboxId} ${sequenceId}`),
-      "the validator asks for an identity that nobody would have fetched",
-    );
-    return identity(inboxId, sequenceId);
-  };
-  const newAppData = variation.newAppData ?? apply(before, proposals);
-  validateMemberCommit({ ...input, newAppData, identity: prefetched });
-}
-
-function expectRule(rule: string, proposals: readonly Proposal[], variation: Variation = {}, reason?: string): void {
-  const data = reason === undefined ? {} : { data: { componentId: writtenBy(proposals), reason } };
-  assert.throws(() => judge(proposals, variation), { code: "COMMIT_REJECTED", rule, ...data });
-}
-
-function writtenBy(proposals: readonly Proposal[]): number | undefined {
-  return proposals.flatMap((proposal) => (proposal.kind === "app_data_update" ? [proposal.componentId] : []))[0];
-}
-
-function remove(componentId: number): Proposal {
-  const operation: AppDataOperation = { kind: "remove" };
-  return { kind: "app_data_update", componentId, operation };
-}
+import {
+  addGuest,
+  admin,
+  appData,
+  apply,
+  born,
+  entry,
+  expectRule,
+  FRIEND,
+  friend,
+  guest,
+  guestAdds,
+  judge,
+  leaf,
+  members,
+  membership,
+  NO_TAG,
+  remove,
+  SLOT,
+} from "./test-member-commits.ts";
 
 const rename = updateProposal(COMPONENT.groupName, stringUpdate("New name"));
-const addGuest = membership({ op: "insert", inboxId: guest.inboxId, entry: entry(2n) });
-const guestAdds = guest.keys.map((key) => addProposal(guest.inboxId, key));
 
 describe("member commits that are accepted", () => {
   test("an empty commit, a rename by an admin, adding and removing an inbox with all its installations", () => {

@@ -28,8 +28,12 @@ function collect(commit: VerifiedCommit, appData: AppData, newAppData: AppData |
   for (const { after: leafNode } of commit.updated) inboxes.add(leafInboxId(leafNode));
   if (commit.pathLeaf !== undefined) inboxes.add(leafInboxId(commit.pathLeaf));
   return [...inboxes].flatMap((inboxId) => {
-    const entry = inboxId === undefined ? undefined : after.get(inboxId);
-    return inboxId === undefined || entry === undefined ? [] : [{ inboxId, sequenceId: entry.sequenceId }];
+    if (inboxId === undefined) return [];
+    const [old, entry] = [before.get(inboxId), after.get(inboxId)];
+    const points = old?.sequenceId === entry?.sequenceId ? [entry] : [old, entry];
+    return points.flatMap((point) =>
+      point === undefined || point.sequenceId === 0n ? [] : [{ inboxId, sequenceId: point.sequenceId }],
+    );
   });
 }
 

@@ -1,0 +1,59 @@
+import { toHex } from "@latchkey/mls";
+import { FOLLOWS_EXTERNAL_COMMITS, type AssociationState, type MembershipEntry } from "@latchkey/xmtp";
+import type { GroupCore } from "./group-core.ts";
+
+/** An installation of a member that is not in the group. */
+export interface LeftOutInstallation {
+  readonly installationId: string;
+  /**
+   * True when a commit adds it as soon as its key package can be used. False when a member's client refuses that: then
+   * the device registers a new installation, or the inbox is removed and added again.
+   */
+  readonly canBeAddedLater: boolean;
+}
+
+/**
+ * Whether all members accept the late addition of an installation: at an entry whose sequence id stays as it is. XMTP's
+ * own library refuses it (NAT-01), so one leaf without our sign is enough for false. O(1).
+ */
+export function acceptsLateAdditions(core: GroupCore): boolean {
+  return core.mls.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS);
+}
+
+/** Installations of an inbox in one of its states that have no leaf in the group. */
+export function withoutLeaf(core: GroupCore, state: AssociationState | undefined): string[] {
+  if (state === undefined) return [];
+  const present = new Set(core.mls.leavesOf(state.inboxId).map(({ leafNode }) => toHex(leafNode.signatureKey)));
+  return state.installations().filter((id) => !present.has(id));
+}
+
+/**
+ * Installations of members that are no leaves at the recorded point of their identity log. When such an inbox is removed,
+ * libxmtp expects a Remove for each, unless an entry that stays lists it as failed (NAT-01).
+ */
+export async function leavesToExcuse(
+  core: GroupCore,
+  inboxIds: readonly string[],
+  signal?: AbortSignal,
+): Promise<string[]> {
+  if (acceptsLateAdditions(core)) return [];
+  const { members } = core.state;
+  const points = inboxIds.flatMap((inboxId) => {
+    const entry = members.get(inboxId);
+    return entry === undefined ? [] : [{ inboxId, sequenceId: entry.sequenceId }];
+  });
+  const identity = await core.context.directory.lookup(points, { signal });
+  return points.flatMap(({ inboxId, sequenceId }) => withoutLeaf(core, identity(inboxId, sequenceId)));
+}
+
+/** The installations that a member's entry lists as failed, without those that its identity log, where it is in memory, does not name. */
+export function leftOutOf(core: GroupCore, inboxId: string, entry: MembershipEntry) {
+  const { failedInstallations: listed, sequenceId } = entry;
+  const state = listed.length === 0 ? undefined : core.context.directory.known(inboxId, sequenceId);
+  const present = state === undefined ? listed : withoutLeaf(core, state).filter((id) => listed.includes(id));
+  const canBeAddedLater = acceptsLateAdditions(core);
+  return {
+    failedInstallations: present,
+    leftOut: present.map((installationId): LeftOutInstallation => ({ installationId, canBeAddedLater })),
+  };
+}
