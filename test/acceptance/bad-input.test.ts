@@ -46,7 +46,7 @@ test("REV-07 a PNG without a QR code, and files that are no PNG: INVITE_NO_QR", 
   const huge = blank.slice();
   new DataView(huge.buffer).setUint32(16, 0x7fffffff);
   for (const bytes of [blank, cut, huge, new Uint8Array(0), new TextEncoder().encode("GIF89a")]) {
-    assert.throws(() => readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false });
+    await assert.rejects(readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false });
   }
   await failsWith(joiner.client.conversations.joinByInvite(blank), "INVITE_NO_QR");
 });

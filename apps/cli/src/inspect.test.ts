@@ -43,6 +43,25 @@ test("inspect says what a link, an image and standard input are, offline, and ne
   }
 });
 
+test("TRU-18 a picture made to harm is refused by inspect with its cause, from a file and from standard input", async (t) => {
+  const directory = await tempDir(t);
+  const header = Buffer.alloc(25);
+  header.write("IHDR", 4, "latin1");
+  header.writeUInt32BE(13, 0);
+  header.writeUInt32BE(100_000_000, 12);
+  const bomb = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), header]);
+  const file = join(directory, "bomb.png");
+  await writeFile(file, bomb);
+  for (const [args, input] of [
+    [["inspect", file], ""],
+    [["inspect", "-"], bomb],
+  ] as const) {
+    const { status, stderr } = await latchkey(args, { input, env: { LATCHKEY_HOME: directory } });
+    assert.equal(status, 3);
+    assert.match(stderr, /INVITE_NO_QR|picture/);
+  }
+});
+
 /** Every run of 8 characters of a text. */
 function pieces(text: string): string[] {
   return Array.from({ length: text.length - 7 }, (_, start) => text.slice(start, start + 8));

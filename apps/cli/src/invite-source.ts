@@ -17,10 +17,15 @@ const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
 export async function readInviteSource(source: string, context: CommandContext): Promise<string | Uint8Array> {
   if (source === "-") {
     const bytes = await readAll(context.stdin, "standard input", context.signal);
-    return imageKind(bytes) !== undefined ? readQrFromImage(bytes) : textOrPayload(bytes);
+    return imageKind(bytes) !== undefined ? readCodes(bytes, context.signal) : textOrPayload(bytes);
   }
   if (isLink(source)) return source;
-  return readQrFromImage(await readAll(createReadStream(source), quoted(source), context.signal));
+  return readCodes(await readAll(createReadStream(source), quoted(source), context.signal), context.signal);
+}
+
+/** The texts of all codes in a picture, a line each: the invite is found among them as in any text. */
+async function readCodes(picture: Uint8Array, signal: AbortSignal): Promise<string> {
+  return (await readQrFromImage(picture, signal)).join("\n");
 }
 
 /** A text with a link in it is UTF-8; the bytes of an invite are not, or have control characters. */

@@ -16,8 +16,8 @@ export interface Environment {
   /** Numbers in [0, 1) for the jitter of delays; nothing secret rests on them. */
   readonly random: () => number;
   readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
-  /** The text of the QR code in a PNG or JPEG file; without it an image is no invite. Throws INVITE_NO_QR. */
-  readonly readQr?: (image: Uint8Array) => string;
+  /** The texts of the QR codes in an image file; without it an image is not an invite. Throws INVITE_NO_QR. */
+  readonly readQr?: (image: Uint8Array, signal?: AbortSignal) => Promise<readonly string[]>;
   /** False: this client never answers a join by invite with a receipt; default: it does when nobody else speaks. */
   readonly joinReceipts?: boolean;
   /** The invite service of this client's own invites; without it `createInvite` needs to be told one. */

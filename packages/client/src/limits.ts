@@ -15,12 +15,17 @@ export const CLIENT_LIMITS = {
   maxInviteTextCharacters: 65_536,
   /** Image files that are searched for a QR code. */
   maxImageBytes: 32 * 1024 * 1024,
-  /** Pixels of such an image once unpacked: 24 megapixels, what phones take; 96 MB as RGBA. */
-  maxImagePixels: 24_000_000,
-  /** Megabytes that unpacking a JPEG may take: 24 megapixels with the colours at a quarter, as cameras store them. */
-  maxJpegMegabytes: 384,
-  /** Scans of a JPEG, that of its thumbnail included: progressive ones have about ten, some encoders write more. */
-  maxJpegScans: 100,
+  /** A side of such an image, and its pixels: phones take 64 megapixels of at most 9 300 × 7 000. */
+  maxImageSide: 16_384,
+  maxImagePixels: 72_000_000,
+  /** Bytes that a PNG file takes once unpacked: a screenshot of 64 megapixels in four bytes each. */
+  maxInflatedBytes: 288_000_000,
+  /** Pixels in which a code is looked for: larger pictures are averaged, which no code that phones read falls victim to. */
+  maxLumaPixels: 16_000_000,
+  /** Scans of a JPEG: progressive ones have about ten, and some encoders write a few more. */
+  maxJpegScans: 32,
+  /** Time for one picture in milliseconds: a phone's photo without a code takes about three seconds on a slow machine. */
+  pictureTimeoutMs: 10_000,
   /** Envelopes asked for at once: the page size of XMTP clients. */
   pageSize: 100,
   /** Envelopes of one group's log that are looked through to learn who was first. */

@@ -4,8 +4,8 @@ import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { imageKind } from "./image.ts";
 
-/** Finds the text of the QR code in an image file. */
-type QrReader = (image: Uint8Array) => string;
+/** Finds the texts of the QR codes in an image file. */
+type QrReader = (image: Uint8Array, signal?: AbortSignal) => Promise<readonly string[]>;
 
 /** The scheme of links that name no page: `latchkey:` and the payload. */
 const SCHEME = /^latchkey:/i;
@@ -47,21 +47,40 @@ function findLink(text: string): InvitePayload {
   throw malformed("NoLink", "there is no link in the text; an invite is a link with a part behind #");
 }
 
-function readBytes(bytes: Uint8Array, readQr: QrReader | undefined): InvitePayload {
+function readBytes(bytes: Uint8Array): InvitePayload {
   const kind = imageKind(bytes);
   if (kind === undefined) return decodeInvitePayload(bytes);
-  if (readQr === undefined)
-    throw malformed("Image", `a ${kind.toUpperCase()} image is no invite; read its QR code first`);
-  return readInvite(readQr(bytes));
+  throw malformed("Image", `a ${kind.toUpperCase()} image is not an invite; read its QR code first`);
+}
+
+/**
+ * Reads an invite that may also be an image: the first of its QR codes that is one counts. Throws INVITE_MALFORMED with
+ * the reason of the first code, INVITE_NO_QR, and the reason of the signal.
+ */
+export async function readInviteOrImage(
+  invite: string | Uint8Array,
+  readQr: QrReader | undefined,
+  signal?: AbortSignal,
+): Promise<InvitePayload> {
+  if (typeof invite === "string" || readQr === undefined || imageKind(invite) === undefined) return readInvite(invite);
+  let reason: LatchkeyError | undefined;
+  for (const text of await readQr(invite, signal)) {
+    try {
+      return readInvite(text);
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error;
+      reason ??= error;
+    }
+  }
+  throw reason ?? clientError("INVITE_NO_QR", "the picture shows no QR code; take it again with the whole code");
 }
 
 /**
  * Reads an invite, given as a link to any page with the payload behind `#`, as `latchkey:` and the payload, as a text
- * with such a link inside, as the payload's bytes, or, with a reader, as an image that shows one of these as a QR code.
- * Throws INVITE_MALFORMED, INVITE_NO_QR.
+ * with such a link inside, or as the payload's bytes. Throws INVITE_MALFORMED.
  */
-export function readInvite(invite: string | Uint8Array, readQr?: QrReader): InvitePayload {
-  if (typeof invite !== "string") return readBytes(invite, readQr);
+export function readInvite(invite: string | Uint8Array): InvitePayload {
+  if (typeof invite !== "string") return readBytes(invite);
   if (invite.length > CLIENT_LIMITS.maxInviteTextCharacters) {
     throw malformed("TooLong", `a text of more than ${CLIENT_LIMITS.maxInviteTextCharacters} characters is no invite`);
   }

@@ -6,7 +6,7 @@ import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
-import { readInvite } from "../invite/read-invite.ts";
+import { readInvite, readInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { Attempts, journalled, type BlobSource } from "./attempts.ts";
@@ -62,7 +62,7 @@ export async function joinByInvite(
   invite: string | Uint8Array,
   options: JoinOptions = {},
 ): Promise<GroupCore> {
-  const payload = readInvite(invite, context.readQr);
+  const payload = await readInviteOrImage(invite, context.readQr, options.signal);
   const services = await servicesToAsk(context, payload);
   return join(context, payload, options, fetchInTurn(context, services, payload));
 }

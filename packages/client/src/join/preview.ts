@@ -1,6 +1,6 @@
 import { countUses, permissionOf, readGroupState, type Permission } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { readInvite } from "../invite/read-invite.ts";
+import { readInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { chooseCandidate, newJoinRequest } from "./prepare.ts";
 
@@ -32,7 +32,7 @@ export async function previewInvite(
   invite: string | Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {
-  const payload = readInvite(invite, context.readQr);
+  const payload = await readInviteOrImage(invite, context.readQr, signal);
   const services = await servicesToAsk(context, payload);
   const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
   const { info, policy } = await chooseCandidate(newJoinRequest(context, payload), blobs, signal);

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { concatBytes, LatchkeyError } from "@latchkey/mls";
+import { describe, test } from "node:test";
+import { deflateSync } from "node:zlib";
+import { concatBytes } from "@latchkey/mls";
 import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
 import { imageKind } from "../invite/image.ts";
 import { qrBitmap } from "../invite/qr.ts";
-import { readInvite } from "../invite/read-invite.ts";
+import { readInvite, readInviteOrImage } from "../invite/read-invite.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import { inflatedBytes, walkPng } from "./pictures/png-chunks.ts";
+import { readPicture } from "./pictures/picture-pixels.ts";
+import { PictureRefusal } from "./pictures/refusal.ts";
 import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
+import { pngFile, pngHeader } from "./test-png.ts";
 import { photograph, type PhotoOptions } from "./test-photo.ts";
 
 const link = `https://latchkey.link/i#${"Aa0-_Zz9".repeat(18)}`;
@@ -25,18 +30,18 @@ function jpegHeader(width: number, height: number, components: number): Uint8Arr
   return Uint8Array.of(0xff, 0xd8, ...frame);
 }
 
-function refused(bytes: Uint8Array, message: RegExp): void {
-  assert.throws(() => readQrFromImage(bytes), { code: "INVITE_NO_QR", message });
+async function refused(bytes: Uint8Array, message: RegExp): Promise<void> {
+  await assert.rejects(readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false, message });
 }
 
-test("a photo is read as well: the code small, turned, and on a grey background", () => {
+test("a photo is read as well: the code small, turned, and on a grey background", async () => {
   const { width, height, data } = photograph(bitmap, { width: 700, height: 700, share: 0.6, turn: 0.12 });
   const png = new PNG({ width, height });
   png.data.set(data);
-  assert.equal(readQrFromImage(new Uint8Array(PNG.sync.write(png))), link);
+  assert.deepEqual(await readQrFromImage(new Uint8Array(PNG.sync.write(png))), [link]);
 });
 
-test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and strongly compressed", () => {
+test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and strongly compressed", async () => {
   const photos: [PhotoOptions, number][] = [
     [{ width: 900, height: 700, share: 0.7, turn: 0.4, tilt: 0.15, blur: 1, noise: 10 }, 60],
     [{ width: 1200, height: 900, share: 0.6, turn: 2.2, tilt: 0.2, blur: 2, noise: 20 }, 40],
@@ -45,50 +50,109 @@ test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and
   for (const [options, quality] of photos) {
     const file = jpegOf(options, quality);
     assert.equal(imageKind(file), "jpeg");
-    assert.equal(readQrFromImage(file), link);
+    assert.deepEqual(await readQrFromImage(file), [link]);
   }
 });
 
-test("an invite is read from an image where there is a reader; elsewhere it is INVITE_MALFORMED, and says what to do", () => {
+test("an invite is read from an image where there is a reader; elsewhere it is INVITE_MALFORMED, and says what to do", async () => {
   const drawn = encodePng(qrBitmap("no invite at all"));
-  assert.throws(() => readInvite(drawn, readQrFromImage), { code: "INVITE_MALFORMED", rule: "NoLink" });
+  await assert.rejects(readInviteOrImage(drawn, readQrFromImage), { code: "INVITE_MALFORMED", rule: "NoLink" });
   assert.throws(() => readInvite(drawn), { code: "INVITE_MALFORMED", rule: "Image", message: /read its QR code/ });
 });
 
-test("REV-07 what is no readable code is INVITE_NO_QR", () => {
+test("REV-07 what is no readable code is INVITE_NO_QR", async () => {
   const blank = encodePng(Array.from({ length: 30 }, () => Array.from({ length: 30 }, () => true)));
-  for (const bytes of [blank, blank.slice(0, 60), blank.slice(0, 10), new Uint8Array(0)]) refused(bytes, /./);
+  for (const bytes of [blank, blank.slice(0, 60), blank.slice(0, 10), new Uint8Array(0)]) await refused(bytes, /./);
   const photo = jpegOf({ width: 400, height: 300, share: 0.9, turn: 0 }, 60);
-  for (const end of [3, 20, 200, 600]) refused(photo.slice(0, end), /./);
+  for (const end of [3, 20, 200, 600]) await refused(photo.slice(0, end), /./);
   const { data } = jpeg.encode({ width: 64, height: 64, data: new Uint8Array(4 * 64 * 64).fill(200) }, 60);
-  refused(new Uint8Array(data), /no readable QR code/);
+  await refused(new Uint8Array(data), /no readable QR code/);
 });
 
-test("SEC-11 a small file that claims to be a huge image is refused before it is unpacked", () => {
-  const bomb = encodePng(bitmap).slice();
-  const view = new DataView(bomb.buffer);
-  view.setUint32(16, 100_000);
-  view.setUint32(20, 100_000);
-  refused(bomb, /larger than/);
-  refused(jpegHeader(65_500, 65_500, 3), /larger than/);
-  // Few enough pixels, and more memory than they may take.
-  refused(jpegHeader(4_899, 4_899, 255), /larger than/);
+test("a caller's signal ends the decoding with its reason", async () => {
+  const reason = new Error("enough");
+  await assert.rejects(readQrFromImage(encodePng(bitmap), AbortSignal.abort(reason)), reason);
+  const abort = new AbortController();
+  const reading = readQrFromImage(encodePng(bitmap), abort.signal);
+  abort.abort(reason);
+  await assert.rejects(reading, reason);
 });
 
-test("SEC-11 a file of too many bytes, and a JPEG that repeats its scan without end, are refused unread", () => {
-  const padded = new Uint8Array(CLIENT_LIMITS.maxImageBytes + 1);
-  padded.set(jpegHeader(8, 8, 1));
-  refused(padded, /larger than/);
-  const photo = jpegOf({ width: 200, height: 200, share: 0.9, turn: 0 }, 60);
-  const scan = photo.slice(
-    photo.findIndex((byte, at) => byte === 0xff && photo[at + 1] === 0xda),
-    -2,
-  );
-  const again = Array.from({ length: CLIENT_LIMITS.maxJpegScans }, () => scan);
-  refused(concatBytes(photo.slice(0, -2), ...again, Uint8Array.of(0xff, 0xd9)), /more layers/);
+describe("TRU-18 pictures made to harm are refused by what their headers state, before a decoder sees them", () => {
+  const rows = deflateSync(new Uint8Array(2_000_000));
+  const tiny = { width: 100, height: 100, bitDepth: 8, colourType: 0 };
+
+  test("a PNG needs one header, first and whole", async () => {
+    const header = pngHeader(tiny);
+    await refused(pngFile(["IHDR", header], ["IHDR", header], ["IDAT", rows]), /damaged/);
+    await refused(pngFile(["IDAT", rows], ["IHDR", header]), /damaged/);
+    await refused(pngFile(["IHDR", header.slice(0, 12)], ["IDAT", rows]), /damaged/);
+    await refused(pngFile(["IHDR", header]), /damaged/);
+    await refused(pngFile(["IHDR", pngHeader({ ...tiny, bitDepth: 3 })], ["IDAT", rows]), /damaged/);
+  });
+
+  test("sides of a PNG are 1 to 16 384 pixels, their product is bounded, and the bytes they take", async () => {
+    const side = CLIENT_LIMITS.maxImageSide;
+    const sizes: [number, number, RegExp][] = [
+      [0, 100_000_000, /no pixels/],
+      [100_000_000, 0, /no pixels/],
+      [1, side + 1, /a side/],
+      [side + 1, 1, /a side/],
+      [side, side, /larger than/],
+    ];
+    for (const interlace of [0, 1]) {
+      for (const [width, height, message] of sizes) {
+        await refused(pngFile(["IHDR", pngHeader({ ...tiny, width, height, interlace })], ["IDAT", rows]), message);
+      }
+      const wide = { width: 8_000, height: 8_000, bitDepth: 16, colourType: 6, interlace };
+      await refused(pngFile(["IHDR", pngHeader(wide)], ["IDAT", rows]), /once unpacked/);
+    }
+  });
+
+  test("no more of a PNG is inflated than its header needs, interlaced or not", async () => {
+    const drawn = PNG.sync.read(Buffer.from(encodePng(bitmap)));
+    const { width, height } = drawn;
+    const lines = Array.from({ length: height }, (_, y) =>
+      Uint8Array.of(0, ...Array.from({ length: width }, (_, x) => drawn.data[4 * (y * width + x)] ?? 0)),
+    );
+    // Behind the rows follow eight megabytes and then damage, which inflating them would meet.
+    const deflated = deflateSync(concatBytes(...lines, new Uint8Array(8_000_000))).subarray(0, -2_000);
+    const idat = concatBytes(deflated, new Uint8Array(4_000).fill(0xff));
+    assert.deepEqual(await readQrFromImage(pngFile(["IHDR", pngHeader({ ...tiny, width, height })], ["IDAT", idat])), [
+      link,
+    ]);
+    const zeros = concatBytes(
+      deflateSync(new Uint8Array(8_000_000)).subarray(0, -2_000),
+      new Uint8Array(4_000).fill(0xff),
+    );
+    const interlaced = pngFile(["IHDR", pngHeader({ ...tiny, interlace: 1 })], ["IDAT", zeros]);
+    assert.equal(inflatedBytes(walkPng(interlaced).header), 10_000 + 13 + 13 + 13 + 25 + 25 + 50 + 49);
+    await refused(interlaced, /no readable QR code/);
+  });
+
+  test("a JPEG states its size once, within the same bounds, and has few scans", async () => {
+    await refused(jpegHeader(65_500, 65_500, 3), /a side/);
+    await refused(jpegHeader(16_000, 16_000, 3), /larger than/);
+    await refused(jpegHeader(0, 16, 3), /no pixels/);
+    await refused(jpegHeader(4_899, 4_899, 255), /damaged/);
+    const photo = jpegOf({ width: 200, height: 200, share: 0.9, turn: 0 }, 60);
+    const scan = photo.slice(
+      photo.findIndex((byte, at) => byte === 0xff && photo[at + 1] === 0xda),
+      -2,
+    );
+    const again = Array.from({ length: CLIENT_LIMITS.maxJpegScans }, () => scan);
+    await refused(concatBytes(photo.slice(0, -2), ...again, Uint8Array.of(0xff, 0xd9)), /more than 32 layers/);
+    await refused(concatBytes(jpegHeader(200, 200, 3), photo.slice(2)), /damaged/);
+  });
+
+  test("a file of too many bytes is refused unread", async () => {
+    const padded = new Uint8Array(CLIENT_LIMITS.maxImageBytes + 1);
+    padded.set(jpegHeader(8, 8, 1));
+    await refused(padded, /bytes/);
+  });
 });
 
-test("SEC-11 damaged images fail with INVITE_NO_QR or are read, and nothing else happens", () => {
+test("SEC-11 damaged images are refused or are read, and nothing else happens", async () => {
   const files = [jpegOf({ width: 160, height: 160, share: 0.95, turn: 0 }, 50), encodePng(qrBitmap("short"))];
   let seed = 7;
   const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
@@ -96,9 +160,9 @@ test("SEC-11 damaged images fail with INVITE_NO_QR or are read, and nothing else
     const file = (files[round % 2] ?? new Uint8Array(0)).slice();
     for (let count = 0; count < 3; count++) file[8 + random(file.length - 8)] = random(256);
     try {
-      readQrFromImage(file);
+      await readPicture(file, 255);
     } catch (error) {
-      assert.ok(error instanceof LatchkeyError && error.code === "INVITE_NO_QR", String(error));
+      assert.ok(error instanceof PictureRefusal, String(error));
     }
   }
 });
