@@ -77,5 +77,7 @@ export type { PendingProposal, ResolvedProposal } from "./group/proposals.ts";
 export type { Received } from "./group/receive.ts";
 export type { Committer, StagedCommit, VerifiedCommit } from "./group/receive-commit.ts";
 export { checkBranch, checkReInit } from "./group/successor.ts";
+export type { AddsToTry } from "./group/try-adds.ts";
+export { tryAdds } from "./group/try-adds.ts";
 export type { VerifiedGroupInfo } from "./group/verify-group-info.ts";
 export { verifyGroupInfo } from "./group/verify-group-info.ts";

@@ -1,5 +1,5 @@
 import { generateHpkeKeyPair } from "../crypto/hpke.ts";
-import { StateError } from "../errors.ts";
+import { StateError, type ValidationError } from "../errors.ts";
 import type { AppData, AppDataChanges } from "../messages/app-data.ts";
 import { encodeExternalPub, EXTENSION_TYPE, type Extension } from "../messages/extension.ts";
 import type { FramingWireFormat } from "../messages/framing.ts";
@@ -26,6 +26,7 @@ import { protect, signContent } from "./protect.ts";
 import { keepProposal, receive, type Received } from "./receive.ts";
 import { stageCommit, type StagedCommit, type VerifiedCommit } from "./receive-commit.ts";
 import { currentEpoch, loadState, snapshotRows, type GroupState } from "./state.ts";
+import { tryAdds, type AddsToTry } from "./try-adds.ts";
 import type { VerifiedGroupInfo } from "./verify-group-info.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -177,6 +178,12 @@ export class MlsGroup {
   /** O(1). */
   findBySignatureKey(signatureKey: Uint8Array): LeafIndex | undefined {
     return this.#state.tree.findBySignatureKey(signatureKey);
+  }
+
+  /** What the group says to Adds of key packages, each as `tryAdds` says it. */
+  tryAdds(adds: AddsToTry): (ValidationError | undefined)[] {
+    const { tree, head } = this.#state;
+    return tryAdds({ tree, context: head.context }, adds);
   }
 
   /** Whether every member lists the extension type in its capabilities, O(1) (RFC 9420 §7.2). */
