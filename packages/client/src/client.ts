@@ -34,7 +34,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);
-  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses() };
+  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses(), welcomesAhead: new Set<bigint>() };
   const context: ClientContext = { ...environment, own, directory, groups, ...waits, groupConfig };
   return context;
 }

@@ -24,6 +24,8 @@ export interface ClientContext extends Environment {
   readonly joinTurn: Mutex;
   /** When slots may be looked at for the sake of joins that wait. */
   readonly lookPauses: LookPauses;
+  /** Welcomes behind one that is to be read again, which were dealt with. In memory: after a restart they come to nothing new. */
+  readonly welcomesAhead: Set<bigint>;
   /** How every group of this client is set up: crypto, signing key, external commits as XIP-82 allows them. */
   readonly groupConfig: GroupConfig;
 }

@@ -1,7 +1,8 @@
-import { fromHex, LatchkeyError, MlsGroup, toHex } from "@latchkey/mls";
+import { fromHex, MlsGroup, toHex } from "@latchkey/mls";
 import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
-import { isAborted } from "./clock.ts";
+import { Apart } from "./apart.ts";
 import type { ClientContext } from "./context.ts";
+import { walled } from "./errors.ts";
 import { commitChange } from "./group/commit.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
@@ -65,30 +66,20 @@ export class Conversations {
 
   /**
    * Opens new groups, takes up interrupted joins, reads every group, and sees to the key package; returns the groups that
-   * are new. One group that fails does not keep the others from being read; its error is thrown at the end.
+   * are new. A Welcome, a join or a group that fails keeps no other from being served; the first error is thrown at the end.
    */
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<Group[]> {
     const { signal } = options;
-    const joined = await syncWelcomes(this.#context, signal);
-    joined.push(...(await resumePendingJoins(this.#context, signal)));
-    let failure: LatchkeyError | undefined;
-    const tasks = this.#context.groups.all().map((core) => async () => {
-      await core.exclusive(() => syncLocked(core, signal));
-      await settleDoubt(core, signal);
-      await runDuties(core, signal);
-      await payReceipt(core, signal);
-      await answerContest(core, signal);
-      await addOwnDevicesLeftOut(core, signal);
-    });
-    for (const task of [...tasks, () => keepKeyPackage(this.#context, signal)]) {
-      try {
-        await task();
-      } catch (error) {
-        if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
-        failure ??= error;
-      }
+    const apart = new Apart(signal);
+    const joined = await syncWelcomes(this.#context, apart, signal);
+    await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
+    const duties = [settleDoubt, runDuties, payReceipt, answerContest, addOwnDevicesLeftOut];
+    for (const core of this.#context.groups.all()) {
+      const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal)));
+      if (isRead) for (const duty of duties) await apart.run(() => duty(core, signal));
     }
-    if (failure !== undefined) throw failure;
+    await apart.run(() => keepKeyPackage(this.#context, signal));
+    apart.finish();
     return joined.map((core) => new Group(core));
   }
 
@@ -157,12 +148,12 @@ export class Conversations {
 
   /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */
   async joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
-    return shown(await joinByInvite(this.#context, invite, options));
+    return shown(await walled(() => joinByInvite(this.#context, invite, options), options.signal));
   }
 
   /** What an invite leads to, before anything is written anywhere; see `InvitePreview`. */
   previewInvite(invite: string | Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<InvitePreview> {
-    return previewInvite(this.#context, invite, options.signal);
+    return walled(() => previewInvite(this.#context, invite, options.signal), options.signal);
   }
 
   /** Joins by an invite and blobs that the application got by itself. */
@@ -171,7 +162,7 @@ export class Conversations {
     blobs: readonly Uint8Array[],
     options: JoinOptions = {},
   ): Promise<JoinedGroup> {
-    return shown(await joinByBlobs(this.#context, invite, blobs, options));
+    return shown(await walled(() => joinByBlobs(this.#context, invite, blobs, options), options.signal));
   }
 
   /** Joins that are under way, or that no member has confirmed yet; they survive a restart. */

@@ -1,5 +1,6 @@
 import type { CryptoProvider } from "@latchkey/mls";
 import type { Clock } from "./clock.ts";
+import type { DefectListener } from "./defects.ts";
 import type { QrBitmap } from "./invite/qr.ts";
 import type { ResolvedPointer } from "./invite/service.ts";
 import type { SlotService } from "./invite/slots.ts";
@@ -47,6 +48,8 @@ export interface Environment {
    * about every hour, once a day thoroughly. Members that stay open should; see `Client.keepInvitesFresh`.
    */
   readonly keepInvitesFresh: boolean;
+  /** Told what this program failed at by a mistake of its own: messages that were set aside, and work in the background. */
+  readonly onDefect?: DefectListener;
   /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */
   readonly inviteBaseUrl: string;
 }

@@ -43,11 +43,14 @@ test("REV-07 an error is retryable and has the scope that its code says, unless 
   assert.equal(codeOf("other"), undefined);
 });
 
-test("REV-07 a check that fails says that bytes are no good, a defect of the program does not", async () => {
+test("REV-07 a check that fails says that bytes are no good, a node that is down does not", async () => {
   assert.equal(await unlessRefused(Promise.resolve("good")), "good");
   const refused: Promise<string> = Promise.reject(clientError("INVITE_MALFORMED", "text"));
   assert.equal(await unlessRefused(refused), undefined);
-  await assert.rejects(unlessRefused(Promise.reject(new TypeError("a defect"))), TypeError);
+  const defect: Promise<string> = Promise.reject(new TypeError("a defect"));
+  assert.equal(await unlessRefused(defect), undefined);
+  const down: Promise<string> = Promise.reject(clientError("NODE_UNREACHABLE", "text"));
+  await assert.rejects(unlessRefused(down), { code: "NODE_UNREACHABLE" });
 });
 
 test("what stops a log is told by where an error arose: no verdict is passed on what an abort or a defect interrupted", () => {

@@ -140,6 +140,11 @@ export const ERRORS = {
     "Update this program or the group.",
   ),
   COMMIT_CONFLICT: transient("availability", "Other changes of the group came first each time.", "Repeat the call."),
+  DEFECT: transient(
+    "defect",
+    "This program failed by a mistake of its own (see `cause`).",
+    "Report it; a message that fails in three syncs, a minute apart, is set aside.",
+  ),
   CLIENT_CLOSED: permanent("availability", "The client is closed.", "Create it again."),
   IDENTITY_REVOKED: permanent(
     "caller",
@@ -201,15 +206,35 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof LatchkeyError ? error.code : undefined;
 }
 
+/** DEFECT for an exception that should never have come. */
+export function asDefect(error: unknown): LatchkeyError {
+  if (codeOf(error) === "DEFECT" && error instanceof LatchkeyError) return error;
+  return clientError("DEFECT", "this program failed by a mistake of its own; report it", { cause: error });
+}
+
+/** Any error as one of the family; what is none is a defect of this program. */
+export function asLatchkeyError(error: unknown): LatchkeyError {
+  return error instanceof LatchkeyError ? error : asDefect(error);
+}
+
+/** Runs a public call: whatever leaves it is an error of the family, or the reason of the caller's abort. */
+export async function walled<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw scopeOf(error, signal) === "defect" ? asLatchkeyError(error) : error;
+  }
+}
+
 /**
- * What a check of others' bytes comes to; undefined when it fails with an error of the family: then they are no good. Any
- * other error is a defect of this program, and must not pass for a property of what was looked at.
+ * What a check of others' bytes comes to, for checks of which no two members need the same outcome; undefined when it
+ * fails. Throws what says nothing about the bytes (`availability`).
  */
 export async function unlessRefused<T>(check: Promise<T>): Promise<T | undefined> {
   try {
     return await check;
   } catch (error) {
-    if (error instanceof LatchkeyError) return undefined;
-    throw error;
+    if (scopeOf(error) === "availability") throw error;
+    return undefined;
   }
 }

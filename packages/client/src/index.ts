@@ -24,6 +24,7 @@ export type { JoinProgress, JoinStep, ProgressListener } from "./join/progress.t
 export type { Permission, ServicePointer } from "@latchkey/xmtp";
 export type { InvitePreview } from "./join/preview.ts";
 export type { PendingJoin } from "./join/resume.ts";
+export type { Defect, DefectListener } from "./defects.ts";
 export type { Environment } from "./environment.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";

@@ -83,6 +83,14 @@ export const CLIENT_LIMITS = {
   maxGroupIdBytes: 64,
   /** Refusals remembered per group, oldest dropped first. */
   maxRejections: 64,
+  /**
+   * Syncs in which a message has to fail by a defect of this program before it is set aside, and the shortest time between
+   * two that count, in nanoseconds: long enough for a trouble of the machine to pass, short enough for people to wait.
+   */
+  maxDefectSyncs: 3n,
+  defectIntervalNs: 60_000_000_000n,
+  /** Messages of one log, or Welcomes, whose failures are counted, oldest dropped first: a log stops at one. */
+  maxDefects: 64,
   /** Joins by invite remembered per group, the oldest quarter dropped first: all members of the largest group measured. */
   maxAdmissions: 10_000,
   /** Identity updates of one inbox that are replayed: nodes hold at most as many. */

@@ -1,6 +1,6 @@
 import { encodeRows, type AppDataChanges, type PendingCommit, type Proposal, type VerifiedCommit } from "@latchkey/mls";
 import { CommitRejectedError, mergeAppData, requiredIdentities, validateMemberCommit } from "@latchkey/xmtp";
-import { clientError } from "../errors.ts";
+import { clientError, walled } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
@@ -28,7 +28,7 @@ export async function commitChange(
   plan: () => Promise<CommitPlan | undefined>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const done = await core.exclusive(() => tryCommit(core, plan, signal));
+  const done = await walled(() => core.exclusive(() => tryCommit(core, plan, signal)), signal);
   if (!done) {
     throw clientError("COMMIT_CONFLICT", `other changes came first ${CLIENT_LIMITS.maxCommitAttempts} times; repeat`);
   }

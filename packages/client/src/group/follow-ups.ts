@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { LatchkeyError } from "@latchkey/mls";
 import { WelcomeMessageInputSchema } from "@latchkey/xmtp/proto";
 import { isAborted } from "../clock.ts";
-import { isRetryable } from "../errors.ts";
+import { reportInBackground } from "../defects.ts";
+import { codeOf, scopeOf } from "../errors.ts";
 import { uploadBlob } from "../invite/refresh.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { FollowUpRecord } from "../store/records.ts";
@@ -43,8 +43,8 @@ async function attempt(
     finish(core, followUp);
   } catch (error) {
     if (isAborted(signal)) return;
-    if (!(error instanceof LatchkeyError)) throw error;
-    if (!isRetryable(error) && !error.code.startsWith("STORE_")) postpone(core, followUp);
+    reportInBackground(core.context, core.groupId, error);
+    if (scopeOf(error) !== "availability" || codeOf(error) === "NODE_REJECTED") postpone(core, followUp);
   }
 }
 

@@ -6,6 +6,7 @@ import { ContestDuty } from "../invite/contest-duty.ts";
 import { credentialsToRemember } from "../invite/slot-key-history.ts";
 import { Mutex } from "../mutex.ts";
 import { ReceiptDuty } from "./receipt-duty.ts";
+import { recordRefusals, type Refusal } from "./refusals.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 
@@ -43,8 +44,8 @@ export function writeRows(tables: Tables, groupId: Uint8Array, rows: Rows): void
 /**
  * One group of this installation: the MLS state, where reading stands, and the lock under which both move.
  *
- * Whatever changes the group runs inside of `exclusive` and goes through `step` or `reload`, so that memory is never
- * ahead of disk.
+ * Whatever changes the group runs inside of `exclusive` and goes through `step` or `stepByRows`, so that memory is never
+ * ahead of disk; but for envelopes that change nothing, which `pass` collects for the next transaction.
  */
 export class GroupCore {
   readonly context: ClientContext;
@@ -62,6 +63,9 @@ export class GroupCore {
   pendingCommit: PendingOwnCommit | undefined;
   #mls: MlsGroup;
   #record: GroupRecord;
+  /** The record on disk, while envelopes were passed by since. */
+  #writtenRecord: GroupRecord | undefined;
+  #refusals: Refusal[] = [];
   /** All rows of a group that was just made: they are written with its first step. */
   #unwritten: Rows | undefined;
   readonly #mutex = new Mutex();
@@ -119,20 +123,56 @@ export class GroupCore {
     return this.#mutex.run(task);
   }
 
-  /** Writes a step as one transaction and then takes it over; when the write throws, nothing has changed. */
+  /**
+   * Moves behind an envelope that changes nothing else, and notes why it was refused. It is written with the next step, or
+   * by `flush`: a page of junk is one transaction.
+   */
+  pass(record: Partial<GroupRecord>, refusal?: Refusal): void {
+    this.#writtenRecord ??= this.#record;
+    this.#record = { ...this.#record, ...record };
+    if (refusal !== undefined) this.#refusals.push(refusal);
+  }
+
+  /** Writes what was passed by, if anything was. */
+  flush(): void {
+    if (this.#writtenRecord !== undefined) this.step({});
+  }
+
+  /**
+   * Writes a step as one transaction and then takes it over; when the write throws, nothing has changed, and envelopes
+   * that were passed by are read again.
+   */
   step(step: GroupStep): void {
+    try {
+      this.#write(step);
+    } catch (error) {
+      this.#record = this.#writtenRecord ?? this.#record;
+      this.#forgetPassed();
+      throw error;
+    }
+  }
+
+  #forgetPassed(): void {
+    this.#writtenRecord = undefined;
+    this.#refusals = [];
+  }
+
+  #write(step: GroupStep): void {
     const record = { ...this.#record, ...step.record };
     const unwritten = this.#unwritten;
+    const isMoved = step.record !== undefined || this.#writtenRecord !== undefined;
     const endsEpoch = step.record?.epochEnteredAtNs !== undefined;
     const credentials = endsEpoch ? credentialsToRemember(this.context, this.groupId, this.#mls) : undefined;
     this.context.store.transaction((tables) => {
       if (unwritten !== undefined) writeRows(tables, this.groupId, unwritten);
       if (step.change !== undefined) writeRows(tables, this.groupId, step.change.rows);
-      if (unwritten !== undefined || step.record !== undefined) tables.groups.put(record);
+      if (unwritten !== undefined || isMoved) tables.groups.put(record);
+      recordRefusals(tables, this.groupId, this.#refusals);
       if (credentials !== undefined) tables.slotCredentials.put(credentials);
       step.write?.(tables);
     });
     this.#unwritten = undefined;
+    this.#forgetPassed();
     if (step.change !== undefined) this.#mls.merge(step.change);
     this.#record = record;
   }
@@ -152,6 +192,7 @@ export class GroupCore {
   /** Takes over a record and rows that a join has written. */
   adopt(record: GroupRecord): void {
     this.#record = record;
+    this.#forgetPassed();
     this.#mls = loadMls(this.context, this.groupId);
     this.settlePendingCommit("lost");
   }
@@ -231,6 +272,7 @@ export class GroupRegistry {
       tables.outbox.delete(groupId);
       tables.slotCredentials.delete(groupId);
       tables.leaveRequests.delete(groupId);
+      tables.defects.delete(groupId);
     });
     this.#cores.delete(core.id);
   }

@@ -12,6 +12,8 @@ import {
   type PermissionPolicy,
   type RegulatedAction,
 } from "@latchkey/xmtp";
+import { Apart } from "../apart.ts";
+import { walled } from "../errors.ts";
 import { answerContest } from "../invite/contested-epoch.ts";
 import {
   activeInvite,
@@ -237,15 +239,17 @@ export class Group {
 
   /** Reads what is new, settles what is under way, and sends what is waiting. */
   async sync(options: CallOptions = {}): Promise<void> {
-    await this.#core.exclusive(() => syncLocked(this.#core, options.signal));
-    await runDuties(this.#core, options.signal);
-    await payReceipt(this.#core, options.signal);
-    await answerContest(this.#core, options.signal);
+    const { signal } = options;
+    const apart = new Apart(signal);
+    const isRead = await apart.run(() => this.#core.exclusive(() => syncLocked(this.#core, signal)));
+    const duties = isRead ? [runDuties, payReceipt, answerContest] : [];
+    for (const duty of duties) await apart.run(() => duty(this.#core, signal));
+    apart.finish();
   }
 
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
   async send(text: string, options: CallOptions = {}): Promise<Message> {
-    return shown(await sendText(this.#core, text, options.signal));
+    return shown(await walled(() => sendText(this.#core, text, options.signal), options.signal));
   }
 
   /** Messages from now on, as they come, until the signal is aborted. */

@@ -1,6 +1,6 @@
-import { LatchkeyError } from "@latchkey/mls";
 import { encodeLeaveRequest } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
+import { reportInBackground } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { commitChange } from "./commit.ts";
 import { deleteExpired } from "./disappearing.ts";
@@ -36,7 +36,8 @@ export async function runDuties(core: GroupCore, signal?: AbortSignal): Promise<
   try {
     await commitChange(core, async () => planRemoveMembers(core, leaversToRemove(core)), signal);
   } catch (error) {
-    if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+    if (isAborted(signal)) throw error;
+    reportInBackground(core.context, core.groupId, error);
   }
 }
 

@@ -3,11 +3,11 @@ import { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { readTopic, type OutgoingMessage } from "../transport/transport.ts";
+import { readPages, type OutgoingMessage } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { forgetLeavers } from "./leave-requests.ts";
 import { renewedOutbox } from "./outbox.ts";
-import { receiveEnvelope } from "./receive.ts";
+import { receiveEnvelopes } from "./receive.ts";
 
 /** A message of this installation as it goes to the node. `shouldPush` only for what people should be woken by. */
 export function outgoing(
@@ -34,7 +34,7 @@ async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   const { transport } = core.context;
   const position = { topic: core.groupId, afterId: core.record.cursor };
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
-  for await (const envelope of readTopic(query, position, signal)) await receiveEnvelope(core, envelope, signal);
+  for await (const page of readPages(query, position, signal)) await receiveEnvelopes(core, page, signal);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { LatchkeyError } from "@latchkey/mls";
 import { encodeMessageContent, JOIN_RECEIPT_CONTENT_TYPE } from "@latchkey/xmtp";
-import { asError, isAborted } from "../clock.ts";
+import { isAborted } from "../clock.ts";
+import { reportInBackground } from "../defects.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupCore } from "./group-core.ts";
 import { outgoing, syncLocked } from "./log.ts";
@@ -32,7 +32,7 @@ export async function payReceipt(core: GroupCore, signal: AbortSignal | undefine
   try {
     await core.exclusive(() => sendReceipt(core, signal));
   } catch (error) {
-    if (!(error instanceof LatchkeyError) && !isAborted(signal)) throw error;
+    if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }
 }
 
@@ -52,7 +52,7 @@ export function scheduleReceipt(core: GroupCore, signal: AbortSignal): void {
     .sleep(delayMs, signal)
     .then(() => core.exclusive(() => sendReceipt(core, signal)))
     .catch((error: unknown) => {
-      if (!(error instanceof LatchkeyError) && !isAborted(signal)) throw asError(error);
+      if (!isAborted(signal)) reportInBackground(context, core.groupId, error);
     })
     .finally(() => {
       receipts.isScheduled = false;

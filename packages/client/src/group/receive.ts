@@ -18,7 +18,8 @@ import {
   validateExternalCommit,
   validateMemberCommit,
 } from "@latchkey/xmtp";
-import { clientError, verdictOf } from "../errors.ts";
+import { verdictOn } from "../defects.ts";
+import { clientError } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
@@ -41,12 +42,24 @@ function advance(core: GroupCore, { id, data }: Envelope): Pick<GroupRecord, "cu
 }
 
 /**
- * Deals with one envelope of the group's log, inside of `exclusive`.
+ * Deals with envelopes of the group's log, inside of `exclusive`; those that change nothing are one transaction.
  *
  * What is refused for good is recorded and passed by, so that no sender can stop a group; what may go well later
  * (network, identity log) and failures of the store are thrown, and the envelope is read again next time.
  */
-export async function receiveEnvelope(core: GroupCore, envelope: Envelope, signal?: AbortSignal): Promise<void> {
+export async function receiveEnvelopes(
+  core: GroupCore,
+  envelopes: readonly Envelope[],
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    for (const envelope of envelopes) await receiveEnvelope(core, envelope, signal);
+  } finally {
+    core.flush();
+  }
+}
+
+async function receiveEnvelope(core: GroupCore, envelope: Envelope, signal: AbortSignal | undefined): Promise<void> {
   if (envelope.id <= core.record.cursor || !core.active) return;
   const hash = messageHash(core.context, envelope.data);
   try {
@@ -54,17 +67,9 @@ export async function receiveEnvelope(core: GroupCore, envelope: Envelope, signa
     if (receiveOwnMessage(core, envelope, hash)) return;
     await receiveForeign(core, envelope, signal);
   } catch (error) {
-    const refusal = verdictOf(error, signal);
-    core.step({ record: advance(core, envelope), write: (tables) => recordRejection(core, tables, envelope, refusal) });
-  }
-}
-
-function recordRejection(core: GroupCore, tables: Tables, envelope: Envelope, error: LatchkeyError): void {
-  const { groupId } = core;
-  const { code, rule, message } = error;
-  tables.rejections.put({ groupId, id: envelope.id, code, rule, message });
-  for (const old of surplus(tables.rejections.list(groupId), CLIENT_LIMITS.maxRejections)) {
-    tables.rejections.delete(groupId, old.id);
+    const { groupId, context } = core;
+    const verdict = verdictOn(context, { groupId, id: envelope.id }, error, signal);
+    core.pass(advance(core, envelope), { envelope, error: verdict });
   }
 }
 
@@ -86,7 +91,7 @@ async function receiveForeign(core: GroupCore, envelope: Envelope, signal: Abort
     case "stale":
     case "own":
     case "duplicate":
-      core.step({ record: advance(core, envelope) });
+      core.pass(advance(core, envelope));
       break;
   }
 }
@@ -117,14 +122,13 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
   const confirmed = confirmation(core, senderLeaf);
   const record = { ...advance(core, envelope), ...confirmed.record };
   let message: MessageRecord | undefined;
-  let refused: LatchkeyError | undefined;
   try {
     requireMember(core, senderLeaf);
     message = messageRecord(core.groupId, envelope, senderOf(senderLeaf), data);
   } catch (error) {
     // The message key is used up whatever the content is worth: the change has to be kept.
     if (!(error instanceof LatchkeyError)) throw error;
-    refused = error;
+    core.pass({}, { envelope, error });
   }
   core.step({
     change,
@@ -136,7 +140,6 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
         noteLeaveRequest(tables, message);
         noteExpiry(core, tables, message);
       }
-      if (refused !== undefined) recordRejection(core, tables, envelope, refused);
     },
   });
   core.receipts.notePayment(received.epoch, senderOf(senderLeaf).inboxId);

@@ -1,17 +1,17 @@
 import { asError, isAborted } from "../clock.ts";
-import { isRetryable } from "../errors.ts";
+import { asLatchkeyError, isRetryable } from "../errors.ts";
 import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
 import { newBackoff } from "./log.ts";
 import { scheduleReceipt } from "./receipts.ts";
-import { receiveEnvelope } from "./receive.ts";
+import { receiveEnvelopes } from "./receive.ts";
 
 /**
  * What happens in a group from now on, as it comes: records that reading the log adds to one table. What was sent while
  * nobody listened and was not synced counts as new. Ends when the signal is aborted or this installation is removed; reconnects by itself.
  *
- * @throws what the store throws, and refusals of the node.
+ * @throws what the store throws, and refusals of the node. A defect is tried again as a failure of the network is.
  */
 export async function* streamRecords<R extends { readonly id: bigint }>(
   core: GroupCore,
@@ -38,7 +38,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         yield* unseen();
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           backoff = newBackoff(context);
-          await core.exclusive(() => receiveEnvelope(core, envelope, stop));
+          await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
           scheduleReceipt(core, stop);
           scheduleContestAnswer(core, stop);
           yield* unseen();
@@ -47,7 +47,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         }
       } catch (error) {
         if (isAborted(stop)) return;
-        if (!isRetryable(error)) throw error;
+        if (!isRetryable(asLatchkeyError(error))) throw error;
       }
       if (!isOver()) await context.clock.sleep(backoff.nextMs(), stop).catch(() => undefined);
     }

@@ -1,4 +1,4 @@
-import { LatchkeyError, type KeyPackageBundle } from "@latchkey/mls";
+import type { KeyPackageBundle } from "@latchkey/mls";
 import {
   openPointee,
   unwrapPointer,
@@ -8,7 +8,7 @@ import {
   type WelcomePointer,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { clientError } from "../errors.ts";
+import { clientError, scopeOf } from "../errors.ts";
 import { openerFor } from "../identity/key-packages.ts";
 import type { WelcomeEnvelope } from "../transport/transport.ts";
 
@@ -50,7 +50,7 @@ async function follow(
       return openPointee(suite, pointer, item);
     } catch (error) {
       // Whoever saw the place in a request can put something there as well.
-      if (!(error instanceof LatchkeyError)) throw error;
+      if (scopeOf(error, signal) === "availability") throw error;
     }
   }
   return undefined;

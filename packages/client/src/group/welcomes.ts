@@ -1,8 +1,10 @@
 import { MlsGroup, peekMlsMessage } from "@latchkey/mls";
 import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
+import type { Apart } from "../apart.ts";
 import type { ClientContext } from "../context.ts";
-import { clientError, verdictOf } from "../errors.ts";
+import { verdictOn } from "../defects.ts";
+import { clientError } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord } from "../store/records.ts";
@@ -16,26 +18,39 @@ import { openEnvelope, type OpenedWelcome } from "./welcome-content.ts";
 
 /**
  * Reads the Welcomes for this installation and opens the groups they lead to; then, when there was one, gives the
- * next inviter a fresh key package. A Welcome that is no good is passed by, as envelopes of groups are.
+ * next inviter a fresh key package. A Welcome that is no good is passed by, as envelopes of groups are; one that is to be
+ * read again keeps the cursor where it is, and no later one from being opened.
  */
-export async function syncWelcomes(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
-  const { transport, store } = context;
+export async function syncWelcomes(
+  context: ClientContext,
+  apart: Apart,
+  signal: AbortSignal | undefined,
+): Promise<GroupCore[]> {
+  const { transport, store, welcomesAhead } = context;
   const joined: GroupCore[] = [];
-  const receive = async (envelope: WelcomeEnvelope) => {
-    const core = await receiveWelcome(context, envelope, signal);
-    if (core !== undefined) joined.push(core);
-  };
+  const receive = (envelope: WelcomeEnvelope, isNext: boolean) =>
+    apart.run(async () => {
+      const core = await receiveWelcome(context, envelope, isNext, signal);
+      if (core !== undefined) joined.push(core);
+    });
   for (const { id, ...record } of store.waitingWelcomes.list()) {
-    await receive({ kind: "pointer", id, ...record, wrapperAlgorithm: POINTER_ALGORITHM });
+    await receive({ kind: "pointer", id, ...record, wrapperAlgorithm: POINTER_ALGORITHM }, true);
   }
   const position = { topic: context.own.installationKey, afterId: welcomeCursor(context) };
   const query: typeof transport.queryWelcomeMessages = (at, stop) => transport.queryWelcomeMessages(at, stop);
+  let isNext = true;
   let seen = false;
   for await (const envelope of readTopic(query, position, signal)) {
-    seen = true;
-    if (envelope.id > welcomeCursor(context)) await receive(envelope);
+    if (envelope.id <= welcomeCursor(context)) continue;
+    if (welcomesAhead.has(envelope.id)) {
+      if (isNext) store.transaction((tables) => moveBehind(tables, envelope));
+    } else if (await receive(envelope, isNext)) {
+      seen = true;
+      if (!isNext) welcomesAhead.add(envelope.id);
+    } else isNext = false;
   }
-  if (seen) await rotateKeyPackage(context, signal);
+  if (isNext) welcomesAhead.clear();
+  if (seen) await apart.run(() => rotateKeyPackage(context, signal));
   return joined;
 }
 
@@ -46,11 +61,12 @@ function welcomeCursor({ store }: ClientContext): bigint {
   return store.identity.get("self")?.welcomeCursor ?? 0n;
 }
 
-/** Deals with one Welcome; undefined when it leads to no group that is new here. */
+/** Deals with one Welcome; undefined when it leads to no group that is new here. `isNext`: none before it is to be read again. */
 async function receiveWelcome(
   context: ClientContext,
   envelope: WelcomeEnvelope,
-  signal?: AbortSignal,
+  isNext: boolean,
+  signal: AbortSignal | undefined,
 ): Promise<GroupCore | undefined> {
   let opened: { record: GroupRecord; group: MlsGroup } | undefined;
   let unsupported: Uint8Array | undefined;
@@ -65,7 +81,7 @@ async function receiveWelcome(
       else unsupported = welcomed.group.groupId;
     }
   } catch (error) {
-    verdictOf(error, signal);
+    verdictOn(context, { id: envelope.id }, error, signal);
   }
   const known = opened === undefined ? undefined : context.groups.get(opened.record.groupId);
   // Who was removed and added again has to read of the removal first.
@@ -76,7 +92,7 @@ async function receiveWelcome(
     // A Welcome must not replace a group that is alive here: anybody could write one for its id.
     const accepted = known?.active === true && !isJoinedAnew(known, opened) ? undefined : opened;
     context.store.transaction((tables) => {
-      moveBehind(tables, envelope);
+      if (isNext) moveBehind(tables, envelope);
       keepWaiting(tables, envelope, waits, context.clock.nowNs());
       if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
       if (accepted !== undefined) writeJoinedGroup(tables, accepted.record, accepted.group.snapshot());
@@ -89,8 +105,8 @@ async function receiveWelcome(
 /** A group has its log under its id: one whose id no node takes is none, and is not kept. */
 function requireUsableId({ length }: Uint8Array): void {
   const { maxGroupIdBytes } = CLIENT_LIMITS;
-  if (length <= maxGroupIdBytes) return;
-  throw clientError("GROUP_UNSUPPORTED", `the id of a group has ${length} bytes, the limit is ${maxGroupIdBytes}`);
+  if (length > 0 && length <= maxGroupIdBytes) return;
+  throw clientError("GROUP_UNSUPPORTED", `the id of a group has 1 to ${maxGroupIdBytes} bytes, not ${length}`);
 }
 
 function moveBehind(tables: Tables, { id }: WelcomeEnvelope): void {

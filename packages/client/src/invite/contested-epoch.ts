@@ -1,5 +1,5 @@
-import { LatchkeyError } from "@latchkey/mls";
-import { asError, isAborted } from "../clock.ts";
+import { isAborted } from "../clock.ts";
+import { reportInBackground } from "../defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -47,7 +47,7 @@ export async function answerContest(core: GroupCore, signal: AbortSignal | undef
   try {
     await answer(core, signal);
   } catch (error) {
-    if (!(error instanceof LatchkeyError) && !isAborted(signal)) throw error;
+    if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }
 }
 
@@ -69,7 +69,7 @@ export function scheduleContestAnswer(core: GroupCore, signal: AbortSignal): voi
       },
       (error: unknown) => {
         contest.isScheduled = false;
-        if (!(error instanceof LatchkeyError) && !isAborted(signal)) throw asError(error);
+        if (!isAborted(signal)) reportInBackground(context, core.groupId, error);
       },
     );
 }

@@ -1,6 +1,8 @@
-import { LatchkeyError } from "@latchkey/mls";
+import type { LatchkeyError } from "@latchkey/mls";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
+import { reportInBackground } from "../defects.ts";
+import { asLatchkeyError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { commitChange } from "../group/commit.ts";
@@ -53,8 +55,8 @@ export async function keepInvitesFreshInBackground(context: ClientContext, signa
   try {
     await idle(context, CLIENT_LIMITS.firstInviteCheckMs, signal);
     await keepInvitesFresh(context, { signal });
-  } catch (error) {
-    if (!(error instanceof LatchkeyError)) throw error;
+  } catch {
+    // The store, or the end of the client: the next call of the application says so.
   }
 }
 
@@ -68,9 +70,9 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
     if (leftOut.length > 0) await commitChange(core, () => planUpdateInstallations(core, signal, leftOut), signal);
   } catch (error) {
     if (isAborted(signal)) return;
-    if (!(error instanceof LatchkeyError) || error.code.startsWith("STORE_") || error.code === "CLIENT_CLOSED") {
-      throw error;
-    }
-    onError?.(core.id, error);
+    const failure = asLatchkeyError(error);
+    if (failure.code.startsWith("STORE_") || failure.code === "CLIENT_CLOSED") throw failure;
+    reportInBackground(core.context, core.groupId, failure);
+    onError?.(core.id, failure);
   }
 }

@@ -12,7 +12,7 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import { codeOf } from "../errors.ts";
+import { codeOf, unlessRefused } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -94,12 +94,7 @@ async function servesGenuine(
   for (const candidate of selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates) {
     if (candidate.epoch !== epoch || !equalBytes(candidate.groupStateHash, groupStateHash)) continue;
     if (candidate.logCursor < contestedId) continue;
-    try {
-      await verifyGroupInfo({ crypto }, candidate.groupInfo);
-      return true;
-    } catch (error) {
-      if (!(error instanceof LatchkeyError)) throw error;
-    }
+    if ((await unlessRefused(verifyGroupInfo({ crypto }, candidate.groupInfo))) !== undefined) return true;
   }
   return false;
 }

@@ -1,4 +1,5 @@
-import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
+import type { LatchkeyError } from "@latchkey/mls";
+import { equalBytes, toHex, utf8 } from "@latchkey/mls";
 import { unwrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload, type ServicePointer } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
@@ -127,9 +128,8 @@ export function fetchInTurn(
     try {
       unwrapGroupInfo(blob, symmetricKey, { suite, nowNs: context.clock.nowNs() });
       return true;
-    } catch (error) {
-      if (error instanceof LatchkeyError) return false;
-      throw error;
+    } catch {
+      return false;
     }
   };
   // The tag of one service means nothing to another.

@@ -1,14 +1,8 @@
-import {
-  decodeRows,
-  equalBytes,
-  LatchkeyError,
-  MlsGroup,
-  type VerifiedGroupInfo,
-  type VerifiedTreeCache,
-} from "@latchkey/mls";
+import { decodeRows, equalBytes, MlsGroup, type VerifiedGroupInfo, type VerifiedTreeCache } from "@latchkey/mls";
 import type { Candidate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
+import { reportInBackground } from "../defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
 import {
@@ -189,7 +183,8 @@ export async function settleContestsBySlots(
       const core = await settleContest(context, join, candidates, { signal });
       if (core !== undefined) reached.push(core);
     } catch (error) {
-      if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+      if (isAborted(signal)) throw error;
+      reportInBackground(context, join.groupId, error);
     }
   }
   return reached;

@@ -2,6 +2,7 @@ import { LatchkeyError } from "@latchkey/mls";
 import type { InvitePayload } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
+import { reportInBackground } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
@@ -110,7 +111,7 @@ async function finish(core: GroupCore, signal: AbortSignal, report: (step: JoinS
     await runFollowUps(core, signal);
     await core.exclusive(() => syncLocked(core, signal));
   } catch (error) {
-    if (!(error instanceof LatchkeyError) && !isAborted(signal)) throw error;
+    if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }
   report("done");
 }

@@ -23,7 +23,7 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { clientError, verdictOf, shortId } from "../errors.ts";
+import { asLatchkeyError, clientError, scopeOf, shortId } from "../errors.ts";
 import { checkMembership } from "../group/check-membership.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
@@ -91,8 +91,9 @@ export async function chooseCandidate(
     try {
       return await checkCandidate(request, candidate, signal);
     } catch (error) {
-      const verdict = verdictOf(error, signal);
-      reason ??= verdict;
+      // What nobody else has to judge alike needs no second try: the next blob of the slot may be better.
+      if (scopeOf(error, signal) === "availability") throw error;
+      reason ??= asLatchkeyError(error);
     }
   }
   if (reason !== undefined) throw reason;

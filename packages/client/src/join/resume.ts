@@ -1,6 +1,7 @@
-import { LatchkeyError, toHex } from "@latchkey/mls";
+import { toHex } from "@latchkey/mls";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
+import { reportInBackground } from "../defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
 import { settleContestByLog, settleContestsBySlots } from "./contest.ts";
@@ -49,7 +50,8 @@ export async function resumeInTurn(context: ClientContext, signal: AbortSignal |
       const core = isContest ? await settleContestByLog(context, join, signal) : settled;
       if (core !== undefined) reached.push(core);
     } catch (error) {
-      if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
+      if (isAborted(signal)) throw error;
+      reportInBackground(context, join.groupId, error);
     }
   }
   return reached;

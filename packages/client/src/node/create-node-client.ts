@@ -35,6 +35,8 @@ export interface NodeClientOptions {
   readonly slotCredentials?: boolean;
   /** See `Environment`; default: false. */
   readonly padBlobs?: boolean;
+  /** See `Environment`. */
+  readonly onDefect?: NonNullable<Environment["onDefect"]>;
   readonly signal?: AbortSignal;
 }
 
@@ -57,6 +59,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     slotCredentials: options.slotCredentials ?? true,
     padBlobs: options.padBlobs ?? false,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
+    ...(options.onDefect && { onDefect: options.onDefect }),
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),
   };

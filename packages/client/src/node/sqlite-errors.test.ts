@@ -20,7 +20,9 @@ test("results of SQLite have their code: damage, locks that a network disk does 
     [778, { code: "STORE_FAILED", message: /disk of the database failed/ }],
     [8, { code: "STORE_FAILED", message: /permissions/ }],
     [14, { code: "STORE_FAILED", message: /permissions/ }],
-    [1, { code: "STORE_FAILED", message: /made up/ }],
+    [1, { code: "STORE_FAILED", message: /made up/, scope: "availability" }],
+    [18, { code: "STORE_FAILED", message: /refuses/, scope: "defect" }],
+    [1555, { code: "STORE_FAILED", message: /refuses/, scope: "defect" }],
   ];
   for (const [errcode, error] of expected) assert.throws(thrown({ code: "ERR_SQLITE_ERROR", errcode }), error);
 });
@@ -32,6 +34,8 @@ test("errors of the file system have their code; what is none passes as it is", 
     assert.throws(system(code), { code: "STORE_FAILED" });
   }
   assert.throws(thrown({ code: "ERR_INVALID_STATE" }), { code: "CLIENT_CLOSED" });
-  assert.throws(thrown({ code: "ERR_INVALID_ARG_TYPE" }), { code: "ERR_INVALID_ARG_TYPE" });
+  for (const code of ["ERR_INVALID_ARG_TYPE", "ERR_INVALID_ARG_VALUE", "ERR_OUT_OF_RANGE"]) {
+    assert.throws(thrown({ code }), { code: "STORE_FAILED", scope: "defect" });
+  }
   assert.throws(thrown({}), { message: "made up" });
 });

@@ -13,6 +13,9 @@ const RESULT = {
   notADatabase: 26,
 } as const;
 
+/** Primary result codes for statements and values that are wrong: too big, constraint, mismatch, misuse, range. */
+const REFUSALS: ReadonlySet<number> = new Set([18, 19, 20, 21, 25]);
+
 /** Extended result codes of locks that the file system does not give: read lock, unlock, reserved lock, lock. */
 const LOCK_FAILURES: ReadonlySet<number> = new Set([2314, 2058, 3594, 3850]);
 
@@ -23,6 +26,11 @@ export function damaged(text: string, cause?: unknown): LatchkeyError {
 
 function storeFailed(text: string, cause: Error): LatchkeyError {
   return clientError("STORE_FAILED", text, { cause });
+}
+
+/** The database refuses what it was given: a mistake of this program, and none of the disk. */
+function storeRefused(cause: Error): LatchkeyError {
+  return clientError("STORE_FAILED", `the database refuses a statement: ${cause.message}`, { scope: "defect", cause });
 }
 
 const NOT_WRITABLE = "the database file or its folder cannot be written; check the path and its permissions";
@@ -53,7 +61,9 @@ function fromSqlite(error: Error, resultCode: number): LatchkeyError {
     case RESULT.io:
       return storeFailed("the disk of the database failed; see to it, then repeat", error);
     default:
-      return storeFailed(`the database failed: ${error.message}`, error);
+      return REFUSALS.has(resultCode & 0xff)
+        ? storeRefused(error)
+        : storeFailed(`the database failed: ${error.message}`, error);
   }
 }
 
@@ -72,6 +82,10 @@ function fromSystem(error: Error, systemCode: string): LatchkeyError | undefined
     case "EPERM":
     case "EROFS":
       return storeFailed(NOT_WRITABLE, error);
+    case "ERR_INVALID_ARG_TYPE":
+    case "ERR_INVALID_ARG_VALUE":
+    case "ERR_OUT_OF_RANGE":
+      return storeRefused(error);
     default:
       return "syscall" in error ? storeFailed(`the database cannot be opened: ${systemCode}`, error) : undefined;
   }

@@ -171,6 +171,15 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (inbox_id, sequence_id)
   ) STRICT;
   `,
+  `
+  CREATE TABLE defects (
+    group_id BLOB NOT NULL,
+    id INTEGER NOT NULL,
+    syncs INTEGER NOT NULL,
+    counted_at_ns INTEGER NOT NULL,
+    PRIMARY KEY (group_id, id)
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

@@ -198,6 +198,7 @@ function sampleRows(): [TableName, Row][] {
     ["identityUpdates", { inboxId: "i", sequenceId: 1n, serverTimestampNs: 2n, update: bytes("update") }],
     ["identityVerdicts", { inboxId: "i", sequenceId: 1n, verdict: bytes("verdict on signatures") }],
     ["rejections", { ...key, id: 1n, code: "DECODE", rule: undefined, message: "text" }],
+    ["defects", { ...key, id: 1n, syncs: 2n, countedAtNs: 1n }],
   ];
 }
 

@@ -87,7 +87,7 @@ function storeOn(file: DatabaseFile): Store {
   const emptier = new LogEmptier(file);
   let writing = false;
   const guard = () => {
-    if (!writing) throw clientError("STORE_FAILED", "a row was written outside of a transaction");
+    if (!writing) throw clientError("STORE_FAILED", "a row was written outside of a transaction", { scope: "defect" });
   };
   // The records of `store/records.ts` and the columns of the schema are the same by construction; a test compares them.
   const tables = Object.fromEntries(
@@ -96,7 +96,7 @@ function storeOn(file: DatabaseFile): Store {
   return {
     ...tables,
     transaction(write) {
-      if (writing) throw clientError("STORE_FAILED", "a transaction was begun inside of another one");
+      if (writing) throw clientError("STORE_FAILED", "a transaction was begun inside another one", { scope: "defect" });
       writing = true;
       try {
         return translated(() => inTransaction(database, () => write(tables)));

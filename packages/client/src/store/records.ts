@@ -220,6 +220,17 @@ export interface SlotCredentialsRecord {
   readonly credentials: Uint8Array;
 }
 
+/** An envelope, or a Welcome, that could not be dealt with because of a defect of this program. */
+export interface DefectRecord {
+  /** Empty for Welcomes. */
+  readonly groupId: Uint8Array;
+  readonly id: bigint;
+  /** Syncs in which it failed, each at least `defectIntervalNs` after the one before. */
+  readonly syncs: bigint;
+  /** When it was counted last, by the clock of this client. */
+  readonly countedAtNs: bigint;
+}
+
 /** An envelope that was refused for good. */
 export interface RejectionRecord {
   readonly groupId: Uint8Array;

@@ -1,5 +1,6 @@
 import type {
   AdmissionRecord,
+  DefectRecord,
   EncryptionRecord,
   ExpiryRecord,
   FollowUpRecord,
@@ -63,6 +64,7 @@ interface Records {
   readonly leaveRequests: LeaveRequestRecord;
   readonly slotCredentials: SlotCredentialsRecord;
   readonly rejections: RejectionRecord;
+  readonly defects: DefectRecord;
 }
 
 /** The fields of each table's key, in order. */
@@ -86,6 +88,7 @@ export const TABLE_KEYS = {
   leaveRequests: ["groupId", "inboxId"],
   slotCredentials: ["groupId"],
   rejections: ["groupId", "id"],
+  defects: ["groupId", "id"],
 } as const satisfies { readonly [T in TableName]: readonly (keyof Records[T])[] };
 
 /** All that is kept, for writing. */

@@ -97,8 +97,9 @@ export function selectCandidates(options: {
     try {
       candidates.push(openCandidate(blob, key, suite, nowNs));
     } catch (error) {
-      if (!(error instanceof LatchkeyError)) throw error;
-      rejected.push({ code: error.code, rule: error.rule });
+      // Whatever a blob makes fail, it must not keep the others from being looked at.
+      const { code, rule } = error instanceof LatchkeyError ? error : { code: "DEFECT", rule: undefined };
+      rejected.push({ code, rule });
     }
   }
   return { candidates: candidates.sort(compareOpened), rejected };

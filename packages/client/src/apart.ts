@@ -1,0 +1,31 @@
+import type { LatchkeyError } from "@latchkey/mls";
+import { isAborted } from "./clock.ts";
+import { asLatchkeyError } from "./errors.ts";
+
+/** Runs tasks of which none keeps the others from being run: each may be about bytes of somebody else. */
+export class Apart {
+  readonly #signal: AbortSignal | undefined;
+  #failure: LatchkeyError | undefined;
+
+  /** An abort by `signal` ends everything: `run` throws then. */
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** Runs a task; false when it failed. */
+  async run(task: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await task();
+      return true;
+    } catch (error) {
+      if (isAborted(this.#signal)) throw error;
+      this.#failure ??= asLatchkeyError(error);
+      return false;
+    }
+  }
+
+  /** Throws the first failure, if there was one. */
+  finish(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
