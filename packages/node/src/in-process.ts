@@ -7,6 +7,7 @@ import { readBlob } from "./http/slots-api.ts";
 import { NODE_LIMITS } from "./limits.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
+import { createQuotas } from "./quotas.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import { envelopeDigest, type NodeRuntime } from "./services/runtime.ts";
@@ -65,11 +66,13 @@ function slotsOf({ store, limits, nowNs }: NodeRuntime): InProcessSlots {
     async list(slotId, joining) {
       const waiting = room.waiting(toHex(slotId));
       if (joining) room.arrive(toHex(slotId));
-      return { ...(await store.slots.list({ slotId, nowNs: nowNs() })), waiting };
+      const { blobs, tag } = await store.slots.measure({ slotId, nowNs: nowNs() });
+      const bytes = await Promise.all(blobs.map(({ id }) => store.slots.blob(id)));
+      return { blobs: bytes.filter((blob) => blob !== undefined), tag, waiting };
     },
     async has(slotId, epoch, digest) {
       const { blobs } = await store.slots.measure({ slotId, match: { epoch, digest }, nowNs: nowNs() });
-      return blobs > 0;
+      return blobs.length > 0;
     },
   };
 }
@@ -79,7 +82,9 @@ export function openInProcess(options: { readonly dataDir: string; readonly nowN
   const { dataDir, nowNs } = options;
   const limits = NODE_LIMITS;
   const store = openSqliteStore({ dataDir, maxBytes: limits.databaseBytes, clock: nowNs });
-  const runtime: NodeRuntime = { store, limits, metrics: createMetrics(), logger: createLogger("silent"), nowNs };
+  const metrics = createMetrics();
+  const quotas = createQuotas({ limits, metrics, proxied: false, monotonicMs: () => performance.now() });
+  const runtime: NodeRuntime = { store, limits, metrics, quotas, logger: createLogger("silent"), nowNs };
   const rpc = createRouterTransport(
     (router) => {
       router.service(MlsApi, createMlsService(runtime));

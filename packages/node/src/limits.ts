@@ -18,10 +18,16 @@ export const NODE_LIMITS = {
   batchEntries: 1_000,
   /** Topics, inboxes, identifiers or installations asked for in one call: bounds the time of one request. */
   lookupEntries: 4_096,
+  /** Bytes that one call may have read for looking up newest messages, whose contents it may leave out of the answer. */
+  lookupBytes: 256 * MIB,
   /** Filters of one stream: one per group of a very busy client. */
   streamFilters: 16_384,
+  /** Filters of all streams of one client address: a thousand people behind a gateway with 128 groups each. */
+  filtersPerAddress: 131_072,
+  /** Filters of all streams, each of which takes about 400 bytes of memory. */
+  filters: 393_216,
   /** Open streams of one client address, which may be shared by many people behind a gateway. */
-  streamsPerAddress: 4_096,
+  streamsPerAddress: 2_048,
   /** Bytes of a group id, an installation key or a welcome destination. XMTP uses 16 and 32. */
   topicBytes: 64,
   /** Largest key package, in bytes: one with a post-quantum key has about 2 KiB. */
@@ -70,20 +76,38 @@ export const NODE_LIMITS = {
   /** Clients or slots remembered by each rate limiter, the least recent forgotten first. */
   rateLimiterKeys: 65_536,
 
-  /** Connections at once, each of which costs memory before it says anything. */
-  connections: 8_192,
+  /** Connections at once: one of HTTP/2 takes 25 KiB of memory before it says anything. */
+  connections: 4_096,
+  /** Connections at once of one address; not counted behind a proxy, whose address all of them have. */
+  connectionsPerAddress: 1_024,
+  /** Requests at once, open streams included, each of which takes about 30 KiB of memory. */
+  requests: 8_192,
+  /** Requests at once of one address, twice as many as it may have streams. */
+  requestsPerAddress: 4_096,
   /** Requests at once on one HTTP/2 connection. */
   streamsPerConnection: 1_024,
-  /** Bytes of request and answer bodies held in memory at once, over all clients. */
-  bodyBytesInFlight: 512 * MIB,
+  /** Bytes of request bodies in memory at once, and as many of answers: about three times this is allocated. */
+  bodyBytesInFlight: 128 * MIB,
+  /** The same of one address: two of the largest messages under way. */
+  bodyBytesPerAddress: 64 * MIB,
+  /** Bodies up to this size are small: the last eighth of the bytes in flight is theirs, and no rate counts them. */
+  smallBodyBytes: 64 * 1024,
+  /** Bytes of larger bodies, in both directions, of one address at once. */
+  transferBurst: 256 * MIB,
+  /** The same per second, over time: 256 Mbit/s, a seventh of what one core can move. */
+  transferPerSecond: 32 * MIB,
+  /** Milliseconds without progress after which a body is given up, if others need its memory. */
+  stalledMs: 5_000,
+  /** Milliseconds without a request after which a connection is closed, if others need its place. */
+  restingMs: 500,
   /** Milliseconds for a connection to say which protocol it speaks. */
   greetingMs: 10_000,
   /** Milliseconds for a request to arrive completely: 25 MiB in this time is 1.7 Mbit/s. */
   receiveMs: 120_000,
   /** Milliseconds for which the rest of a refused request is thrown away, so that its sender can read the answer. */
   lingerMs: 2_000,
-  /** Milliseconds for the answer to a slot request to be taken. */
-  slotAnswerMs: 120_000,
+  /** Milliseconds for an answer to be taken, streams left out: 25 MiB in this time is 1.7 Mbit/s. */
+  answerMs: 120_000,
   /** Milliseconds after which a connection without any request is closed. */
   idleMs: 300_000,
   /** Milliseconds that running requests get to finish when the node stops. */

@@ -7,8 +7,20 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
+  let heldNow: () => readonly (readonly [name: string, held: number])[] = () => [];
+  new Gauge({
+    name: "latchkey_node_held",
+    help: "What clients hold of each quota: connections, requests, bytes received and answered, streams, filters.",
+    labelNames: ["quota"],
+    registers,
+    collect() {
+      for (const [quota, held] of heldNow()) this.set({ quota }, held);
+    },
+  });
   return {
     registry,
+    /** Sets where the gauge of the quotas reads. */
+    observeHeld: (read: typeof heldNow) => void (heldNow = read),
     requests: new Counter({
       name: "latchkey_node_requests_total",
       help: "Requests by method and result code.",

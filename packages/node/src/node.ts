@@ -1,6 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
-import { ByteBudget } from "./byte-budget.ts";
 import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
 import { Router } from "./http/router.ts";
@@ -9,6 +8,7 @@ import { createSlotsHandler } from "./http/slots-api.ts";
 import { NODE_LIMITS, type NodeLimits } from "./limits.ts";
 import { createLogger, type Logger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
+import { createQuotas } from "./quotas.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { createIdentityService } from "./services/identity-service.ts";
@@ -49,6 +49,10 @@ export interface DeliveryNode {
   close(): Promise<void>;
 }
 
+function monotonicMs(): number {
+  return performance.now();
+}
+
 /**
  * Starts a delivery node: MlsApi and IdentityApi over gRPC, gRPC-web and Connect, invite slots, `/healthz` and
  * `/metrics`, all on one port.
@@ -64,13 +68,22 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const { store, clock } = await openStore(options, limits);
   const nowNs = () => clock.nowNs();
   const clockOffsetNs = () => clock.offsetNs();
-  const runtime: NodeRuntime = { store, limits, metrics: createMetrics(), logger, nowNs, clockOffsetNs };
+  const metrics = createMetrics();
+  const proxied = options.trustForwardedFor ?? false;
+  const quotas = createQuotas({ limits, metrics, proxied, monotonicMs });
+  const runtime: NodeRuntime = { store, limits, metrics, quotas, logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
-  const router = createRouter(runtime, options.trustForwardedFor ?? false, stopping.signal);
+  const router = createRouter(runtime, proxied, stopping.signal);
   const host = options.host ?? "127.0.0.1";
   let server: HttpServer;
   try {
-    server = await listen({ host, port: options.port ?? 0, limits, handle: router.handle });
+    server = await listen({
+      host,
+      port: options.port ?? 0,
+      limits,
+      connections: quotas.connections,
+      handle: router.handle,
+    });
   } catch (error) {
     await store.close();
     throw error;
@@ -119,13 +132,10 @@ async function openStore(
 
 function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping: AbortSignal): Router {
   const { limits } = runtime;
-  const monotonicMs = (): number => performance.now();
   const limiter = (burst: number, perSecond: number): RateLimiter =>
     new RateLimiter({ burst, perSecond, maxKeys: limits.rateLimiterKeys, monotonicMs });
-  const budget = new ByteBudget(limits.bodyBytesInFlight);
   const rpc = createRpcHandlers({
     runtime,
-    budget,
     stopping,
     limiter: limiter(limits.rpcBurst, limits.rpcPerSecond),
     routes: (router) => {
@@ -139,7 +149,7 @@ function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping
   };
   const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
   const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
-  const slots = createSlotsHandler(runtime, slotLimiters, budget, room);
+  const slots = createSlotsHandler(runtime, slotLimiters, room);
   return new Router({ runtime, rpc, slots, trustForwardedFor, stopping });
 }
 

@@ -1,36 +1,43 @@
 import { bytesKey } from "@latchkey/mls";
 
+/** Called with the key of a topic that has grown. */
+export type Wake = (topic: string) => void;
+
 /**
  * Wakes the readers of topics that have grown. It carries no data: a woken reader reads the store behind its cursor,
  * so a wake-up too many costs a query and never a duplicate.
  */
 export class Notifier {
-  readonly #readers = new Map<string, Set<(topic: Uint8Array) => void>>();
+  /** Most topics have one reader, which is kept without a set around it. */
+  readonly #readers = new Map<string, Wake | Set<Wake>>();
 
-  /** Calls `wake` whenever one of the topics has grown, until the returned function is called. */
-  subscribe(topics: readonly Uint8Array[], wake: (topic: Uint8Array) => void): () => void {
-    const keys = topics.map(bytesKey);
-    for (const key of keys) {
-      const readers = this.#readers.get(key) ?? new Set();
-      readers.add(wake);
-      this.#readers.set(key, readers);
+  /** Calls `wake` whenever one of the topics has grown, given by their keys, until the returned function is called. */
+  subscribe(topics: readonly string[], wake: Wake): () => void {
+    for (const topic of topics) {
+      const known = this.#readers.get(topic);
+      if (known instanceof Set) known.add(wake);
+      else this.#readers.set(topic, known === undefined ? wake : new Set([known, wake]));
     }
     return () => {
-      for (const key of keys) {
-        const readers = this.#readers.get(key);
-        readers?.delete(wake);
-        if (readers?.size === 0) this.#readers.delete(key);
-      }
+      for (const topic of topics) this.#remove(topic, wake);
     };
   }
 
   /** To be called after the transaction that made the topic grow. */
   notify(topic: Uint8Array): void {
-    for (const wake of this.#readers.get(bytesKey(topic)) ?? []) wake(topic);
+    const key = bytesKey(topic);
+    const readers = this.#readers.get(key) ?? [];
+    for (const wake of typeof readers === "function" ? [readers] : readers) wake(key);
   }
 
   /** Topics somebody reads at present. */
   get size(): number {
     return this.#readers.size;
+  }
+
+  #remove(topic: string, wake: Wake): void {
+    const known = this.#readers.get(topic);
+    if (known instanceof Set) known.delete(wake);
+    if (known === wake || (known instanceof Set && known.size === 0)) this.#readers.delete(topic);
   }
 }

@@ -21,7 +21,13 @@ import {
   type EncryptedGroupInfoBlobV1,
   type GroupMessage,
 } from "@latchkey/xmtp/proto";
+import { NODE_LIMITS } from "./limits.ts";
+import { createLogger } from "./logging.ts";
+import { createMetrics } from "./metrics.ts";
 import { createNode, type DeliveryNode, type NodeOptions } from "./node.ts";
+import { createQuotas } from "./quotas.ts";
+import type { NodeRuntime } from "./services/runtime.ts";
+import type { Store } from "./storage/storage.ts";
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 
@@ -51,6 +57,13 @@ export async function startNode(t: TestContext, options: Partial<NodeOptions> = 
   const node = await createNode({ dataDir: options.dataDir ?? temporaryDirectory(t), ...options });
   cleanUp(t, () => node.close());
   return node;
+}
+
+/** What the services of a node share, around a store of the test's own. */
+export function runtimeOf(store: Store, nowNs: () => bigint): NodeRuntime {
+  const metrics = createMetrics();
+  const quotas = createQuotas({ limits: NODE_LIMITS, metrics, proxied: false, monotonicMs: () => 0 });
+  return { store, limits: NODE_LIMITS, metrics, quotas, logger: createLogger("silent"), nowNs };
 }
 
 /** Both services over one protocol. */

@@ -7,7 +7,9 @@ if (dataDir === undefined) throw new Error("the data directory is missing");
 const many = NODE_LIMITS.rpcPerSecond * 1_000;
 const rates = { rpcPerSecond: many, slotAddressPerSecond: many, slotUploadPerSecond: many };
 const bursts = { rpcBurst: many, slotAddressBurst: many, slotUploadBurst: many };
-const node = await createNode({ dataDir, limits: { ...rates, ...bursts } });
+const { transferPerSecond, bodyBytesInFlight: bodyBytesPerAddress } = NODE_LIMITS;
+const shares = { transferPerSecond: transferPerSecond * 1_000, bodyBytesPerAddress };
+const node = await createNode({ dataDir, limits: { ...rates, ...bursts, ...shares } });
 process.on("message", () => {
   const { user, system } = process.cpuUsage();
   process.send?.({ cpuMicros: user + system, rss: process.memoryUsage.rss() });

@@ -4,7 +4,7 @@ import { addressKey } from "../address.ts";
 import { NodeError } from "../errors.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
-import { abortRequest, sendJson, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import { abortRequest, sendJson, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
@@ -116,7 +116,7 @@ export class Router {
         return { method: "preflight", code: "204" };
       }
       const rpc = this.#options.rpc.get(url.pathname);
-      if (rpc !== undefined) return await rpc(request, response, this.#peer(request));
+      if (rpc !== undefined) return await rpc(request, response, this.#admit(request, response));
       await this.#answerHttp(method, request, response, url);
       return { method, code: String(response.statusCode) };
     } catch (error) {
@@ -127,7 +127,7 @@ export class Router {
   async #answerHttp(method: string, request: HttpRequest, response: HttpResponse, url: URL): Promise<void> {
     const { runtime, slots } = this.#options;
     if (method.startsWith("slots")) {
-      await slots(request, response, url, this.#peer(request));
+      await slots(request, response, url, this.#admit(request, response));
       return;
     }
     if (method === "other") throw new NodeError("NOT_FOUND", "there is nothing here");
@@ -160,6 +160,15 @@ export class Router {
   #allowBrowsers(response: HttpResponse): void {
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-expose-headers", EXPOSED_HEADERS);
+  }
+
+  /** Gives the request its place among those that are running; throws NodeError `NODE_BUSY`, `RATE_LIMITED`. */
+  #admit(request: HttpRequest, response: HttpResponse): Caller {
+    const peer = this.#peer(request);
+    const running = this.#options.runtime.quotas.requests.lease(peer, () => abortRequest(request));
+    response.once("close", () => running.end());
+    running.add(1);
+    return { peer, running };
   }
 
   #peer(request: HttpRequest): string {

@@ -4,13 +4,11 @@ import { connect, constants, createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { MlsApi } from "@latchkey/xmtp/proto";
-import { ByteBudget } from "../byte-budget.ts";
-import { createLogger } from "../logging.ts";
-import { createMetrics } from "../metrics.ts";
+import { FREE_LEASE } from "../quota.ts";
 import { NODE_LIMITS } from "../limits.ts";
 import { openSqliteStore } from "../storage/sqlite/store.ts";
 import { RateLimiter } from "../rate-limiter.ts";
-import { cleanUp, temporaryDirectory } from "../test-support.ts";
+import { cleanUp, runtimeOf, temporaryDirectory } from "../test-support.ts";
 import type { Outcome } from "./report.ts";
 import { createRpcHandlers } from "./rpc.ts";
 
@@ -27,15 +25,8 @@ for (const contentType of ["application/grpc", "application/proto"]) {
     });
     cleanUp(t, () => store.close());
     const handlers = createRpcHandlers({
-      runtime: {
-        store,
-        limits: NODE_LIMITS,
-        metrics: createMetrics(),
-        logger: createLogger("silent"),
-        nowNs: () => 0n,
-      },
+      runtime: runtimeOf(store, () => 0n),
       limiter: new RateLimiter({ burst: 1, perSecond: 1, maxKeys: 1, monotonicMs: () => 0 }),
-      budget: new ByteBudget(NODE_LIMITS.bodyBytesInFlight),
       stopping: new AbortController().signal,
       routes: (router) =>
         router.service(MlsApi, {
@@ -50,7 +41,7 @@ for (const contentType of ["application/grpc", "application/proto"]) {
     const gone = Promise.withResolvers<undefined>();
     const server = createServer((request, response) => {
       response.once("close", () => gone.resolve(undefined));
-      outcome.resolve(handlers.get(PATH)?.(request, response, "peer"));
+      outcome.resolve(handlers.get(PATH)?.(request, response, { peer: "peer", running: FREE_LEASE }));
     });
     cleanUp(t, () => server.close());
     server.listen(0, "127.0.0.1");

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { OutgoingHttpHeaders } from "node:http";
 import type { ConnectError } from "@connectrpc/connect";
 import {
@@ -11,13 +10,13 @@ import {
 } from "@connectrpc/connect";
 import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import type { ByteBudget } from "../byte-budget.ts";
 import { invalidRequest, NodeError } from "../errors.ts";
 import { requestBounds, SMALL_REQUEST, type RequestBounds } from "../limits.ts";
+import type { Lease } from "../quota.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import { PEER, type NodeRuntime } from "../services/runtime.ts";
+import { ANSWER, PEER, type NodeRuntime } from "../services/runtime.ts";
 import { toConnectError } from "./error-codes.ts";
-import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import { abortRequest, boundTime, written, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import { readMessage, takePacking } from "./request-body.ts";
 
@@ -26,13 +25,12 @@ export interface RpcOptions {
   readonly runtime: NodeRuntime;
   readonly routes: (router: ConnectRouter) => void;
   readonly limiter: RateLimiter;
-  readonly budget: ByteBudget;
   /** Aborted with a ConnectError when the node stops: ends the streams. */
   readonly stopping: AbortSignal;
 }
 
 /** One RPC: its path is known. Resolves when the answer was written or given up. */
-export type RpcHandler = (request: HttpRequest, response: HttpResponse, peer: string) => Promise<Outcome>;
+export type RpcHandler = (request: HttpRequest, response: HttpResponse, caller: Caller) => Promise<Outcome>;
 
 /** Set as soon as the request was understood. */
 const OUTCOME = createContextKey({ code: "" });
@@ -97,30 +95,44 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
   );
 }
 
-function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime, budget }: RpcOptions): RpcHandler {
-  const { limits } = runtime;
+function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime }: RpcOptions): RpcHandler {
+  const { limits, quotas } = runtime;
   const { method } = handler;
   const isStream = method.methodKind === "server_streaming";
-  return async (request, response, peer) => {
+  return async (request, response, { peer, running }) => {
     const outcome = { code: "malformed" };
-    const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome);
-    const lease = budget.lease();
-    response.once("close", lease.release);
+    const abort = (): void => abortRequest(request);
+    const received = quotas.received.lease(peer, abort);
+    const answer = quotas.answers.lease(peer, abort);
     const gone = new AbortController();
     // From the start: a response that was closed before it is written to takes nothing and says so to nobody.
-    response.once("close", () => gone.abort());
+    response.once("close", () => {
+      received.end();
+      answer.end();
+      gone.abort();
+    });
+    const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome).set(ANSWER, answer);
     const universal = toUniversalRequest(request, response, values);
     const packing = takePacking(universal.header);
-    const body = priced(() => readMessage(request, packing, { method, bounds, limits, hold: lease.add }));
+    const body = priced(async () => {
+      const parts = await readMessage(request, packing, { method, bounds, limits, hold: received.add });
+      received.shield(); // From here on it waits for the node, not for the client.
+      running.shield();
+      return parts;
+    });
     const early = isStream && startsStream(handler, request);
     if (early) {
       // Clients count a stream as open when they have its headers, which may be long before the first message.
       response.writeHead(200, { "content-type": request.headers["content-type"] });
       if ("flushHeaders" in response) response.flushHeaders();
     }
-    const answer = await handler({ ...universal, body });
-    if (early && answer.status !== 200) abortRequest(request);
-    else await writeAnswer(answer, response, { headersAreSent: early, budget, gone: gone.signal });
+    const universalAnswer = await handler({ ...universal, body });
+    if (early && universalAnswer.status !== 200) abortRequest(request);
+    else if (isStream) await writeStream(universalAnswer, response, gone.signal);
+    else if (!gone.signal.aborted) {
+      boundTime(request, response, limits.answerMs);
+      await writeWhole(universalAnswer, response, { answer, running });
+    }
     return { method: method.name, code: outcome.code, isStream };
   };
 }
@@ -158,37 +170,37 @@ function nodeHeaders(headers: Headers | undefined): OutgoingHttpHeaders {
   return Object.fromEntries(headers ?? []);
 }
 
-interface AnswerOptions {
-  readonly headersAreSent: boolean;
-  readonly budget: ByteBudget;
-  /** Aborted when the client goes away. */
-  readonly gone: AbortSignal;
-}
-
 /**
- * Writes the answer as fast as the client takes it, each part counted until it was taken; gives up when the client has
- * gone.
+ * Writes an answer of one message. All of it is collected first, so that what made it holds no copies while the client
+ * takes its time; the lease then holds what is written, until the response closes.
  */
-async function writeAnswer(
+async function writeWhole(
   answer: UniversalServerResponse,
   response: HttpResponse,
-  { headersAreSent, budget, gone }: AnswerOptions,
+  leases: { readonly answer: Lease; readonly running: Lease },
 ): Promise<void> {
-  const lease = budget.lease();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body ?? []) chunks.push(chunk);
+  leases.answer.resize(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  leases.running.expose();
+  response.writeHead(answer.status, nodeHeaders(answer.header));
+  for (const chunk of chunks) response.write(chunk);
+  if (answer.trailer !== undefined) response.addTrailers(nodeHeaders(answer.trailer));
+  response.end();
+}
+
+/** Writes a stream as fast as the client takes it: what is written was taken before more is made. */
+async function writeStream(answer: UniversalServerResponse, response: HttpResponse, gone: AbortSignal): Promise<void> {
   try {
     for await (const chunk of answer.body ?? []) {
-      lease.add(chunk.length);
-      if (!headersAreSent && !response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
+      if (!response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
       if (gone.aborted) return;
-      if (!response.write(chunk)) await once(response, "drain", { signal: gone });
-      lease.release();
+      await written(response, chunk, gone);
     }
     if (!response.headersSent) response.writeHead(answer.status, nodeHeaders(answer.header));
     if (answer.trailer !== undefined) response.addTrailers(nodeHeaders(answer.trailer));
     response.end();
   } catch (error) {
     if (!gone.aborted) throw error;
-  } finally {
-    lease.release();
   }
 }

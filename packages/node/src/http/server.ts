@@ -2,7 +2,9 @@ import { createServer as createHttp1Server, type Server } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import type { NodeLimits } from "../limits.ts";
+import type { Quota } from "../quota.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import { Places } from "./places.ts";
 
 /** A listening server for both HTTP versions. */
 export interface HttpServer {
@@ -20,11 +22,15 @@ export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
   readonly limits: NodeLimits;
+  readonly connections: Quota;
   readonly handle: (request: HttpRequest, response: HttpResponse) => void;
 }
 
 /** The first bytes of the HTTP/2 connection preface (RFC 9113 §3.4); no HTTP/1 method starts with them. */
 const HTTP2_PREFACE = Buffer.from("PRI");
+
+/** Milliseconds between two looks at connections whose headers are late. */
+const CHECK_MS = 1_000;
 
 /** A megabyte per stream and four per connection: with the default of 64 KiB a 25 MiB message would crawl. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;
@@ -34,10 +40,19 @@ const SESSION_WINDOW_BYTES = 4 * STREAM_WINDOW_BYTES;
  * Listens on one cleartext port for HTTP/1.1 and for HTTP/2 with prior knowledge: the first bytes of a connection say
  * which of the two servers gets it. HTTP/1.1 is the server that listens, so that its time limits apply.
  */
-export async function listen({ host, port, limits, handle }: HttpServerOptions): Promise<HttpServer> {
+export async function listen(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port, limits } = options;
+  const places = new Places(options.connections);
+  const handle = (request: HttpRequest, response: HttpResponse): void => {
+    places.keep(request, response);
+    options.handle(request, response);
+  };
+  const headersTimeout = Math.min(limits.greetingMs, limits.receiveMs);
   const http1 = createHttp1Server(
     {
-      headersTimeout: Math.min(limits.greetingMs, limits.receiveMs),
+      headersTimeout,
+      // By default Node looks every 30 seconds whether headers are late.
+      connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout),
       requestTimeout: limits.receiveMs,
       keepAliveTimeout: limits.idleMs,
       keepAlive: true,
@@ -54,10 +69,12 @@ export async function listen({ host, port, limits, handle }: HttpServerOptions):
   );
   const connections: Connections = { all: new Set(), undecided: new Set() };
   const sessions = new Set<ServerHttp2Session>();
-  http1.maxConnections = limits.connections;
   http2.on("session", (session: ServerHttp2Session) => trackSession(session, sessions, limits));
-  // Node's types do not know that a server without TLS can be given connections; its documentation does.
-  routeConnections(http1, connections, limits, (socket) => http2.emit("connection", socket));
+  routeConnections(http1, { connections, places }, limits, (socket) => {
+    http2.once("session", (session: ServerHttp2Session) => places.share(socket, session));
+    // Node's types do not know that a server without TLS can be given connections; its documentation does.
+    http2.emit("connection", socket);
+  });
 
   await new Promise<void>((resolve, reject) => {
     http1.once("error", reject);
@@ -97,13 +114,14 @@ interface Connections {
 /** Takes the place of the HTTP/1.1 server's own connection listener, which gets the connections that are for it. */
 function routeConnections(
   http1: Server,
-  { all, undecided }: Connections,
+  { connections: { all, undecided }, places }: { readonly connections: Connections; readonly places: Places },
   limits: NodeLimits,
   handleHttp2: (socket: Socket) => void,
 ): void {
   const handlers = http1.listeners("connection");
   http1.removeAllListeners("connection");
   http1.on("connection", (socket: Socket) => {
+    if (!places.enter(socket)) return;
     all.add(socket);
     undecided.add(socket);
     socket.once("close", () => {

@@ -1,16 +1,16 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { concatBytes, fromHex } from "@latchkey/mls";
 import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
-import type { ByteBudget, ByteLease } from "../byte-budget.ts";
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import { shortId } from "../logging.ts";
 import { scanProtobuf } from "../price/protobuf-scan.ts";
+import type { Lease } from "../quota.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
-import type { SlotBlob, SlotQuery } from "../storage/storage.ts";
+import type { SlotBlob, SlotPage, SlotQuery } from "../storage/storage.ts";
 import { readSlotWriter } from "./slot-writer.ts";
-import { abortRequest, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import { abortRequest, boundTime, written, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 /** Where the slots are; the id in hex follows. */
 export const SLOTS_PATH = "/v1/slots/";
@@ -24,6 +24,7 @@ export const WAITING_HEADER = "x-latchkey-waiting";
 const DIGEST_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const FRAME_BYTES = 4;
 
 /** Fields of a blob, with those that later versions add: version 1 has 8. */
 const MAX_BLOB_FIELDS = 64;
@@ -82,7 +83,7 @@ function hasAlready(request: HttpRequest, etag: string): boolean {
   return asked.trim() === "*" || asked.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-async function readBody(request: HttpRequest, limit: number, lease: ByteLease): Promise<Uint8Array> {
+async function readBody(request: HttpRequest, limit: number, lease: Lease): Promise<Uint8Array> {
   requireAtMost("the blob", Number(request.headers["content-length"] ?? 0), limit);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -100,25 +101,23 @@ function keyOf(slotId: Uint8Array): string {
   return Buffer.from(slotId).toString("hex");
 }
 
-function frames(blobs: readonly Uint8Array[]): Uint8Array[] {
-  return blobs.flatMap((blob) => {
-    const length = new Uint8Array(4);
-    new DataView(length.buffer).setUint32(0, blob.length);
-    return [length, blob];
-  });
+/** What comes before a blob: its length. */
+function frameOf(bytes: number): Uint8Array {
+  const length = new Uint8Array(FRAME_BYTES);
+  new DataView(length.buffer).setUint32(0, bytes);
+  return length;
 }
 
 /** Answers one request to a slot; its errors are told by the caller. */
-export type SlotsHandler = (request: HttpRequest, response: HttpResponse, url: URL, peer: string) => Promise<void>;
+export type SlotsHandler = (request: HttpRequest, response: HttpResponse, url: URL, caller: Caller) => Promise<void>;
 
 /** The invite slots of XIP-82 over HTTP, as `docs/invite-slots.md` specifies them. */
 export function createSlotsHandler(
   runtime: NodeRuntime,
   limiters: { readonly address: RateLimiter; readonly slot: RateLimiter },
-  budget: ByteBudget,
   room: WaitingRoom,
 ): SlotsHandler {
-  const { store, limits, metrics, logger, nowNs } = runtime;
+  const { store, limits, metrics, quotas, logger, nowNs } = runtime;
 
   function limit(scope: "slot_address" | "slot_uploads", limiter: RateLimiter, key: string): void {
     const retryAfterMs = limiter.take(key);
@@ -155,13 +154,20 @@ export function createSlotsHandler(
     return new NodeError("SLOT_FORBIDDEN", "uploads to this slot need its credential, which the invite's key gives");
   }
 
-  async function put(slotId: Uint8Array, request: HttpRequest, response: HttpResponse): Promise<void> {
+  async function put(
+    slotId: Uint8Array,
+    request: HttpRequest,
+    response: HttpResponse,
+    { peer, running }: Caller,
+  ): Promise<void> {
     const writer = readSlotWriter(request.headers);
     // Before the body is read and counted, so that whoever has no key can neither fill the slot nor use up its rate.
     if (!(await store.slots.admits(slotId, writer))) throw forbidden();
-    const lease = budget.lease();
-    response.once("close", lease.release);
+    const lease = quotas.received.lease(peer, () => abortRequest(request));
+    response.once("close", () => lease.end());
     const body = await readBody(request, limits.slotBlobBytes, lease);
+    lease.shield();
+    running.shield();
     const now = nowNs();
     const blob = readBlob(body, now);
     limit("slot_uploads", limiters.slot, keyOf(slotId));
@@ -180,59 +186,71 @@ export function createSlotsHandler(
     response.end();
   }
 
-  async function get(query: SlotQuery, request: HttpRequest, response: HttpResponse, joining: boolean): Promise<void> {
-    const { blobs, bytes, tag } = await store.slots.measure(query);
-    if (blobs === 0) {
+  async function get(
+    query: SlotQuery,
+    request: HttpRequest,
+    response: HttpResponse,
+    joining: boolean,
+  ): Promise<SlotPage> {
+    const page = await store.slots.measure(query);
+    if (page.blobs.length === 0) {
       metrics.slotFetches.inc({ outcome: "missing" });
       throw new NodeError("NOT_FOUND", "the slot holds no such blob");
     }
-    const validators = { "cache-control": "no-store", etag: `"${tag}"`, ...waitingHeader(query, request, joining) };
-    if (hasAlready(request, `"${tag}"`)) {
-      metrics.slotFetches.inc({ outcome: "unchanged" });
+    const etag = `"${page.tag}"`;
+    const validators = { "cache-control": "no-store", etag, ...waitingHeader(query, request, joining) };
+    const isUnchanged = hasAlready(request, etag);
+    metrics.slotFetches.inc({ outcome: isUnchanged ? "unchanged" : "found" });
+    if (isUnchanged) {
       response.writeHead(304, validators);
-      response.end();
-      return;
+      return { ...page, blobs: [] };
     }
-    metrics.slotFetches.inc({ outcome: "found" });
-    const headers = {
+    response.writeHead(200, {
       ...validators,
       "content-type": "application/octet-stream",
-      "content-length": String(bytes + 4 * blobs),
-      [CANDIDATES_HEADER]: String(blobs),
-    };
-    if (request.method === "HEAD") {
-      response.writeHead(200, headers);
-      response.end();
-      return;
+      "content-length": String(page.blobs.reduce((sum, { bytes }) => sum + bytes + FRAME_BYTES, 0)),
+      [CANDIDATES_HEADER]: String(page.blobs.length),
+    });
+    return request.method === "HEAD" ? { ...page, blobs: [] } : page;
+  }
+
+  /** Writes the blobs one by one as the client takes them: each is read when the one before has gone. */
+  async function send(page: SlotPage, request: HttpRequest, response: HttpResponse, { peer }: Caller): Promise<void> {
+    const lease = quotas.answers.lease(peer, () => abortRequest(request));
+    const gone = new AbortController();
+    response.once("close", () => {
+      lease.end();
+      gone.abort();
+    });
+    boundTime(request, response, limits.answerMs);
+    for (const { id, bytes } of page.blobs) {
+      if (gone.signal.aborted) return;
+      lease.add(bytes);
+      const blob = await store.slots.blob(id);
+      // An upload has pushed it out meanwhile: the answer ends short of its length, and is asked for again.
+      if (blob === undefined) {
+        abortRequest(request);
+        return;
+      }
+      response.write(frameOf(bytes));
+      await written(response, blob, gone.signal).catch(() => undefined);
+      lease.give(bytes);
     }
-    const lease = budget.lease();
-    response.once("close", lease.release);
-    lease.add(bytes);
-    const { blobs: candidates, tag: listed } = await store.slots.list(query);
-    const slow = setTimeout(abortRequest, limits.slotAnswerMs, request);
-    response.once("close", () => clearTimeout(slow));
-    headers.etag = `"${listed}"`;
-    headers[CANDIDATES_HEADER] = String(candidates.length);
-    headers["content-length"] = String(candidates.reduce((sum, blob) => sum + blob.length + 4, 0));
-    response.writeHead(200, headers);
-    for (const part of frames(candidates)) response.write(part);
     response.end();
   }
 
-  return async (request, response, url, peer) => {
-    limit("slot_address", limiters.address, peer);
+  return async (request, response, url, caller) => {
+    limit("slot_address", limiters.address, caller.peer);
     const slotId = readSlotId(url);
     switch (request.method) {
       case "PUT":
-        return put(slotId, request, response);
+        return put(slotId, request, response, caller);
       case "GET":
-      case "HEAD":
-        return get(
-          { slotId, match: readMatch(url.searchParams), nowNs: nowNs() },
-          request,
-          response,
-          url.searchParams.has("joining"),
-        );
+      case "HEAD": {
+        const query = { slotId, match: readMatch(url.searchParams), nowNs: nowNs() };
+        const page = await get(query, request, response, url.searchParams.has("joining"));
+        return send(page, request, response, caller);
+      }
       default:
         throw new NodeError("METHOD_NOT_ALLOWED", "slots understand GET, HEAD and PUT");
     }

@@ -5,7 +5,7 @@ import { invalidRequest, requireAtMost } from "../errors.ts";
 import type { NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireSmall, requireTopic } from "./request-checks.ts";
-import { answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
 
 type Methods = "batchPublishCommitLog" | "batchQueryCommitLog";
 
@@ -34,13 +34,16 @@ export function commitLogMethods(runtime: NodeRuntime): Pick<ServiceImpl<typeof 
       return {};
     },
 
-    async batchQueryCommitLog({ requests }) {
+    async batchQueryCommitLog({ requests }, { values }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "group ids");
-      const count = answerSize(limits.pageBytes);
-      const responses = await mapInTurns(requests, async ({ groupId, pagingInfo }) => {
+      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const responses = await mapInTurns(requests, async ({ groupId, pagingInfo }, read) => {
         const request = pageRequest(requireTopic("a group id", groupId, limits), pagingInfo, limits);
         const page = await log.read(request);
-        for (const { payload } of page.entries) count(payload.length);
+        for (const { payload } of page.entries) {
+          read(payload.length);
+          count(payload.length);
+        }
         return {
           groupId,
           commitLogEntries: page.entries.map(({ id, payload }) => {

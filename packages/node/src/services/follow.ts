@@ -1,13 +1,11 @@
-import { setImmediate } from "node:timers/promises";
-import { bytesKey } from "@latchkey/mls";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { NodeError } from "../errors.ts";
 import type { Notifier } from "../notifier.ts";
-import type { Envelope, TopicLog } from "../storage/storage.ts";
+import type { Lease } from "../quota.ts";
+import type { Envelope, Page, TopicLog } from "../storage/storage.ts";
 
-/** A topic to follow, from behind `cursor`. */
-export interface Followed {
-  readonly topic: Uint8Array;
-  readonly cursor: bigint;
-}
+/** Where to read on in each topic, by its key: a third of the memory that its bytes would take. */
+export type Cursors = Map<string, bigint>;
 
 /** What a stream reads from and how much at a time. */
 export interface FollowOptions {
@@ -15,50 +13,46 @@ export interface FollowOptions {
   readonly notifier: Notifier;
   /** Ends the stream; its reason is thrown. */
   readonly signal: AbortSignal;
+  /** Holds the bytes of a page until its envelopes were taken. */
+  readonly lease: Lease;
   readonly pageEntries: number;
   readonly pageBytes: number;
 }
+
+/** Milliseconds until a stream tries again to read what there is no memory for. */
+const NO_MEMORY_MS = 200;
 
 /**
  * The envelopes of all topics behind their cursors, then live, per topic in order, without gap or duplicate: waking is
  * subscribed before the first read, and every envelope comes from the store behind the topic's cursor.
  */
 export async function* follow(
-  topics: readonly Followed[],
-  { log, notifier, signal, pageEntries, pageBytes }: FollowOptions,
+  cursors: Cursors,
+  options: FollowOptions,
 ): AsyncGenerator<{ topic: Uint8Array; envelope: Envelope }> {
-  const cursors = new Map<string, { readonly topic: Uint8Array; cursor: bigint }>();
-  for (const { topic, cursor } of topics) {
-    const known = cursors.get(bytesKey(topic));
-    if (known === undefined || cursor < known.cursor) cursors.set(bytesKey(topic), { topic, cursor });
-  }
-
+  const { notifier, signal, lease } = options;
   /** Topics that may have grown, in the order to read them; a topic with more than a page goes to the end again. */
   const grown = new Set(cursors.keys());
   let wake = Promise.withResolvers<undefined>();
   const stop = (): void => wake.resolve(undefined);
-  const unsubscribe = notifier.subscribe(
-    [...cursors.values()].map(({ topic }) => topic),
-    (topic) => {
-      grown.add(bytesKey(topic));
-      wake.resolve(undefined);
-    },
-  );
+  const unsubscribe = notifier.subscribe([...cursors.keys()], (key) => {
+    grown.add(key);
+    wake.resolve(undefined);
+  });
   signal.addEventListener("abort", stop);
   try {
     for (;;) {
       for (const key of grown) {
         grown.delete(key);
-        const position = cursors.get(key);
-        if (position === undefined) continue;
         signal.throwIfAborted();
-        const { topic, cursor } = position;
-        const page = await log.read({ topic, direction: "ascending", cursor, limit: pageEntries, maxBytes: pageBytes });
-        for (const envelope of page.entries) {
+        const topic = Buffer.from(key, "latin1");
+        const page = await readPage(topic, cursors.get(key) ?? 0n, options);
+        for (const envelope of page?.entries ?? []) {
           yield { topic, envelope };
-          position.cursor = envelope.id;
+          lease.give(envelope.payload.length);
+          cursors.set(key, envelope.id);
         }
-        if (page.more) grown.add(key);
+        if (page === undefined || page.more) grown.add(key);
         await setImmediate(); // A long history must not keep other requests waiting.
       }
       signal.throwIfAborted();
@@ -68,5 +62,23 @@ export async function* follow(
   } finally {
     unsubscribe();
     signal.removeEventListener("abort", stop);
+  }
+}
+
+/** The next page of a topic; undefined, after a while, when there is no memory for it: a stream waits, it does not end. */
+async function readPage(topic: Uint8Array, cursor: bigint, options: FollowOptions): Promise<Page | undefined> {
+  const { log, lease, pageEntries: limit, pageBytes: maxBytes } = options;
+  let size = 0;
+  const reserve = (bytes: number): void => {
+    lease.add(bytes);
+    size += bytes;
+  };
+  try {
+    return await log.read({ topic, direction: "ascending", cursor, limit, maxBytes, reserve });
+  } catch (error) {
+    lease.give(size);
+    if (!(error instanceof NodeError) || error.retryAfterMs === undefined) throw error;
+    await setTimeout(NO_MEMORY_MS);
+    return undefined;
   }
 }

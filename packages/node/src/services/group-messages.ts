@@ -13,8 +13,8 @@ import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
-import { answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
-import { subscribe, type OpenStreams } from "./streams.ts";
+import { ANSWER, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
+import { subscribe, takeFilters } from "./streams.ts";
 
 type Methods = "sendGroupMessages" | "queryGroupMessages" | "getNewestGroupMessage" | "subscribeGroupMessages";
 
@@ -54,7 +54,6 @@ function toMessage(groupId: Uint8Array, { id, createdNs, payload }: Envelope): G
 export function groupMessageMethods(
   runtime: NodeRuntime,
   notifier: Notifier,
-  streams: OpenStreams,
 ): Pick<ServiceImpl<typeof MlsApi>, Methods> {
   const { store, limits } = runtime;
   const log = store.groupMessages;
@@ -68,21 +67,24 @@ export function groupMessageMethods(
       return {};
     },
 
-    async queryGroupMessages({ groupId, pagingInfo }) {
+    async queryGroupMessages({ groupId, pagingInfo }, { values }) {
       const request = pageRequest(requireTopic("the group id", groupId, limits), pagingInfo, limits);
-      const page = await log.read(request);
+      const page = await log.read({ ...request, reserve: values.get(ANSWER).add });
       return {
         messages: page.entries.map((entry) => toMessage(groupId, entry)),
         pagingInfo: pageAnswer(request, page),
       };
     },
 
-    async getNewestGroupMessage({ groupIds, includeContent }) {
+    async getNewestGroupMessage({ groupIds, includeContent }, { values }) {
       requireAtMost("the request", groupIds.length, limits.lookupEntries, "group ids");
-      const count = answerSize(limits.pageBytes);
-      const responses = await mapInTurns(groupIds, async (groupId) => {
+      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const countRead = answerSize(limits.lookupBytes);
+      const responses = await mapInTurns(groupIds, async (groupId, read) => {
         const newest = await log.newest(requireTopic("a group id", groupId, limits));
         if (newest === undefined) return {};
+        read(newest.payload.length);
+        countRead(newest.payload.length);
         const groupMessage = toMessage(groupId, newest);
         if (!includeContent && groupMessage.version.case === "v1") groupMessage.version.value.data = new Uint8Array();
         count(includeContent ? newest.payload.length : 0);
@@ -91,13 +93,11 @@ export function groupMessageMethods(
       return { responses };
     },
 
-    async *subscribeGroupMessages({ filters }, context: HandlerContext) {
-      requireAtMost("the request", filters.length, limits.streamFilters, "filters");
-      const topics = filters.map(({ groupId, idCursor }) => ({
-        topic: requireTopic("a group id", groupId, limits),
-        cursor: idCursor,
-      }));
-      for await (const { topic, envelope } of subscribe({ runtime, streams, name, log, notifier, context }, topics)) {
+    async *subscribeGroupMessages(request, context: HandlerContext) {
+      const cursors = takeFilters(request, limits.streamFilters, ({ groupId }) =>
+        requireTopic("a group id", groupId, limits),
+      );
+      for await (const { topic, envelope } of subscribe({ runtime, name, log, notifier, context }, cursors)) {
         yield toMessage(topic, envelope);
       }
     },

@@ -4,11 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { createContextValues, createHandlerContext } from "@connectrpc/connect";
 import { createInboxUpdate, InstallationKey, localWallet } from "@latchkey/xmtp";
 import { IdentityApi, PublishIdentityUpdateRequestSchema } from "@latchkey/xmtp/proto";
-import { NODE_LIMITS } from "../limits.ts";
-import { createLogger } from "../logging.ts";
-import { createMetrics } from "../metrics.ts";
 import { openSqliteStore } from "../storage/sqlite/store.ts";
-import { cleanUp, temporaryDirectory } from "../test-support.ts";
+import { cleanUp, runtimeOf, temporaryDirectory } from "../test-support.ts";
 import { createIdentityService } from "./identity-service.ts";
 
 test("IDENTITY_CONFLICT: an update that others always overtake ends as retryable, after a bounded number of tries", async (t) => {
@@ -20,13 +17,7 @@ test("IDENTITY_CONFLICT: an update that others always overtake ends as retryable
     attempts++;
     return "conflict";
   };
-  const service = createIdentityService({
-    store: { ...store, identity: { ...store.identity, append } },
-    limits: NODE_LIMITS,
-    metrics: createMetrics(),
-    logger: createLogger("silent"),
-    nowNs,
-  });
+  const service = createIdentityService(runtimeOf({ ...store, identity: { ...store.identity, append } }, nowNs));
   const wallet = localWallet(new Uint8Array(32).fill(1));
   const installation = new InstallationKey(new Uint8Array(32).fill(1));
   const identityUpdate = await createInboxUpdate({ wallet, nonce: 1n, installation, timestampNs: 1n });

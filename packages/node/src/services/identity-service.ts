@@ -13,7 +13,7 @@ import { IdentifierKind, IdentityUpdateSchema, type IdentityApi, type IdentityUp
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import type { Envelope, IndexedIdentifier } from "../storage/storage.ts";
 import { createIdentityReplay } from "./identity-replay.ts";
-import { answerSize, envelopeDigest, mapInTurns, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerSize, envelopeDigest, mapInTurns, type NodeRuntime } from "./runtime.ts";
 
 /** Other updates of the same inbox that may come in between before the publisher is told to try again. */
 const MAX_ATTEMPTS = 8;
@@ -86,14 +86,16 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
       return {};
     },
 
-    async getIdentityUpdates({ requests }, { responseHeader }) {
+    async getIdentityUpdates({ requests }, { responseHeader, values }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "inboxes");
       // Taken before the first log is read: each update with an earlier stamp is in the answer.
       responseHeader.set(IDENTITY_AS_OF_HEADER, runtime.nowNs().toString());
-      const count = answerSize(limits.pageBytes);
-      const responses = await mapInTurns(requests, async ({ inboxId, sequenceId }) => {
-        const entries = await store.identity.read(inboxId, sequenceId);
-        for (const { payload } of entries) count(payload.length);
+      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const responses = await mapInTurns(requests, async ({ inboxId, sequenceId }, read) => {
+        const entries = await store.identity.read(inboxId, sequenceId, (bytes) => {
+          read(bytes);
+          count(bytes);
+        });
         return { inboxId, updates: entries.map(toLogEntry) };
       });
       return { responses };

@@ -4,7 +4,7 @@ import { verifyInstallationKeyPackage } from "@latchkey/xmtp";
 import type { MlsApi } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
 import { requireTopic } from "./request-checks.ts";
-import { answerSize, mapInTurns, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerSize, mapInTurns, type NodeRuntime } from "./runtime.ts";
 
 type Methods = "uploadKeyPackage" | "fetchKeyPackages";
 
@@ -21,11 +21,12 @@ export function keyPackageMethods({ store, limits, nowNs }: NodeRuntime): Pick<S
       return {};
     },
 
-    async fetchKeyPackages({ installationKeys }) {
+    async fetchKeyPackages({ installationKeys }, { values }) {
       requireAtMost("the request", installationKeys.length, limits.lookupEntries, "installation keys");
-      const count = answerSize(limits.pageBytes);
-      const keyPackages = await mapInTurns(installationKeys, async (key) => {
+      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const keyPackages = await mapInTurns(installationKeys, async (key, read) => {
         const found = await store.keyPackages.get(requireTopic("an installation key", key, limits));
+        read(found?.length ?? 0);
         count(found?.length ?? 0);
         return { keyPackageTlsSerialized: found ?? new Uint8Array() };
       });

@@ -5,7 +5,6 @@ import { commitLogMethods } from "./commit-log.ts";
 import { groupMessageMethods } from "./group-messages.ts";
 import { keyPackageMethods } from "./key-packages.ts";
 import type { NodeRuntime } from "./runtime.ts";
-import type { OpenStreams } from "./streams.ts";
 import { welcomeMethods } from "./welcomes.ts";
 
 /**
@@ -13,10 +12,9 @@ import { welcomeMethods } from "./welcomes.ts";
  * UNIMPLEMENTED, upon which clients use the two server streams.
  */
 export function createMlsService(runtime: NodeRuntime): Partial<ServiceImpl<typeof MlsApi>> {
-  const streams: OpenStreams = new Map();
   return {
-    ...groupMessageMethods(runtime, new Notifier(), streams),
-    ...welcomeMethods(runtime, new Notifier(), streams),
+    ...groupMessageMethods(runtime, new Notifier()),
+    ...welcomeMethods(runtime, new Notifier()),
     ...keyPackageMethods(runtime),
     ...commitLogMethods(runtime),
   };

@@ -5,14 +5,17 @@ import { NodeError } from "../errors.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
-import type { NewEnvelope, Store, TopicLog } from "../storage/storage.ts";
 import type { Notifier } from "../notifier.ts";
+import { FREE_LEASE, type Lease } from "../quota.ts";
+import type { Quotas } from "../quotas.ts";
+import type { NewEnvelope, Store, TopicLog } from "../storage/storage.ts";
 
 /** What the services of one node share. */
 export interface NodeRuntime {
   readonly store: Store;
   readonly limits: NodeLimits;
   readonly metrics: Metrics;
+  readonly quotas: Quotas;
   readonly logger: Logger;
   /** The clock that envelopes are stamped by, in nanoseconds since 1970; it never goes back. */
   readonly nowNs: () => bigint;
@@ -22,6 +25,9 @@ export interface NodeRuntime {
 
 /** Key of the client's address in the context of an RPC. */
 export const PEER = createContextKey("");
+
+/** Key of the bytes that the answer to an RPC holds: taken before they are read, given back when they were taken. */
+export const ANSWER = createContextKey<Lease>(FREE_LEASE);
 
 /** Name of a log in metrics. */
 export type LogName = "group_messages" | "welcomes" | "commit_log";
@@ -59,25 +65,36 @@ export async function publish(
   }
 }
 
-const TURN = 256;
+/** Look-ups after which others get their turn, and the bytes that count as one. */
+const TURN = 128;
+const LOOKUP_BYTES = 4_096;
 
-/** Maps in order, one after the other, and lets other requests in between. */
-export async function mapInTurns<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+/** Maps in order, one after the other, and lets other requests in between; `map` says how many bytes it has read. */
+export async function mapInTurns<T, R>(
+  items: readonly T[],
+  map: (item: T, read: (bytes: number) => void) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
-  for (const [index, item] of items.entries()) {
-    if (index % TURN === TURN - 1) await setImmediate();
-    results.push(await map(item));
+  let work = 0;
+  const read = (bytes: number): void => void (work += bytes / LOOKUP_BYTES);
+  for (const item of items) {
+    if (++work >= TURN) {
+      await setImmediate();
+      work = 0;
+    }
+    results.push(await map(item, read));
   }
   return results;
 }
 
-/** Adds up the bytes of an answer; the returned function throws `REQUEST_TOO_LARGE` when they are too many. */
-export function answerSize(limit: number): (bytes: number) => void {
+/** Adds up bytes; the returned function throws `REQUEST_TOO_LARGE` when the answer needs too many. */
+export function answerSize(limit: number, lease: Lease = FREE_LEASE): (bytes: number) => void {
   let size = 0;
   return (bytes) => {
     size += bytes;
     if (size > limit) {
       throw new NodeError("REQUEST_TOO_LARGE", `the answer would exceed ${limit} bytes; ask for less at once`);
     }
+    lease.add(bytes);
   };
 }

@@ -1,52 +1,60 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import { NodeError } from "../errors.ts";
+import { bytesKey } from "@latchkey/mls";
+import { requireAtMost } from "../errors.ts";
 import type { Notifier } from "../notifier.ts";
 import type { TopicLog } from "../storage/storage.ts";
-import { follow, type Followed } from "./follow.ts";
-import { PEER, type LogName, type NodeRuntime } from "./runtime.ts";
-
-/** Open streams per client address. */
-export type OpenStreams = Map<string, number>;
+import { follow, type Cursors } from "./follow.ts";
+import { ANSWER, PEER, type LogName, type NodeRuntime } from "./runtime.ts";
 
 /** What a subscription belongs to. */
 export interface SubscriptionSource {
   readonly runtime: NodeRuntime;
-  readonly streams: OpenStreams;
   readonly name: LogName;
   readonly log: TopicLog;
   readonly notifier: Notifier;
   readonly context: HandlerContext;
 }
 
-/** Follows topics for one client, within the bound of streams per address. */
-export async function* subscribe(source: SubscriptionSource, topics: readonly Followed[]): ReturnType<typeof follow> {
-  const { streams, name, log, notifier } = source;
-  const { limits, metrics } = source.runtime;
-  const peer = source.context.values.get(PEER);
-  const open = streams.get(peer) ?? 0;
-  if (open >= limits.streamsPerAddress) {
-    metrics.rateLimited.inc({ scope: "streams" });
-    throw new NodeError("RATE_LIMITED", `this address has ${open} open streams, the most it may; close some`, {
-      retryable: true,
-      retryAfterMs: 1_000,
-    });
+/** Takes the filters out of a request, which is kept as long as its stream: the earliest cursor of each topic remains. */
+export function takeFilters<F extends { idCursor: bigint }>(
+  request: { filters: F[] },
+  limit: number,
+  topicOf: (filter: F) => Uint8Array,
+): Cursors {
+  const { filters } = request;
+  request.filters = [];
+  requireAtMost("the request", filters.length, limit, "filters");
+  const cursors: Cursors = new Map();
+  for (const filter of filters) {
+    const key = bytesKey(topicOf(filter));
+    const known = cursors.get(key);
+    if (known === undefined || filter.idCursor < known) cursors.set(key, filter.idCursor);
   }
+  return cursors;
+}
 
-  streams.set(peer, open + 1);
+/** Follows topics for one client, within the quotas of streams and filters. */
+export async function* subscribe(source: SubscriptionSource, cursors: Cursors): ReturnType<typeof follow> {
+  const { name, log, notifier, context } = source;
+  const { limits, metrics, quotas } = source.runtime;
+  const peer = context.values.get(PEER);
+  const leases = [quotas.streams, quotas.filters].map((quota) => quota.lease(peer, () => undefined));
   metrics.streamsOpen.inc({ log: name });
   try {
-    const { signal } = source.context;
-    yield* follow(topics, {
+    for (const [index, lease] of leases.entries()) {
+      lease.shield();
+      lease.add(index === 0 ? 1 : cursors.size);
+    }
+    yield* follow(cursors, {
       log,
       notifier,
-      signal,
+      signal: context.signal,
+      lease: context.values.get(ANSWER),
       pageEntries: limits.pageEntries,
       pageBytes: limits.streamPageBytes,
     });
   } finally {
     metrics.streamsOpen.dec({ log: name });
-    const left = (streams.get(peer) ?? 1) - 1;
-    if (left === 0) streams.delete(peer);
-    else streams.set(peer, left);
+    for (const lease of leases) lease.end();
   }
 }

@@ -6,8 +6,8 @@ import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
-import { envelopeDigest, publish, type NodeRuntime } from "./runtime.ts";
-import { subscribe, type OpenStreams } from "./streams.ts";
+import { ANSWER, envelopeDigest, publish, type NodeRuntime } from "./runtime.ts";
+import { subscribe, takeFilters } from "./streams.ts";
 
 type Methods = "sendWelcomeMessages" | "queryWelcomeMessages" | "subscribeWelcomeMessages";
 
@@ -48,11 +48,7 @@ function toMessage(installationKey: Uint8Array, { id, createdNs, payload }: Enve
 }
 
 /** The methods of MlsApi about Welcomes, which are addressed to installations or to random destinations. */
-export function welcomeMethods(
-  runtime: NodeRuntime,
-  notifier: Notifier,
-  streams: OpenStreams,
-): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+export function welcomeMethods(runtime: NodeRuntime, notifier: Notifier): Pick<ServiceImpl<typeof MlsApi>, Methods> {
   const { store, limits } = runtime;
   const log = store.welcomes;
   const name = "welcomes";
@@ -65,22 +61,20 @@ export function welcomeMethods(
       return {};
     },
 
-    async queryWelcomeMessages({ installationKey, pagingInfo }) {
+    async queryWelcomeMessages({ installationKey, pagingInfo }, { values }) {
       const request = pageRequest(requireTopic("the installation key", installationKey, limits), pagingInfo, limits);
-      const page = await log.read(request);
+      const page = await log.read({ ...request, reserve: values.get(ANSWER).add });
       return {
         messages: page.entries.map((entry) => toMessage(installationKey, entry)),
         pagingInfo: pageAnswer(request, page),
       };
     },
 
-    async *subscribeWelcomeMessages({ filters }, context: HandlerContext) {
-      requireAtMost("the request", filters.length, limits.streamFilters, "filters");
-      const topics = filters.map(({ installationKey, idCursor }) => ({
-        topic: requireTopic("an installation key", installationKey, limits),
-        cursor: idCursor,
-      }));
-      for await (const { topic, envelope } of subscribe({ runtime, streams, name, log, notifier, context }, topics)) {
+    async *subscribeWelcomeMessages(request, context: HandlerContext) {
+      const cursors = takeFilters(request, limits.streamFilters, ({ installationKey }) =>
+        requireTopic("an installation key", installationKey, limits),
+      );
+      for await (const { topic, envelope } of subscribe({ runtime, name, log, notifier, context }, cursors)) {
         yield toMessage(topic, envelope);
       }
     },

@@ -48,6 +48,8 @@ export interface PageRequest {
   readonly limit: number;
   /** The page ends before the entry that would exceed this many payload bytes, but has at least one entry. */
   readonly maxBytes: number;
+  /** Called with the bytes of each payload before it is kept; what it throws ends the reading. */
+  readonly reserve?: (bytes: number) => void;
 }
 
 export interface Page {
@@ -90,8 +92,8 @@ export interface NewIdentityUpdate {
 export interface IdentityStore {
   /** Compare and append, in one transaction with the index. `conflict`: the log has grown, read and verify again. */
   append(update: NewIdentityUpdate): Promise<"stored" | "duplicate" | "conflict">;
-  /** Updates with ids greater than `afterId`, ascending. */
-  read(inboxId: string, afterId: bigint): Promise<readonly Envelope[]>;
+  /** Updates with ids greater than `afterId`, ascending; `reserve` as for a page. */
+  read(inboxId: string, afterId: bigint, reserve?: (bytes: number) => void): Promise<readonly Envelope[]>;
   /** The inbox that the identifier joined last and still belongs to. */
   findInbox(identifier: IndexedIdentifier): Promise<string | undefined>;
 }
@@ -134,6 +136,13 @@ export interface SlotQuery {
   readonly nowNs: bigint;
 }
 
+/** Blobs that a slot holds, in order of upload, newest last. */
+export interface SlotPage {
+  readonly blobs: readonly { readonly id: bigint; readonly bytes: number }[];
+  /** Equal for the same blobs in the same order only. */
+  readonly tag: string;
+}
+
 /** What became of an upload. */
 export type SlotPutOutcome = "stored" | "present" | "forbidden";
 
@@ -153,10 +162,10 @@ export interface SlotStore {
   ): Promise<SlotPutOutcome>;
   /** Whether the slot would take an upload by this right. */
   admits(slotId: Uint8Array, writer: SlotWriter): Promise<boolean>;
-  /** How many blobs there are, how many bytes they have, and the tag of what `list` would give, without reading them. */
-  measure(query: SlotQuery): Promise<{ readonly blobs: number; readonly bytes: number; readonly tag: string }>;
-  /** The blobs in order of upload, newest last, and a tag that is equal for the same blobs in the same order only. */
-  list(query: SlotQuery): Promise<{ readonly blobs: readonly Uint8Array[]; readonly tag: string }>;
+  /** The blobs that are asked for, by id and size, without reading them. */
+  measure(query: SlotQuery): Promise<SlotPage>;
+  /** The bytes of a blob; undefined when it is no longer there. */
+  blob(id: bigint): Promise<Uint8Array | undefined>;
   /**
    * Deletes expired blobs of all slots and tells how many there were; and the credentials of slots that hold nothing and
    * were not written since `credentialsSinceNs`.

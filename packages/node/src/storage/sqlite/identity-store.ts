@@ -27,8 +27,8 @@ export function sqliteIdentityStore(database: Database, clock: Clock): IdentityS
         return "stored";
       });
     },
-    async read(inboxId, afterId) {
-      const everything = { limit: Number.MAX_SAFE_INTEGER - 1, maxBytes: Number.POSITIVE_INFINITY };
+    async read(inboxId, afterId, reserve = () => undefined) {
+      const everything = { limit: Number.MAX_SAFE_INTEGER - 1, maxBytes: Number.POSITIVE_INFINITY, reserve };
       return rows.page({ topic: utf8(inboxId), direction: "ascending", cursor: afterId, ...everything }).entries;
     },
     async findInbox({ kind, identifier }) {

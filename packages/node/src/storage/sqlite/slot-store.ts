@@ -31,11 +31,10 @@ function tagOf(rows: readonly Row[]): string {
 export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotStore {
   const live = "FROM slot_blobs WHERE slot_id = ? AND expiry > ?";
   const matching = "AND epoch = ? AND digest = ?";
-  const size = "SELECT content_hash, length(bytes) AS size";
+  const size = "SELECT id, content_hash, length(bytes) AS size";
   const measureAll = database.prepare(`${size} ${live} ORDER BY id`);
   const measureMatching = database.prepare(`${size} ${live} ${matching} ORDER BY id`);
-  const listAll = database.prepare(`SELECT content_hash, bytes ${live} ORDER BY id`);
-  const listMatching = database.prepare(`SELECT content_hash, bytes ${live} ${matching} ORDER BY id`);
+  const read = database.prepare("SELECT bytes FROM slot_blobs WHERE id = ?");
   const credentials = new SlotCredentials(database);
   const totals = database.prepare("SELECT slots, bytes, credentials FROM slot_totals");
   const sweepSlot = database.prepare("DELETE FROM slot_blobs WHERE slot_id = ? AND expiry <= ?");
@@ -72,12 +71,12 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
     },
     async measure(query) {
       const rows = (query.match === undefined ? measureAll : measureMatching).all(...parameters(query));
-      const total = rows.reduce((sum, row) => sum + Number(integer(row, "size")), 0);
-      return { blobs: rows.length, bytes: total, tag: tagOf(rows) };
+      const blobs = rows.map((row) => ({ id: integer(row, "id"), bytes: Number(integer(row, "size")) }));
+      return { blobs, tag: tagOf(rows) };
     },
-    async list(query) {
-      const rows = (query.match === undefined ? listAll : listMatching).all(...parameters(query));
-      return { blobs: rows.map((row) => bytes(row, "bytes")), tag: tagOf(rows) };
+    async blob(id) {
+      const row = read.get(id);
+      return row === undefined ? undefined : bytes(row, "bytes");
     },
     async admits(slotId, { credentialHash }) {
       return credentials.admits(slotId, credentialHash);

@@ -58,7 +58,7 @@ export class LogRows {
     return this.#insert.run(topic, now > last ? now : last + 1n, digest, payload) === 1n;
   }
 
-  page({ topic, direction, cursor, limit, maxBytes }: PageRequest): Page {
+  page({ topic, direction, cursor, limit, maxBytes, reserve }: PageRequest): Page {
     // Requests carry unsigned 64-bit cursors; no id is beyond SQLite's largest integer.
     const bounded = cursor > MAX_ID ? MAX_ID : cursor;
     const rows =
@@ -71,6 +71,7 @@ export class LogRows {
       const envelope = toEnvelope(row);
       size += envelope.payload.length;
       if (entries.length > 0 && (entries.length === limit || size > maxBytes)) return { entries, more: true };
+      reserve?.(envelope.payload.length);
       entries.push(envelope);
     }
     return { entries, more: false };
