@@ -4,6 +4,7 @@ import { LatchkeyError, type LatchkeyErrorOptions } from "@latchkey/mls";
 export const IDENTITY_RULES = {
   IDENTITY_MALFORMED: "MalformedUpdate",
   IDENTITY_TOO_MANY_UPDATES: "TooManyUpdates",
+  IDENTITY_LOG_TOO_LARGE: "LogTooLarge",
   IDENTITY_BAD_SIGNATURE: "InvalidSignature",
   IDENTITY_UNSUPPORTED_SIGNATURE: "UnsupportedSignature",
   IDENTITY_MULTIPLE_CREATE: "MultipleCreate",

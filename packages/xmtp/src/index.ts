@@ -9,7 +9,7 @@ export type { WalletSigner } from "./identity/eip191.ts";
 export { identityUpdateText } from "./identity/signature-text.ts";
 export { AssociationState } from "./identity/association-state.ts";
 export type { InboxMember } from "./identity/association-state.ts";
-export { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog } from "./identity/apply-update.ts";
+export { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog, sizeWith } from "./identity/apply-update.ts";
 export { readIdentityUpdate, verifyIdentityUpdate, withVerifiedSignatures } from "./identity/verify-update.ts";
 export type { UnverifiedIdentityUpdate, VerifiedAction, VerifiedIdentityUpdate } from "./identity/verify-update.ts";
 export { verifySignature } from "./identity/signature.ts";

@@ -2,10 +2,14 @@
 export const XMTP_LIMITS = {
   /** Identity updates of one inbox; the identity log of the network refuses more. */
   maxIdentityUpdates: 256,
-  /** Actions of one identity update: registering needs two; each costs a signature check of milliseconds. */
-  maxIdentityActions: 64,
-  /** Bytes of one serialized identity update: 64 actions with passkey signatures fit. */
-  maxIdentityUpdateBytes: 256 * 1024,
+  /** Actions of one identity update: an inbox that reached its 256 updates revokes all its installations in one. */
+  maxIdentityActions: 512,
+  /** Bytes of one serialized identity update: 256 revocations by a smart-contract wallet, 3 KiB each, fit. */
+  maxIdentityUpdateBytes: 1024 * 1024,
+  /** Bytes of all updates of one inbox: 256 updates of passkeys or smart-contract wallets have about 2 MiB. */
+  maxIdentityLogBytes: 4 * 1024 * 1024,
+  /** Distinct signatures of all updates of one inbox, 2 ms each for every reader: 256 updates need two or three each. */
+  maxIdentitySignatures: 1_024,
   /** Nesting of And/Any conditions in a policy: deeper ones are refused instead of recursed into. */
   maxPolicyDepth: 8,
   /** Conditions within one And/Any. */

@@ -5,6 +5,7 @@ import {
   encodeSignatureVerdict,
   IdentityError,
   readIdentityUpdate,
+  sizeWith,
   withVerifiedSignatures,
   type AssociationState,
   type SignatureVerdict,
@@ -69,6 +70,7 @@ export async function replayLog(
     if (sequenceId <= (last?.sequenceId ?? 0n)) continue;
     try {
       const unverified = readIdentityUpdate(fromBinary(IdentityUpdateSchema, update));
+      sizeWith(last?.state, { ...unverified, signatureCount: unverified.signatures.length });
       await turns.spend(unverified.update.actions.length);
       let verdict = kept && decodeSignatureVerdict(update, kept);
       if (verdict === undefined) {

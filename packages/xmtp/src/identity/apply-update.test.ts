@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { XMTP_LIMITS } from "../limits.ts";
-import {
-  IdentifierKind,
-  IdentityUpdateSchema,
-  SignatureSchema,
-  type IdentityUpdate,
-  type Signature,
-} from "../proto.ts";
+import { IdentifierKind, IdentityUpdateSchema, SignatureSchema, type IdentityUpdate } from "../proto.ts";
 import { present, seed, TEST_TIME_NS, testInbox } from "../test-inboxes.ts";
-import { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog } from "./apply-update.ts";
+import { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog, sizeWith } from "./apply-update.ts";
 import type { AssociationState } from "./association-state.ts";
 import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./build-update.ts";
 import { localWallet } from "./eip191.ts";
@@ -36,7 +30,7 @@ function by(signer: Identifier, kind?: SignatureKind, chainId?: bigint): Verifie
 }
 
 function update(actions: readonly VerifiedAction[], inboxId = INBOX): VerifiedIdentityUpdate {
-  return { inboxId, clientTimestampNs: TEST_TIME_NS, actions };
+  return { inboxId, clientTimestampNs: TEST_TIME_NS, actions, byteLength: 100, signatureCount: 2 };
 }
 
 function creation(signature = by(ALICE), nonce = 0n): VerifiedAction {
@@ -53,8 +47,28 @@ function apply(state: AssociationState | undefined, ...actions: VerifiedAction[]
 
 const created = () => apply(undefined, creation(), add(PHONE));
 
+/** The name of each rule, by the code of its breach. */
+const RULE: Record<string, string> = {
+  IDENTITY_MALFORMED: "MalformedUpdate",
+  IDENTITY_TOO_MANY_UPDATES: "TooManyUpdates",
+  IDENTITY_LOG_TOO_LARGE: "LogTooLarge",
+  IDENTITY_BAD_SIGNATURE: "InvalidSignature",
+  IDENTITY_UNSUPPORTED_SIGNATURE: "UnsupportedSignature",
+  IDENTITY_MULTIPLE_CREATE: "MultipleCreate",
+  IDENTITY_NOT_CREATED: "NotCreated",
+  IDENTITY_REPLAY: "Replay",
+  IDENTITY_NEW_MEMBER_MISMATCH: "NewMemberIdSignatureMismatch",
+  IDENTITY_SELF_ADD: "SelfAdd",
+  IDENTITY_LEGACY_REUSE: "LegacySignatureReuse",
+  IDENTITY_SIGNATURE_NOT_ALLOWED: "SignatureNotAllowed",
+  IDENTITY_CHAIN_ID_MISMATCH: "ChainIdMismatch",
+  IDENTITY_MISSING_EXISTING_MEMBER: "MissingExistingMember",
+  IDENTITY_MEMBER_NOT_ALLOWED: "MemberNotAllowed",
+  IDENTITY_WRONG_INBOX_ID: "WrongInboxId",
+};
+
 function expectCode(code: string, run: () => unknown): void {
-  assert.throws(run, { name: "IdentityError", code });
+  assert.throws(run, { name: "IdentityError", code, rule: RULE[code] });
 }
 
 describe("identity updates, real signatures", () => {
@@ -123,29 +137,27 @@ describe("identity updates, real signatures", () => {
     expectCode("IDENTITY_REPLAY", () => applyIdentityUpdate(revoked, present(log[1])));
   });
 
-  test("IDENTITY_UNSUPPORTED_SIGNATURE: smart-contract wallets, V2 keys and passkeys are refused by name", () => {
-    const kinds: Signature["signature"][] = [
-      create(SignatureSchema, { signature: { case: "erc6492", value: {} } }).signature,
-      create(SignatureSchema, { signature: { case: "delegatedErc191", value: {} } }).signature,
-      create(SignatureSchema, { signature: { case: "passkey", value: {} } }).signature,
-    ];
-    for (const signature of kinds) {
-      const value = { initialIdentifier: ALICE.value, initialIdentifierSignature: { signature } };
-      const actions = [{ kind: { case: "createInbox" as const, value } }];
-      const message = create(IdentityUpdateSchema, { inboxId: INBOX, actions });
-      assert.throws(() => verifyIdentityUpdate(message), { code: "IDENTITY_UNSUPPORTED_SIGNATURE", retryable: false });
-    }
+  test("IDENTITY_UNSUPPORTED_SIGNATURE: smart-contract wallets are refused by name, for want of a chain", () => {
+    const { signature } = create(SignatureSchema, { signature: { case: "erc6492", value: {} } });
+    const value = { initialIdentifier: ALICE.value, initialIdentifierSignature: { signature } };
+    const actions = [{ kind: { case: "createInbox" as const, value } }];
+    const message = create(IdentityUpdateSchema, { inboxId: INBOX, actions });
+    expectCode("IDENTITY_UNSUPPORTED_SIGNATURE", () => verifyIdentityUpdate(message));
   });
 
-  test("IDENTITY_MALFORMED: no actions, too many, an empty action, no signature, an unknown member, too many bytes", () => {
+  test("IDENTITY_MALFORMED: too many actions, an empty action, no signature, an unknown member, too many bytes", () => {
     const value = { initialIdentifier: ALICE.value };
     const unsigned = { kind: { case: "createInbox" as const, value } };
     const many = (count: number) => Array.from({ length: count }, () => unsigned);
-    const long = { kind: { case: "createInbox" as const, value: { ...value, relyingParty: "x".repeat(300_000) } } };
+    const long = {
+      kind: {
+        case: "createInbox" as const,
+        value: { ...value, relyingParty: "x".repeat(XMTP_LIMITS.maxIdentityUpdateBytes) },
+      },
+    };
     const cases: [RegExp, IdentityUpdate][] = [
-      [/0 actions/, create(IdentityUpdateSchema, { inboxId: INBOX })],
       [
-        /65 actions/,
+        /513 actions/,
         create(IdentityUpdateSchema, { inboxId: INBOX, actions: many(XMTP_LIMITS.maxIdentityActions + 1) }),
       ],
       [/signature/, create(IdentityUpdateSchema, { inboxId: INBOX, actions: many(XMTP_LIMITS.maxIdentityActions) })],
@@ -250,6 +262,23 @@ describe("association state, rule by rule", () => {
       state = apply(state, { kind: "revoke", member: LAPTOP, by: by(ALICE) });
     }
     expectCode("IDENTITY_TOO_MANY_UPDATES", () => apply(state, add(LAPTOP)));
+  });
+
+  test("IDENTITY_LOG_TOO_LARGE: the log of an inbox has at most 4 MiB and 1 024 signatures, before one is verified", () => {
+    const next = (state: AssociationState, size: { byteLength?: number; signatureCount?: number }) =>
+      applyVerifiedUpdate(state, { ...update([]), byteLength: 0, signatureCount: 0, ...size });
+    const state = created();
+    const { maxIdentityLogBytes, maxIdentitySignatures } = XMTP_LIMITS;
+    for (const [field, most] of [
+      ["byteLength", maxIdentityLogBytes],
+      ["signatureCount", maxIdentitySignatures],
+    ] as const) {
+      const full = next(state, { [field]: most - state[field] });
+      assert.equal(full[field], most);
+      assert.equal(next(full, {}).updateCount, 3);
+      expectCode("IDENTITY_LOG_TOO_LARGE", () => next(full, { [field]: 1 }));
+      assert.throws(() => sizeWith(full, { byteLength: 0, signatureCount: 0, [field]: 1 }), { rule: "LogTooLarge" });
+    }
   });
 
   test("updates are counted one by one", () => {

@@ -54,6 +54,8 @@ function createInbox(
     recoveryIdentifier: initial,
     seenSignatures: new Set(),
     updateCount: 0,
+    byteLength: 0,
+    signatureCount: 0,
   });
 }
 
@@ -109,6 +111,33 @@ function applyAction(
   return state.with({ recoveryIdentifier: action.recovery });
 }
 
+/** What an update adds to its log, known before a signature of it is verified. */
+export interface UpdateSize {
+  readonly byteLength: number;
+  readonly signatureCount: number;
+}
+
+/**
+ * What a log holds with one more update. Throws IdentityError `IDENTITY_TOO_MANY_UPDATES` or `IDENTITY_LOG_TOO_LARGE` when
+ * that is more than a log may hold, so that nobody verifies what does not count anyway.
+ */
+export function sizeWith(state: AssociationState | undefined, update: UpdateSize) {
+  const updateCount = (state?.updateCount ?? 0) + 1;
+  const byteLength = (state?.byteLength ?? 0) + update.byteLength;
+  const signatureCount = (state?.signatureCount ?? 0) + update.signatureCount;
+  const { maxIdentityUpdates, maxIdentityLogBytes, maxIdentitySignatures } = XMTP_LIMITS;
+  if (updateCount > maxIdentityUpdates) {
+    refuse("IDENTITY_TOO_MANY_UPDATES", `an inbox has at most ${maxIdentityUpdates} updates`);
+  }
+  if (byteLength > maxIdentityLogBytes) {
+    refuse("IDENTITY_LOG_TOO_LARGE", `the updates of an inbox have at most ${maxIdentityLogBytes} bytes`);
+  }
+  if (signatureCount > maxIdentitySignatures) {
+    refuse("IDENTITY_LOG_TOO_LARGE", `the updates of an inbox have at most ${maxIdentitySignatures} signatures`);
+  }
+  return { updateCount, byteLength, signatureCount };
+}
+
 /**
  * The state after an update whose signatures were checked. Throws IdentityError with the code of the broken rule; the
  * given state is not changed.
@@ -117,10 +146,7 @@ export function applyVerifiedUpdate(
   state: AssociationState | undefined,
   update: VerifiedIdentityUpdate,
 ): AssociationState {
-  const updateCount = (state?.updateCount ?? 0) + 1;
-  if (updateCount > XMTP_LIMITS.maxIdentityUpdates) {
-    refuse("IDENTITY_TOO_MANY_UPDATES", `an inbox has at most ${XMTP_LIMITS.maxIdentityUpdates} updates`);
-  }
+  const size = sizeWith(state, update);
   let next = state;
   for (const action of update.actions) next = applyAction(next, action, update.clientTimestampNs);
   if (next === undefined) refuse("IDENTITY_NOT_CREATED", "an update without actions creates nothing");
@@ -130,7 +156,7 @@ export function applyVerifiedUpdate(
   const used = update.actions.flatMap((action) =>
     action.kind === "add" ? [action.existing.seen, action.added.seen] : [action.by.seen],
   );
-  return next.with({ seenSignatures: new Set([...next.seenSignatures, ...used]), updateCount });
+  return next.with({ seenSignatures: new Set([...next.seenSignatures, ...used]), ...size });
 }
 
 /** Verifies an update and applies it (XIP-46); `state` is undefined for an inbox without updates. Throws IdentityError. */

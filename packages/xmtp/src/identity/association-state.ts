@@ -14,6 +14,8 @@ interface StateFields {
   readonly recoveryIdentifier: RootIdentifier;
   readonly seenSignatures: ReadonlySet<string>;
   readonly updateCount: number;
+  readonly byteLength: number;
+  readonly signatureCount: number;
 }
 
 /** Who belongs to an inbox after some of its updates; a value, never changed. */
@@ -25,6 +27,10 @@ export class AssociationState {
   readonly seenSignatures: ReadonlySet<string>;
   /** Updates that led here. */
   readonly updateCount: number;
+  /** Bytes of those updates. */
+  readonly byteLength: number;
+  /** Distinct signatures of each of those updates, added up. */
+  readonly signatureCount: number;
 
   constructor(fields: StateFields) {
     this.inboxId = fields.inboxId;
@@ -32,6 +38,8 @@ export class AssociationState {
     this.recoveryIdentifier = fields.recoveryIdentifier;
     this.seenSignatures = fields.seenSignatures;
     this.updateCount = fields.updateCount;
+    this.byteLength = fields.byteLength;
+    this.signatureCount = fields.signatureCount;
   }
 
   /** Installation ids in hex, in the order they were added. */
@@ -50,8 +58,9 @@ export class AssociationState {
   }
 
   with(change: Partial<StateFields>): AssociationState {
-    const { inboxId, members, recoveryIdentifier, seenSignatures, updateCount } = this;
-    return new AssociationState({ inboxId, members, recoveryIdentifier, seenSignatures, updateCount, ...change });
+    const { inboxId, members, recoveryIdentifier, seenSignatures, updateCount, byteLength, signatureCount } = this;
+    const same = { inboxId, members, recoveryIdentifier, seenSignatures, updateCount, byteLength, signatureCount };
+    return new AssociationState({ ...same, ...change });
   }
 
   withMember(member: InboxMember): AssociationState {

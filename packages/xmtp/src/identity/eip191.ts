@@ -27,23 +27,30 @@ function badSignature(message: string, cause?: unknown): IdentityError {
   return new IdentityError("IDENTITY_BAD_SIGNATURE", message, { cause });
 }
 
+/** The parity of y that v names: 27 and 28 of wallets, bare 0 and 1, and from 35 on as EIP-155 counts. */
+function parityOf(v: number): 0 | 1 | undefined {
+  if (v === 0 || v === 27) return 0;
+  if (v === 1 || v === 28) return 1;
+  if (v < 35) return undefined;
+  return v % 2 === 1 ? 0 : 1;
+}
+
 /**
- * Recovers who signed a text by EIP-191. Returns the signature with low s, so that its mirror image counts as the same
- * signature. Throws IdentityError `IDENTITY_BAD_SIGNATURE`.
+ * Recovers who signed a text by EIP-191, as XMTP's network does. A high s is replaced by its low mirror image and v stays
+ * as it is: the signature with v turned as well, as a wallet would mirror it, is somebody else's. `normalized` has 65
+ * bytes, v as it came, and is what replays are found by. Throws IdentityError `IDENTITY_BAD_SIGNATURE`.
  */
 export function recoverEip191(text: string, signature: Uint8Array): { signer: RootIdentifier; normalized: Uint8Array } {
   if (signature.length !== 65) throw badSignature(`a wallet signature has 65 bytes, not ${signature.length}`);
   const v = signature[64] ?? 0;
-  const recovery = v >= 27 ? v - 27 : v;
-  if (recovery !== 0 && recovery !== 1)
-    throw badSignature(`a wallet signature ends with v = ${v}; it must be 27 or 28`);
+  const parity = parityOf(v);
+  if (parity === undefined) throw badSignature(`a wallet signature ends with v = ${v}; it must be 27 or 28`);
   try {
     const parsed = secp256k1.Signature.fromBytes(signature.subarray(0, 64), "compact");
-    const high = parsed.hasHighS();
-    const s = high ? secp256k1.Point.Fn.neg(parsed.s) : parsed.s;
-    const low = new secp256k1.Signature(parsed.r, s, high ? 1 - recovery : recovery);
+    const s = parsed.hasHighS() ? secp256k1.Point.Fn.neg(parsed.s) : parsed.s;
+    const low = new secp256k1.Signature(parsed.r, s, parity);
     const publicKey = low.recoverPublicKey(eip191Hash(text)).toBytes(false);
-    const normalized = concatBytes(low.toBytes("compact"), Uint8Array.of(27 + (low.recovery ?? 0)));
+    const normalized = concatBytes(low.toBytes("compact"), Uint8Array.of(v));
     return { signer: ethereumIdentifier(ethereumAddress(publicKey)), normalized };
   } catch (cause) {
     throw badSignature("no wallet key can be recovered from a signature", cause);

@@ -3,7 +3,12 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { IdentityError } from "../errors.ts";
 import { IdentifierKind, type MemberIdentifier } from "../proto.ts";
 
-/** A member of an inbox: a wallet, a passkey or an installation; `value` is `0x…` for wallets, else hex without prefix. */
+/**
+ * A member of an inbox: a wallet, a passkey or an installation; `value` is hex without prefix for the latter two.
+ *
+ * A wallet's value is `0x` and 40 lower-case hex digits wherever it was signed for. As the object of a revocation or of a
+ * change of recovery it is any text: XMTP's network compares texts, and one that nobody can sign for matches nobody.
+ */
 export interface Identifier {
   readonly kind: "ethereum" | "passkey" | "installation";
   readonly value: string;
@@ -46,16 +51,16 @@ export function installationIdentifier(publicKey: Uint8Array): Identifier {
   return { kind: "installation", value: toHex(publicKey) };
 }
 
-/** A root identifier as the wire gives it: text and kind, where kind 0 means Ethereum. */
+/**
+ * A root identifier as the wire gives it: text and kind, where every kind but passkey means Ethereum. Throws IdentityError
+ * `IDENTITY_MALFORMED` for a passkey that is not hex.
+ */
 export function rootIdentifier(text: string, kind: IdentifierKind): RootIdentifier {
-  if (kind === IdentifierKind.UNSPECIFIED || kind === IdentifierKind.ETHEREUM) return ethereumIdentifier(text);
-  if (kind !== IdentifierKind.PASSKEY) {
-    throw new IdentityError("IDENTITY_MALFORMED", `identifier kind ${kind} is unknown`);
-  }
-  if (!/^([0-9a-f]{2}){33,65}$/.test(text)) {
+  if (kind !== IdentifierKind.PASSKEY) return { kind: "ethereum", value: text };
+  if (!/^([0-9a-fA-F]{2})*$/.test(text)) {
     throw new IdentityError("IDENTITY_MALFORMED", "a passkey identifier must be the hex of its public key");
   }
-  return { kind: "passkey", value: text };
+  return { kind: "passkey", value: text.toLowerCase() };
 }
 
 /** Reads a MemberIdentifier; throws IdentityError `IDENTITY_MALFORMED` when it is absent or unknown. */
@@ -63,11 +68,11 @@ export function memberIdentifier(message: MemberIdentifier | undefined): Identif
   const kind = message?.kind;
   switch (kind?.case) {
     case "ethereumAddress":
-      return ethereumIdentifier(kind.value);
+      return { kind: "ethereum", value: kind.value };
     case "installationPublicKey":
-      return installationIdentifier(kind.value);
+      return { kind: "installation", value: toHex(kind.value) };
     case "passkey":
-      return rootIdentifier(toHex(kind.value.key), IdentifierKind.PASSKEY);
+      return { kind: "passkey", value: toHex(kind.value.key) };
     default:
       throw new IdentityError("IDENTITY_MALFORMED", "a member identifier is missing or of an unknown kind");
   }

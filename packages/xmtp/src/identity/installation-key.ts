@@ -1,6 +1,7 @@
 import { toHex, utf8 } from "@latchkey/mls";
 import { ed25519ph } from "@noble/curves/ed25519.js";
 import { IdentityError } from "../errors.ts";
+import { verifyEd25519ph } from "./ed25519-rule.ts";
 
 const CONTEXT = utf8("IDENTITY UPDATE SIGNATURE");
 
@@ -33,9 +34,8 @@ export class InstallationKey {
     return ed25519ph.sign(utf8(text), this.privateKey, { context: CONTEXT });
   }
 
-  /** False for a wrong signature as well as for malformed bytes. */
+  /** By the rule of `verifyEd25519ph`; false for a wrong signature as well as for malformed bytes. */
   static verify(publicKey: Uint8Array, text: string, signature: Uint8Array): boolean {
-    if (publicKey.length !== 32 || signature.length !== 64) return false;
-    return ed25519ph.verify(signature, utf8(text), publicKey, { context: CONTEXT, zip215: false });
+    return verifyEd25519ph(publicKey, utf8(text), CONTEXT, signature);
   }
 }

@@ -14,6 +14,8 @@ const REVOKE = {
   installation: "Revoke messaging access from app",
 } as const;
 
+const NS = 1_000_000_000n;
+
 function line(title: string, label: string, identifier: Identifier): string {
   return `- ${title}\n  (${label}: ${identifier.value})`;
 }
@@ -43,9 +45,11 @@ function actionText(action: IdentityAction): string {
   }
 }
 
-/** RFC 3339 in UTC, whole seconds, rounded down. */
+/** RFC 3339 in UTC, whole seconds, rounded down. From 2^63 on a time is one before 1970, as XMTP's clients read it. */
 function timeText(timestampNs: bigint): string {
-  return new Date(Number(timestampNs / 1_000_000_000n) * 1000).toISOString().replace(".000Z", "Z");
+  const signedNs = BigInt.asIntN(64, timestampNs);
+  const seconds = (signedNs - (((signedNs % NS) + NS) % NS)) / NS;
+  return new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z");
 }
 
 /**

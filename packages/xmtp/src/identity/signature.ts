@@ -4,6 +4,8 @@ import type { Signature } from "../proto.ts";
 import { recoverEip191 } from "./eip191.ts";
 import { installationIdentifier, type Identifier } from "./identifier.ts";
 import { InstallationKey } from "./installation-key.ts";
+import { verifyLegacyKey } from "./legacy-key.ts";
+import { verifyPasskey } from "./passkey.ts";
 
 export type SignatureKind = "erc_191" | "erc_6492" | "installation_key" | "delegated_erc_191" | "passkey";
 
@@ -17,16 +19,11 @@ export interface VerifiedSignature {
   readonly chainId: bigint | undefined;
 }
 
-function unsupported(kind: SignatureKind, why: string): never {
-  throw new IdentityError("IDENTITY_UNSUPPORTED_SIGNATURE", `a signature is of kind ${kind}: ${why}`, {
-    data: { kind },
-  });
-}
-
 /**
- * Checks one signature over the text of an update. Carried: wallets (EIP-191) and installation keys (Ed25519ph).
- * Smart-contract wallets need a chain to ask, passkeys and keys of the V2 protocol are not carried:
- * `IDENTITY_UNSUPPORTED_SIGNATURE`. Throws IdentityError `IDENTITY_BAD_SIGNATURE` for a signature that does not hold.
+ * Checks one signature over the text of an update by the rules of XMTP's network: wallets (EIP-191), installation keys
+ * (Ed25519ph), passkeys (P-256) and keys of the V2 protocol. Throws IdentityError `IDENTITY_BAD_SIGNATURE` for a signature
+ * that does not hold, and `IDENTITY_UNSUPPORTED_SIGNATURE` for a smart-contract wallet, which only its chain can verify: see
+ * `contractSignature`.
  */
 export function verifySignature(text: string, message: Signature | undefined): VerifiedSignature {
   const signature = message?.signature;
@@ -43,12 +40,19 @@ export function verifySignature(text: string, message: Signature | undefined): V
       }
       return { signer, kind: "installation_key", seen: toHex(bytes), chainId: undefined };
     }
+    case "passkey": {
+      const { signer, compact } = verifyPasskey(text, signature.value);
+      return { signer, kind: "passkey", seen: toHex(compact), chainId: undefined };
+    }
+    case "delegatedErc191": {
+      const { signer, walletSignature } = verifyLegacyKey(text, signature.value);
+      return { signer, kind: "delegated_erc_191", seen: toHex(walletSignature), chainId: undefined };
+    }
     case "erc6492":
-      return unsupported("erc_6492", "a smart-contract wallet can only be checked on its chain; use a key-held wallet");
-    case "delegatedErc191":
-      return unsupported("delegated_erc_191", "keys of the V2 protocol are not carried; sign with the wallet itself");
-    case "passkey":
-      return unsupported("passkey", "passkeys are not carried yet; sign with a wallet");
+      throw new IdentityError(
+        "IDENTITY_UNSUPPORTED_SIGNATURE",
+        "a smart-contract wallet can only be verified on its chain",
+      );
     default:
       throw new IdentityError("IDENTITY_MALFORMED", "a signature is missing or of an unknown kind");
   }

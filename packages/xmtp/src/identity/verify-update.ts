@@ -35,6 +35,10 @@ export interface VerifiedIdentityUpdate {
   readonly inboxId: string;
   readonly clientTimestampNs: bigint;
   readonly actions: readonly VerifiedAction[];
+  /** Bytes of the serialized update, unknown fields included. */
+  readonly byteLength: number;
+  /** Distinct signatures. */
+  readonly signatureCount: number;
 }
 
 function malformed(message: string): never {
@@ -97,15 +101,18 @@ export interface UnverifiedIdentityUpdate {
   readonly text: string;
   /** Each distinct signature once, in the order of the actions: a wallet signs once for several actions. */
   readonly signatures: readonly Signature[];
+  /** Bytes of the serialized update, unknown fields included. */
+  readonly byteLength: number;
 }
 
 /** Checks the bounds of an update and collects its signatures. Throws IdentityError `IDENTITY_MALFORMED`. */
 export function readIdentityUpdate(update: IdentityUpdate): UnverifiedIdentityUpdate {
   const { actions } = update;
-  if (actions.length === 0 || actions.length > XMTP_LIMITS.maxIdentityActions) {
-    malformed(`an update has ${actions.length} actions, not 1 to ${XMTP_LIMITS.maxIdentityActions}`);
+  if (actions.length > XMTP_LIMITS.maxIdentityActions) {
+    malformed(`an update has ${actions.length} actions, more than ${XMTP_LIMITS.maxIdentityActions}`);
   }
-  if (toBinary(IdentityUpdateSchema, update).length > XMTP_LIMITS.maxIdentityUpdateBytes) {
+  const byteLength = toBinary(IdentityUpdateSchema, update).length;
+  if (byteLength > XMTP_LIMITS.maxIdentityUpdateBytes) {
     malformed(`an update has more than ${XMTP_LIMITS.maxIdentityUpdateBytes} bytes`);
   }
   const distinct = new Map<string, Signature>();
@@ -113,7 +120,7 @@ export function readIdentityUpdate(update: IdentityUpdate): UnverifiedIdentityUp
     if (message === undefined) malformed("a signature is missing");
     distinct.set(signatureKey(message), message);
   }
-  return { update, text: identityUpdateText(update), signatures: [...distinct.values()] };
+  return { update, text: identityUpdateText(update), signatures: [...distinct.values()], byteLength };
 }
 
 /**
@@ -121,14 +128,15 @@ export function readIdentityUpdate(update: IdentityUpdate): UnverifiedIdentityUp
  * IdentityError `IDENTITY_MALFORMED`, also when there is not one verdict for each signature.
  */
 export function withVerifiedSignatures(
-  { update, signatures }: UnverifiedIdentityUpdate,
+  { update, signatures, byteLength }: UnverifiedIdentityUpdate,
   verified: readonly VerifiedSignature[],
 ): VerifiedIdentityUpdate {
   const known = new Map(signatures.map((message, index) => [signatureKey(message), verified[index]]));
   const lookUp = (message: Signature | undefined): VerifiedSignature =>
     known.get(signatureKey(message)) ?? malformed("a signature was not verified");
   const { inboxId, clientTimestampNs, actions } = update;
-  return { inboxId, clientTimestampNs, actions: actions.map((action) => verifiedAction(action, lookUp)) };
+  const verifiedActions = actions.map((action) => verifiedAction(action, lookUp));
+  return { inboxId, clientTimestampNs, actions: verifiedActions, byteLength, signatureCount: signatures.length };
 }
 
 /**
