@@ -109,7 +109,7 @@ test("SEC-12 a member's false hint: the join is found out to be refused, says so
 test("SEC-12 a doubtful join is said to be so, and joining again leads into the group as it is", async (t) => {
   const world = await World.start(t);
   const { adminGroup, invite, joiner, group } = await ledAstray(world);
-  const doubtful = () => joiner.client.conversations.listPendingJoins().map((join) => join.doubtful);
+  const doubtful = () => joiner.client.conversations.listPendingJoins().map((join) => join.unconfirmed);
   assert.deepEqual(doubtful(), [false]);
   await adminGroup.send("not for those who are in another history");
   await group.sync();

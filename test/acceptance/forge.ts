@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import {
   createExternalCommit,
   encodeMlsMessage,
+  equalBytes,
   fromHex,
   LatchkeyError,
   toHex,
   verifyGroupInfo,
+  type CryptoProvider,
   type ExternalCommitOptions,
   type ExternalCommitPolicy,
   type KeyPackage,
@@ -52,9 +54,28 @@ export interface RawJoin extends Pick<ExternalCommitOptions, "adds" | "psks" | "
   readonly inboxId?: string;
   readonly sequenceId?: bigint;
   readonly tag?: Uint8Array;
+  /** In place of a provider that does what it is asked to; see `garblingFor`. */
+  readonly crypto?: CryptoProvider;
   readonly failedInstallations?: readonly string[];
   /** In place of the joiner's registration; told what that would be. */
   readonly updates?: (registration: RawUpdate) => readonly RawUpdate[];
+}
+
+/** A provider that encrypts to a shared secret of its own invention whatever is meant for one public key. */
+export function garblingFor(publicKey: Uint8Array): CryptoProvider {
+  const garbled = new Proxy(suite, {
+    get(target, name) {
+      const dh = (privateKey: Uint8Array, to: Uint8Array) =>
+        equalBytes(to, publicKey) ? Promise.resolve(target.randomBytes(32)) : target.dh(privateKey, to);
+      const value: unknown = name === "dh" ? dh : Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return {
+    suite: (id) => (id === XMTP_CIPHER_SUITE ? garbled : nodeCrypto.suite(id)),
+    supports: (id) => nodeCrypto.supports(id),
+    randomBytes: (length) => nodeCrypto.randomBytes(length),
+  };
 }
 
 /** The values that updates lead to; where they lead nowhere the value stays, because members stop before they compare. */
@@ -76,7 +97,7 @@ export async function rawExternalCommit(
   groupInfo: Uint8Array,
   join: RawJoin = {},
 ): Promise<Uint8Array> {
-  const info = await verifyGroupInfo({ crypto: nodeCrypto }, groupInfo);
+  const info = await verifyGroupInfo({ crypto: join.crypto ?? nodeCrypto }, groupInfo);
   const inboxId = join.inboxId ?? device.client.inboxId;
   const [log] = await device.environment.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }]);
   const update = membershipInsert({
@@ -89,6 +110,7 @@ export async function rawExternalCommit(
   const updates = join.updates?.(registration) ?? [registration];
   const config = {
     ...configOf(device, inboxId),
+    ...(join.crypto === undefined ? {} : { crypto: join.crypto }),
     externalCommitPolicy: ANYTHING,
     externalPsk: () => new Uint8Array(32),
   };

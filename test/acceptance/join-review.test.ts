@@ -192,7 +192,7 @@ test("REV-04 the node cannot be reached for publishing: no phantom group, the sa
   assert.deepEqual(joiner.client.conversations.list(), []);
   assert.deepEqual(traces(joiner), { ...NO_TRACES, joins: 1 });
   const [pending] = joiner.client.conversations.listPendingJoins();
-  const expected = { groupId: adminGroup.id, state: "PREPARED", startedAtNs: 0n, doubtful: false };
+  const expected = { groupId: adminGroup.id, state: "PREPARED", startedAtNs: 0n, unconfirmed: false };
   assert.deepEqual({ ...pending, startedAtNs: 0n }, expected);
 
   offline = false;

@@ -6,6 +6,7 @@ import { walled } from "./errors.ts";
 import { commitChange } from "./group/commit.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
+import { newGroupRecord } from "./group/group-record.ts";
 import { runDuties } from "./group/leave.ts";
 import { addOwnDevicesLeftOut } from "./group/left-out.ts";
 import { syncLocked } from "./group/log.ts";
@@ -15,11 +16,12 @@ import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { answerContest } from "./invite/contested-epoch.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
-import { settleDoubt } from "./join/doubt.ts";
+import { settleUnconfirmedJoin } from "./join/unconfirmed-join.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
-import type { GroupRecord, GroupStatus } from "./store/records.ts";
+import type { GroupStatus } from "./store/records.ts";
+import { settleHints } from "./upkeep/parted-proof.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
 const GROUP_ID_BYTES = 16;
@@ -54,13 +56,14 @@ export class Conversations {
 
   /** Groups on disk, also those this installation was removed from. */
   list(): Group[] {
-    return this.#context.groups.all().map((core) => new Group(core));
+    return this.#context.groups.listed().map((core) => new Group(core));
   }
 
   /** The group with that id in hex. */
   get(groupId: string): Group | undefined {
     if (!/^([0-9a-f]{2})+$/.test(groupId)) return undefined;
     const core = this.#context.groups.get(fromHex(groupId));
+    if (core?.record.role === "claim" || core?.record.role === "kept") return undefined;
     return core === undefined ? undefined : new Group(core);
   }
 
@@ -73,7 +76,7 @@ export class Conversations {
     const apart = new Apart(signal);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
-    const duties = [settleDoubt, runDuties, payReceipt, answerContest, addOwnDevicesLeftOut];
+    const duties = [settleUnconfirmedJoin, settleHints, runDuties, payReceipt, answerContest, addOwnDevicesLeftOut];
     for (const core of this.#context.groups.all()) {
       const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal)));
       if (isRead) for (const duty of duties) await apart.run(() => duty(core, signal));
@@ -99,7 +102,7 @@ export class Conversations {
       if (!core.isWritten) core.step({});
     } catch (error) {
       // Nothing has left this installation: a group that was never shared goes as it came.
-      if (core.mls.epoch === 0n && core.pendingCommit === undefined) this.#context.groups.forget(core);
+      if (core.mls.epoch === 0n && core.pendingCommit === undefined) this.#context.groups.delete(core);
       throw error;
     }
     return new Group(core);
@@ -122,15 +125,14 @@ export class Conversations {
       leaf: installationLeaf(inboxId),
       lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + 84n * 86_400n },
     });
-    const record: GroupRecord = {
+    const record = newGroupRecord({
       groupId: mls.groupId,
       cursor: 0n,
       epochEnteredAtNs: nowNs,
-      contestedId: 0n,
       createdAtNs: nowNs,
       status: "confirmed",
-      active: 1n,
-    };
+      proven: 1n,
+    });
     return context.groups.found(record, mls);
   }
 

@@ -123,6 +123,16 @@ export const ERRORS = {
     "This installation, or the sender of a message, is not in the group (any more).",
     "Ask to be added again.",
   ),
+  GROUP_PARTED: permanent(
+    "caller",
+    "The group has gone on without the state of this installation (`data.proof` says how that is known).",
+    "Sync until a super admin's client has added this installation again, or be removed and join anew.",
+  ),
+  GROUP_CONFLICT: permanent(
+    "caller",
+    "Two groups claim this id, and the one at hand is not proven to be the right one.",
+    "Choose one of `conversations.conflicts()`.",
+  ),
   NOT_PERMITTED: permanent("caller", "The rules of the group do not allow this to you.", "Ask an admin of the group."),
   INBOX_UNKNOWN: permanent(
     "caller",

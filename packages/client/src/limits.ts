@@ -81,6 +81,19 @@ export const CLIENT_LIMITS = {
   maxInstallations: 10,
   /** Bytes of a group's id: nodes take no longer topics, ours have 16. */
   maxGroupIdBytes: 64,
+  /** Least time between two questions to slots and commit log because of hints, per group, in nanoseconds. */
+  hintQuestionNs: 60_000_000_000n,
+  /** Least time between two requests to be added again, and between two re-adds of one installation, in nanoseconds. */
+  readdPauseNs: 86_400_000_000_000n,
+  /** Histories that Welcomes claim for one group id, and for all together; the oldest without proof is dropped first. */
+  maxClaimsPerGroup: 3,
+  maxClaims: 64,
+  /** Envelopes of claims that one synchronization reads. */
+  maxClaimEnvelopes: 200,
+  /** Gaps remembered per group, oldest dropped first: each is a return. */
+  maxGaps: 64,
+  /** Groups whose being forgotten is remembered, oldest dropped first. */
+  maxForgottenGroups: 4_096,
   /** Refusals remembered per group, oldest dropped first. */
   maxRejections: 64,
   /**

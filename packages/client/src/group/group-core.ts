@@ -6,8 +6,10 @@ import { ContestDuty } from "../invite/contest-duty.ts";
 import { credentialsToRemember } from "../invite/slot-key-history.ts";
 import { Mutex } from "../mutex.ts";
 import { ReceiptDuty } from "./receipt-duty.ts";
+import { noteHint } from "./hints.ts";
 import { recordRefusals, type Refusal } from "./refusals.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
+import { deleteEntry, hiddenEntries, isChoosable } from "./entries.ts";
 import type { Tables } from "../store/store.ts";
 
 /** One change of a group's state on disk and in memory. */
@@ -68,6 +70,7 @@ export class GroupCore {
   #refusals: Refusal[] = [];
   /** All rows of a group that was just made: they are written with its first step. */
   #unwritten: Rows | undefined;
+  #isDeleted = false;
   readonly #mutex = new Mutex();
 
   private constructor(context: ClientContext, record: GroupRecord, mls: MlsGroup) {
@@ -111,6 +114,12 @@ export class GroupCore {
 
   get active(): boolean {
     return this.#record.active === 1n;
+  }
+
+  /** True where this installation may write to the group's log. */
+  get mayWrite(): boolean {
+    const { active, role, status } = this.#record;
+    return active === 1n && role === "shown" && status !== "parted";
   }
 
   /** Name, members, admins and invite policy of the current epoch. */
@@ -158,6 +167,8 @@ export class GroupCore {
   }
 
   #write(step: GroupStep): void {
+    // A task that waited for its turn finds the group gone: nothing of it may be written any more.
+    if (this.#isDeleted) throw clientError("NOT_A_MEMBER", "the group was forgotten on this installation");
     const record = { ...this.#record, ...step.record };
     const unwritten = this.#unwritten;
     const isMoved = step.record !== undefined || this.#writtenRecord !== undefined;
@@ -168,6 +179,7 @@ export class GroupCore {
       if (step.change !== undefined) writeRows(tables, this.groupId, step.change.rows);
       if (unwritten !== undefined || isMoved) tables.groups.put(record);
       recordRefusals(tables, this.groupId, this.#refusals);
+      for (const refusal of this.#refusals) noteHint(tables, this.groupId, refusal);
       if (credentials !== undefined) tables.slotCredentials.put(credentials);
       step.write?.(tables);
     });
@@ -197,13 +209,43 @@ export class GroupCore {
     this.settlePendingCommit("lost");
   }
 
-  /** Throws NOT_A_MEMBER after this installation was removed, or turned out never to have been let in. */
+  /** Takes note that the rows are gone: from here on nothing is read, written or sent. */
+  markDeleted(): void {
+    this.#isDeleted = true;
+    this.#forgetPassed();
+    this.#record = { ...this.#record, active: 0n };
+    this.settlePendingCommit("lost");
+  }
+
+  /**
+   * Throws NOT_A_MEMBER after this installation was removed, or turned out never to have been let in; GROUP_PARTED when
+   * the group went on without its state; GROUP_CONFLICT for a history that is not the one in use.
+   */
   requireActive(): void {
+    if (this.#isDeleted) throw clientError("NOT_A_MEMBER", "the group was forgotten on this installation");
     if (this.#record.status === "refused") {
       throw clientError("NOT_A_MEMBER", "the group's members did not accept the join; join again by an invite");
     }
     if (!this.active) throw clientError("NOT_A_MEMBER", "this installation is not a member of the group any more");
+    if (this.#record.status === "parted") {
+      throw clientError(
+        "GROUP_PARTED",
+        "the group has gone on without the state of this installation; sync until a super admin has added it again",
+        { data: { proof: this.context.store.histories.get(this.groupId)?.proof } },
+      );
+    }
+    requireChosen(this);
   }
+}
+
+/** Throws GROUP_CONFLICT when another history is the one in use, or two without proof claim the group's id. */
+function requireChosen({ context, record }: GroupCore): void {
+  const isContested = record.proven === 0n && hiddenEntries(context, record.mlsGroupId).some(isChoosable);
+  if (record.role === "shown" && !isContested) return;
+  throw clientError(
+    "GROUP_CONFLICT",
+    "two groups of this id exist and this one is not proven; choose one of `conversations.conflicts()`",
+  );
 }
 
 /** Throws STORE_DAMAGED when the rows make no group. */
@@ -257,27 +299,36 @@ export class GroupRegistry {
     return core;
   }
 
+  /** The groups that are shown, one for each id. */
   all(): GroupCore[] {
-    return this.#context.store.groups.list().flatMap(({ groupId }) => this.get(groupId) ?? []);
+    return this.#load(({ role }) => role === "shown");
   }
 
-  /** Deletes a group with everything of it. */
-  forget(core: GroupCore): void {
+  /** As `all`, with the histories that were shown before. */
+  listed(): GroupCore[] {
+    return this.#load(({ role }) => role === "shown" || role === "archived");
+  }
+
+  #load(include: (record: GroupRecord) => boolean): GroupCore[] {
+    return this.#context.store.groups
+      .list()
+      .filter(include)
+      .flatMap(({ groupId }) => this.get(groupId) ?? []);
+  }
+
+  /** Deletes a group with everything of it; `write` adds to the transaction. */
+  delete(core: GroupCore, write?: (tables: Tables) => void): void {
     const { groupId } = core;
     this.#context.store.transaction((tables) => {
-      tables.groups.delete(groupId);
-      tables.groupRows.delete(groupId);
-      tables.pendingCommits.delete(groupId);
-      tables.followUps.delete(groupId);
-      tables.outbox.delete(groupId);
-      tables.slotCredentials.delete(groupId);
-      tables.leaveRequests.delete(groupId);
-      tables.defects.delete(groupId);
+      deleteEntry(tables, groupId);
+      tables.joins.delete(groupId);
+      write?.(tables);
     });
+    core.markDeleted();
     this.#cores.delete(core.id);
   }
 
-  /** The group whose record and rows were just written, in place of an older one of the same id. */
+  /** The entry whose record and rows were just written, in place of an older one of the same key. */
   adopt(record: GroupRecord): GroupCore {
     const loaded = this.#cores.get(toHex(record.groupId));
     if (loaded === undefined) {
@@ -287,5 +338,10 @@ export class GroupRegistry {
     }
     loaded.adopt(record);
     return loaded;
+  }
+
+  /** Lets go of entries that were deleted or moved; they are loaded again when they are asked for. */
+  evict(groupId: Uint8Array): void {
+    this.#cores.delete(toHex(groupId));
   }
 }

@@ -35,11 +35,14 @@ import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/recor
 import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import { deleteExpired } from "./disappearing.ts";
+import { forgetGroup } from "./forget.ts";
 import type { GroupCore } from "./group-core.ts";
 import { leftOutOf, type LeftOutInstallation } from "./installations.ts";
+import { hintsOf, type Hint } from "./hints.ts";
 import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
 import { planAddMembers, planUpdateInstallations } from "./membership.ts";
+import { settleHints } from "../upkeep/parted-proof.ts";
 import { senderOf } from "./message.ts";
 import { payReceipt } from "./receipts.ts";
 import { sendText } from "./send.ts";
@@ -101,6 +104,12 @@ export interface Rejection {
   readonly code: string;
   readonly rule: string | undefined;
   readonly message: string;
+}
+
+/** A stretch of the log that could not be read. */
+export interface MessageGap {
+  readonly afterSequenceId: bigint;
+  readonly untilSequenceId: bigint;
 }
 
 interface CallOptions {
@@ -185,7 +194,7 @@ export class Group {
     return this.#core.active;
   }
 
-  /** `pending` after a join by invite, until something of a member proves that it is in the same epoch. */
+  /** Where this installation stands in the group; see `GroupStatus`. */
   get status(): GroupStatus {
     return this.#core.record.status;
   }
@@ -237,12 +246,29 @@ export class Group {
       .map(({ id, code, rule, message }) => ({ sequenceId: id, code, rule, message }));
   }
 
+  /** What makes it doubtful that this installation follows the group; it refuses nothing. Empty while there is no doubt. */
+  hints(): Hint[] {
+    return hintsOf(this.#core);
+  }
+
+  /** Stretches of the log that this installation could not read, between two of its memberships. */
+  gaps(): MessageGap[] {
+    return this.#core.context.store.gaps
+      .list(this.#core.groupId)
+      .map(({ fromId, toId }) => ({ afterSequenceId: fromId, untilSequenceId: toId }));
+  }
+
+  /** Deletes the group and its messages on this installation, without a word to its members; see `forgetGroup`. */
+  forget(options: CallOptions = {}): Promise<void> {
+    return forgetGroup(this.#core, options.signal);
+  }
+
   /** Reads what is new, settles what is under way, and sends what is waiting. */
   async sync(options: CallOptions = {}): Promise<void> {
     const { signal } = options;
     const apart = new Apart(signal);
     const isRead = await apart.run(() => this.#core.exclusive(() => syncLocked(this.#core, signal)));
-    const duties = isRead ? [runDuties, payReceipt, answerContest] : [];
+    const duties = isRead ? [settleHints, runDuties, payReceipt, answerContest] : [];
     for (const duty of duties) await apart.run(() => duty(this.#core, signal));
     apart.finish();
   }

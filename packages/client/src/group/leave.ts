@@ -43,7 +43,7 @@ export async function runDuties(core: GroupCore, signal?: AbortSignal): Promise<
 
 function leaversToRemove(core: GroupCore): string[] {
   const requests = core.context.store.leaveRequests.list(core.groupId);
-  if (requests.length === 0 || !core.active) return [];
+  if (requests.length === 0 || !core.mayWrite) return [];
   const { members, superAdmins } = core.state;
   if (!superAdmins.has(core.context.own.inboxId)) return [];
   return requests.map(({ inboxId }) => inboxId).filter((id) => members.has(id) && !superAdmins.has(id));

@@ -19,7 +19,7 @@ export function withDevicesLeftOut(core: GroupCore): string[] {
  */
 export async function addOwnDevicesLeftOut(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   const { inboxId } = core.context.own;
-  const isSure = core.active && core.record.status === "confirmed";
+  const isSure = core.mayWrite && core.record.status === "confirmed";
   if (!isSure || !withDevicesLeftOut(core).includes(inboxId)) return;
   try {
     await commitChange(core, () => planUpdateInstallations(core, signal, [inboxId]), signal);

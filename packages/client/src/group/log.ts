@@ -32,7 +32,7 @@ async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.active) return;
   forgetLeavers(core);
   const { transport } = core.context;
-  const position = { topic: core.groupId, afterId: core.record.cursor };
+  const position = { topic: core.mls.groupId, afterId: core.record.cursor };
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
   for await (const page of readPages(query, position, signal)) await receiveEnvelopes(core, page, signal);
 }
@@ -78,7 +78,7 @@ export function dropPendingCommit(core: GroupCore): void {
  */
 export async function syncLocked(core: GroupCore, signal?: AbortSignal): Promise<void> {
   await readLog(core, signal);
-  if (core.active && (await resend(core, signal))) await readLog(core, signal);
+  if (core.mayWrite && (await resend(core, signal))) await readLog(core, signal);
 }
 
 /**

@@ -25,12 +25,12 @@ export function senderOf(leaf: LeafNode): MessageSender {
 
 /** A message as it stands in the log; throws DecodeError when its plaintext is malformed. */
 export function messageRecord(
-  groupId: Uint8Array,
+  { groupId, mls }: { readonly groupId: Uint8Array; readonly mls: { readonly groupId: Uint8Array } },
   envelope: Envelope,
   sender: MessageSender,
   plaintext: Uint8Array,
 ): MessageRecord {
-  const { messageId, contentType, text, fallback, content } = decodeMessageContent(groupId, plaintext);
+  const { messageId, contentType, text, fallback, content } = decodeMessageContent(mls.groupId, plaintext);
   return {
     groupId,
     id: envelope.id,

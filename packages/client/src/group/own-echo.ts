@@ -27,7 +27,7 @@ export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash
   const pending = core.pendingCommit;
   if (pending === undefined || !equalBytes(hash, pending.record.messageHash)) return false;
   const followUps = await welcomeFollowUps(core.context, pending.record, envelope.id);
-  const record = { cursor: envelope.id, ...epochStart(core, envelope) };
+  const record = { cursor: envelope.id, lastCommitId: envelope.id, ...epochStart(core, envelope) };
   const write = (tables: Tables) => {
     tables.pendingCommits.delete(core.groupId);
     queueFollowUps(tables, core.groupId, [...followUps, { kind: "refresh", payload: new Uint8Array(0) }]);
@@ -53,7 +53,7 @@ export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uin
   const { store, own } = core.context;
   const sent = store.outbox.list(core.groupId).find((row) => equalBytes(hash, row.messageHash));
   if (sent === undefined || isOutOfReach(core, sent)) return false;
-  const message = messageRecord(core.groupId, envelope, own, sent.plaintext);
+  const message = messageRecord(core, envelope, own, sent.plaintext);
   core.step({
     record: { cursor: envelope.id },
     write: (tables) => {

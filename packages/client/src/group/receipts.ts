@@ -14,7 +14,7 @@ import { newIdempotencyKey } from "./message.ts";
 async function sendReceipt(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   const { context, receipts, groupId } = core;
   if (receipts.isOwed) await syncLocked(core, signal);
-  if (!receipts.isOwed || !core.active || context.clock.nowNs() < receipts.nextNs) return;
+  if (!receipts.isOwed || !core.mayWrite || context.clock.nowNs() < receipts.nextNs) return;
   receipts.notePaid(context.clock.nowNs());
   const content = { contentType: JOIN_RECEIPT_CONTENT_TYPE, body: new Uint8Array(0) };
   const { plaintext } = encodeMessageContent(groupId, content, newIdempotencyKey(context));

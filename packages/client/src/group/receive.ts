@@ -1,4 +1,5 @@
 import {
+  equalBytes,
   LatchkeyError,
   peekMlsMessage,
   ValidationError,
@@ -11,7 +12,6 @@ import {
   appDataUpdatesOf,
   applyAppDataUpdates,
   checkMessageFraming,
-  decodeMlsCredential,
   JOIN_RECEIPT_CONTENT_TYPE,
   mergeAppData,
   requiredIdentities,
@@ -29,7 +29,10 @@ import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { noteExpiry } from "./disappearing.ts";
 import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
+import { CommitNotAppliedError } from "./hints.ts";
 import { messageRecord, senderOf } from "./message.ts";
+import { isRefuted, recordParted } from "./parted.ts";
+import { wordOf } from "./words.ts";
 import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
 
 /** Moves behind the envelope. A commit of the present epoch that does not end it keeps strangers out until they are told. */
@@ -88,43 +91,39 @@ async function receiveForeign(core: GroupCore, envelope: Envelope, signal: Abort
       break;
     case "future":
       throw new ValidationError("future-epoch", "a message is of an epoch that this member has not reached");
-    case "stale":
     case "own":
+      if (received.isForeign) recordParted(core, "own-envelope", advance(core, envelope));
+      else core.pass(advance(core, envelope));
+      break;
+    case "stale":
     case "duplicate":
       core.pass(advance(core, envelope));
       break;
   }
 }
 
-/** A message of another inbox in the epoch we joined at, or later, proves that the join was accepted. */
-function confirmation(core: GroupCore, sender: LeafNode) {
-  const proves =
-    core.record.status === "pending" && decodeMlsCredential(sender.credential) !== core.context.own.inboxId;
-  return {
-    record: proves ? ({ status: "confirmed" } as const) : {},
-    write: (tables: Tables) => {
-      if (proves) tables.joins.delete(core.groupId);
-    },
-  };
-}
-
 /**
  * Keys of past epochs are kept for what was on its way when the epoch ended, but whoever was removed by then has them too:
  * from the removal on, in the order of the log, nothing of theirs is taken, old epoch or not.
  */
+function isMember({ mls }: GroupCore, { signatureKey }: LeafNode): boolean {
+  return mls.findBySignatureKey(signatureKey) !== undefined;
+}
+
+/** Throws NOT_A_MEMBER for a sender that was removed. */
 function requireMember(core: GroupCore, sender: LeafNode): void {
-  if (core.mls.findBySignatureKey(sender.signatureKey) !== undefined) return;
+  if (isMember(core, sender)) return;
   throw clientError("NOT_A_MEMBER", "the sender was removed from the group before this message arrived");
 }
 
 function receiveApplication(core: GroupCore, envelope: Envelope, received: Received & { kind: "application" }): void {
   const { change, senderLeaf, data } = received;
-  const confirmed = confirmation(core, senderLeaf);
-  const record = { ...advance(core, envelope), ...confirmed.record };
+  const word = isMember(core, senderLeaf) ? wordOf(core, senderLeaf, received.epoch) : undefined;
+  const record = { ...advance(core, envelope), ...word?.record };
   let message: MessageRecord | undefined;
   try {
     requireMember(core, senderLeaf);
-    message = messageRecord(core.groupId, envelope, senderOf(senderLeaf), data);
+    message = messageRecord(core, envelope, senderOf(senderLeaf), data);
   } catch (error) {
     // The message key is used up whatever the content is worth: the change has to be kept.
     if (!(error instanceof LatchkeyError)) throw error;
@@ -134,7 +133,7 @@ function receiveApplication(core: GroupCore, envelope: Envelope, received: Recei
     change,
     record,
     write: (tables) => {
-      confirmed.write(tables);
+      word?.write(tables);
       if (message !== undefined && message.contentType !== JOIN_RECEIPT_CONTENT_TYPE) {
         tables.messages.put(message);
         noteLeaveRequest(tables, message);
@@ -186,9 +185,15 @@ async function receiveCommit(
     changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
     validateMemberCommit({ ...common, newAppData: mergeAppData(appData, changes) });
   }
-  const staged = await mls.stage(commit, { appData: changes });
   const sender = commit.sender.kind === "member" ? mls.leaf(commit.sender.leafIndex) : undefined;
-  const confirmed = sender === undefined ? undefined : confirmation(core, sender);
+  const staged = await mls.stage(commit, { appData: changes }).catch((error: unknown) => {
+    throw CommitNotAppliedError.of(error, sender);
+  });
+  if (staged.selfRemoved && isReadded(core, commit)) {
+    recordParted(core, "readded", advance(core, envelope));
+    return;
+  }
+  const word = sender === undefined ? undefined : wordOf(core, sender, mls.epoch);
   core.step({
     change: staged,
     record: {
@@ -196,11 +201,13 @@ async function receiveCommit(
       ...epochStart(core, envelope),
       // Whoever came in behind a refused commit cannot know that they did, and leaves no blob before they do.
       ...(external && core.record.contestedId > 0n ? { contestedId: envelope.id } : {}),
-      ...confirmed?.record,
-      ...(staged.selfRemoved ? { active: 0n } : {}),
+      ...(isRefuted(core) ? { status: "confirmed" as const } : {}),
+      ...word?.record,
+      lastCommitId: envelope.id,
+      ...(staged.selfRemoved ? { status: "removed" as const, active: 0n } : {}),
     },
     write: (tables) => {
-      confirmed?.write(tables);
+      word?.write(tables);
       if (external) recordAdmission(core, tables, envelope, commit);
       // Somebody else's commit ended the epoch that our own one rested on.
       tables.pendingCommits.delete(core.groupId);
@@ -214,6 +221,11 @@ async function receiveCommit(
   forgetLeavers(core);
   if (sender !== undefined) core.receipts.notePayment(commit.context.epoch, senderOf(sender).inboxId);
   else if (commit.pathLeaf !== undefined) oweReceipt(core, commit.pathLeaf);
+}
+
+/** Whether the commit that removes this installation adds it again: it has to come back by the Welcome. */
+function isReadded({ context }: GroupCore, { added }: VerifiedCommit): boolean {
+  return added.some(({ keyPackage }) => equalBytes(keyPackage.leafNode.signatureKey, context.own.installationKey));
 }
 
 /** Somebody joined: who is surely in the group itself can prove to them that members follow. */

@@ -1,4 +1,4 @@
-import { MlsGroup, peekMlsMessage } from "@latchkey/mls";
+import { MlsGroup, peekMlsMessage, ValidationError } from "@latchkey/mls";
 import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { Apart } from "../apart.ts";
@@ -7,14 +7,16 @@ import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import { surplus } from "../store/surplus.ts";
 import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
+import { admitWelcome } from "./admit-welcome.ts";
 import { checkMembership } from "./check-membership.ts";
-import { writeRows, type GroupCore } from "./group-core.ts";
-import { syncLocked } from "./log.ts";
+import type { GroupCore } from "./group-core.ts";
+import { newGroupRecord } from "./group-record.ts";
+import { senderOf } from "./message.ts";
 import { openEnvelope, type OpenedWelcome } from "./welcome-content.ts";
+import type { WelcomedGroup } from "./welcome-rules.ts";
 
 /**
  * Reads the Welcomes for this installation and opens the groups they lead to; then, when there was one, gives the
@@ -68,7 +70,7 @@ async function receiveWelcome(
   isNext: boolean,
   signal: AbortSignal | undefined,
 ): Promise<GroupCore | undefined> {
-  let opened: { record: GroupRecord; group: MlsGroup } | undefined;
+  let opened: WelcomedGroup | undefined;
   let unsupported: Uint8Array | undefined;
   let waits = false;
   try {
@@ -83,23 +85,14 @@ async function receiveWelcome(
   } catch (error) {
     verdictOn(context, { id: envelope.id }, error, signal);
   }
-  const known = opened === undefined ? undefined : context.groups.get(opened.record.groupId);
-  // Who was removed and added again has to read of the removal first.
-  if (opened !== undefined && known?.active === true && opened.group.epoch > known.mls.epoch) {
-    await known.exclusive(() => syncLocked(known, signal));
-  }
-  const accept = async () => {
-    // A Welcome must not replace a group that is alive here: anybody could write one for its id.
-    const accepted = known?.active === true && !isJoinedAnew(known, opened) ? undefined : opened;
-    context.store.transaction((tables) => {
-      if (isNext) moveBehind(tables, envelope);
-      keepWaiting(tables, envelope, waits, context.clock.nowNs());
-      if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
-      if (accepted !== undefined) writeJoinedGroup(tables, accepted.record, accepted.group.snapshot());
-    });
-    return accepted === undefined ? undefined : context.groups.adopt(accepted.record);
+  const note = (tables: Tables) => {
+    if (isNext) moveBehind(tables, envelope);
+    keepWaiting(tables, envelope, waits, context.clock.nowNs());
+    if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
   };
-  return known === undefined ? accept() : known.exclusive(accept);
+  if (opened !== undefined) return admitWelcome(context, opened, note, signal);
+  context.store.transaction(note);
+  return undefined;
 }
 
 /** A group has its log under its id: one whose id no node takes is none, and is not kept. */
@@ -133,56 +126,28 @@ function noteUnsupported({ unsupportedGroups }: Tables, groupId: Uint8Array, { c
   for (const old of surplus(noted, CLIENT_LIMITS.maxUnsupportedGroups)) unsupportedGroups.delete(old.groupId);
 }
 
-/**
- * Whether an own device has joined again by invite, because its first join, that nobody confirmed, was refused: the state
- * that it brought us into then cannot be followed to the later one.
- */
-function isJoinedAnew(known: GroupCore, opened: { record: GroupRecord; group: MlsGroup } | undefined): boolean {
-  if (opened === undefined || known.record.status !== "pending" || opened.record.status !== "pending") return false;
-  return opened.group.epoch > known.mls.epoch;
-}
-
-/** Writes a group that begins for this installation, in place of what may be left from an earlier membership. */
-export function writeJoinedGroup(
-  tables: Tables,
-  record: GroupRecord,
-  rows: ReadonlyMap<string, Uint8Array | null>,
-): void {
-  const { groupId } = record;
-  tables.groupRows.delete(groupId);
-  tables.pendingCommits.delete(groupId);
-  tables.outbox.delete(groupId);
-  for (const { followUpId, kind } of tables.followUps.list(groupId)) {
-    // A Welcome of the earlier membership is the only way in for whoever it is for, and nobody else can send it.
-    if (kind !== "welcome") tables.followUps.delete(groupId, followUpId);
-  }
-  tables.leaveRequests.delete(groupId);
-  tables.unsupportedGroups.delete(groupId);
-  tables.groups.put(record);
-  writeRows(tables, groupId, rows);
-}
-
 async function openGroup(
   context: ClientContext,
   envelope: WelcomeEnvelope,
   { messageCursor }: OpenedWelcome,
   { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
   signal: AbortSignal | undefined,
-): Promise<{ record: GroupRecord; group: MlsGroup }> {
+): Promise<WelcomedGroup> {
   await checkMembership(context, group, signal);
   const inviter = group.leaf(signer);
+  if (inviter === undefined) throw new ValidationError("signer", "a Welcome is signed by a leaf that is blank");
+  const commitNs = await commitTime(context, group, messageCursor, signal);
   // When our own device joined by invite and brought us along, the proof that members follow is still to come.
-  const ownJoin = inviter !== undefined && decodeMlsCredential(inviter.credential) === context.own.inboxId;
-  const record: GroupRecord = {
+  const ownJoin = decodeMlsCredential(inviter.credential) === context.own.inboxId;
+  const record = newGroupRecord({
     groupId: group.groupId,
     cursor: messageCursor,
-    epochEnteredAtNs: (await commitTime(context, group, messageCursor, signal)) ?? envelope.createdNs,
-    contestedId: 0n,
+    epochEnteredAtNs: commitNs ?? envelope.createdNs,
     createdAtNs: envelope.createdNs,
     status: ownJoin ? "pending" : "confirmed",
-    active: 1n,
-  };
-  return { record, group };
+    proven: 0n,
+  });
+  return { record, group, signer: senderOf(inviter), hasCommit: commitNs !== undefined };
 }
 
 /**

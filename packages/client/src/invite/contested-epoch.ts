@@ -16,8 +16,8 @@ import { hasStateToServe, uploadBlob } from "./refresh.ts";
 
 /** Members alone know what was refused: a join that nobody has confirmed may itself be what the group refused. */
 function isOwed(core: GroupCore): boolean {
-  const { active, record, contest } = core;
-  if (!active || record.status !== "confirmed" || record.contestedId <= contest.answeredId) return false;
+  const { mayWrite, record, contest } = core;
+  if (!mayWrite || record.status !== "confirmed" || record.contestedId <= contest.answeredId) return false;
   return hasStateToServe(core);
 }
 

@@ -61,7 +61,7 @@ export async function keepInvitesFreshInBackground(context: ClientContext, signa
 }
 
 async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: KeepFreshOptions): Promise<void> {
-  if (isAborted(signal) || !core.active) return;
+  if (isAborted(signal) || !core.mayWrite) return;
   try {
     await core.exclusive(() => syncLocked(core, signal));
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });

@@ -103,7 +103,7 @@ async function servesGenuine(
  * The services that hold the active invite: the one that was scanned, those of the policy, the client's own; and why
  * others cannot be found.
  */
-async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scanned: InvitePayload | undefined) {
+export async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scanned: InvitePayload | undefined) {
   const { context } = core;
   const pointers = [scanned?.servicePointer, ...policy.refreshPointers.map(readServicePointer)];
   const found = await Promise.allSettled(
@@ -116,7 +116,7 @@ async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scann
 
 /** The state that the invite's slots ought to serve; with `scanned` only while it is that of the policy still (REV-06). */
 function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): PresentState | undefined {
-  const policy = core.active ? activePolicy(core) : undefined;
+  const policy = core.mayWrite ? activePolicy(core) : undefined;
   if (policy === undefined) return undefined;
   if (scanned !== undefined) {
     const sameKey = equalBytes(scanned.symmetricKey, policy.symmetricKey?.material ?? new Uint8Array(0));
@@ -203,7 +203,7 @@ async function uploadState(
 
 /** Undefined when the group has moved on: whoever did that uploads the next blob. */
 async function blobOfState(core: GroupCore, state: PresentState): Promise<MadeBlob | undefined> {
-  if (!core.active || !equalBytes(presentHash(core), state.groupStateHash)) return undefined;
+  if (!core.mayWrite || !equalBytes(presentHash(core), state.groupStateHash)) return undefined;
   return { blob: await currentBlob(core, state.policy), logCursor: core.record.cursor };
 }
 

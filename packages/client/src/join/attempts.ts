@@ -9,7 +9,7 @@ import type { SlotContents, SlotFetchOptions } from "../invite/slots.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { isContested, settleContests } from "./contest.ts";
-import { isDoubtful } from "./doubt.ts";
+import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { recordPrepared, recordRefused } from "./journal.ts";
 import type { JoinOptions } from "./join.ts";
 import type { LogScan } from "./log-scan.ts";
@@ -99,7 +99,7 @@ export class Attempts {
   async #takeUp(unfinished: JoinRecord | undefined): Promise<GroupCore | undefined> {
     if (unfinished === undefined || unfinished.state === "CONTESTED") return this.#commit();
     const { context } = this.#request;
-    if (!isDoubtful(context, unfinished)) return this.#settle(unfinished);
+    if (!isUnconfirmed(context, unfinished)) return this.#settle(unfinished);
     try {
       return await this.#commit();
     } catch (error) {
@@ -132,7 +132,7 @@ export class Attempts {
     this.#signal.throwIfAborted();
     const phantom = context.groups.get(prepared.groupId);
     // The state that is joined now does not know of the join before: that one is over.
-    if (phantom?.active === true) await phantom.exclusive(async () => recordRefused(phantom));
+    if (phantom?.mayWrite === true) await phantom.exclusive(async () => recordRefused(phantom));
     const earlier = context.store.joins.get(prepared.groupId);
     // A join of this group by another invite may have been sent: two drafts for one group must not exist.
     if (earlier !== undefined && earlier.state !== "JOINED") {

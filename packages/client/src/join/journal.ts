@@ -2,9 +2,10 @@ import { decodeRows } from "@latchkey/mls";
 import { decodeInvitePayload } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import { newGroupRecord } from "../group/group-record.ts";
 import { queueFollowUps, welcomeFollowUps } from "../group/queue-follow-ups.ts";
-import { writeJoinedGroup } from "../group/welcomes.ts";
-import type { GroupRecord, JoinRecord } from "../store/records.ts";
+import { writeJoinedGroup } from "../group/write-group.ts";
+import type { JoinRecord } from "../store/records.ts";
 import type { SeenCommit } from "./log-scan.ts";
 
 /**
@@ -62,15 +63,15 @@ export async function recordJoined(context: ClientContext, join: JoinRecord): Pr
   // A sequenced join has both.
   const { groupId, commitId = 0n, commitCreatedNs = 0n } = join;
   const welcomes = await welcomeFollowUps(context, join, commitId);
-  const record: GroupRecord = {
+  // Whoever scanned the invite chose this history.
+  const record = newGroupRecord({
     groupId,
     cursor: commitId,
     epochEnteredAtNs: commitCreatedNs,
-    contestedId: 0n,
     createdAtNs: context.clock.nowNs(),
     status: "pending",
-    active: 1n,
-  };
+    proven: 1n,
+  });
   context.store.transaction((tables) => {
     writeJoinedGroup(tables, record, decodeRows(join.rows));
     tables.admissions.put({

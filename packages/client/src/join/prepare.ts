@@ -30,7 +30,7 @@ import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
 import type { JoinRecord } from "../store/records.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { isDoubtful } from "./doubt.ts";
+import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { LogScan } from "./log-scan.ts";
 
 /** An invite under way, with what its attempts share. */
@@ -116,7 +116,8 @@ async function checkCandidate(
   const nowNs = context.clock.nowNs();
   const { groupId, epoch } = info.context;
   const own = context.groups.get(groupId);
-  if (own?.active === true && !mayBePhantom(context, own, epoch)) {
+  const isIn = own?.active === true && own.record.status !== "parted";
+  if (isIn && !mayBePhantom(context, own, epoch)) {
     throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
   }
   const scan = scanOf(request, groupId, epoch, logCursor);
@@ -134,7 +135,7 @@ async function checkCandidate(
  */
 function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): boolean {
   const join = context.store.joins.get(own.groupId);
-  return join !== undefined && isDoubtful(context, join) && epoch >= own.mls.epoch;
+  return join !== undefined && isUnconfirmed(context, join) && epoch >= own.mls.epoch;
 }
 
 /**

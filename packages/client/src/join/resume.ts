@@ -5,7 +5,7 @@ import { reportInBackground } from "../defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
 import { settleContestByLog, settleContestsBySlots } from "./contest.ts";
-import { isDoubtful } from "./doubt.ts";
+import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { settleJoin } from "./settle.ts";
 
 /** A join that is not over: under way, or not yet confirmed by a member. */
@@ -15,7 +15,7 @@ export interface PendingJoin {
   readonly state: JoinState;
   readonly startedAtNs: bigint;
   /** Messages of the group came that could not be read: it may have gone on without this join, and joining again is no harm. */
-  readonly doubtful: boolean;
+  readonly unconfirmed: boolean;
 }
 
 /** The joins in the journal. */
@@ -24,7 +24,7 @@ export function listPendingJoins(context: ClientContext): PendingJoin[] {
     groupId: toHex(join.groupId),
     state: join.state,
     startedAtNs: join.startedAtNs,
-    doubtful: isDoubtful(context, join),
+    unconfirmed: isUnconfirmed(context, join),
   }));
 }
 

@@ -38,7 +38,7 @@ export async function settleJoin(
   return earlier.exclusive(async () => {
     // A Welcome may have come while the join was open. The log, read as far as it goes, tells which of the two came later.
     if (earlier.active) await syncLocked(earlier, options.signal);
-    if (!earlier.active) return recordJoined(context, sequenced);
+    if (!earlier.active || earlier.record.status === "parted") return recordJoined(context, sequenced);
     recordLost(context, join);
     return earlier;
   });

@@ -180,6 +180,51 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, id)
   ) STRICT;
   `,
+  `
+  ALTER TABLE groups ADD COLUMN mls_group_id BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE groups ADD COLUMN role TEXT NOT NULL DEFAULT 'shown';
+  ALTER TABLE groups ADD COLUMN last_commit_id INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE groups ADD COLUMN proven INTEGER NOT NULL DEFAULT 1;
+  UPDATE groups SET mls_group_id = group_id;
+  UPDATE groups SET status = 'removed' WHERE active = 0 AND status <> 'refused';
+  CREATE TABLE histories (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    welcomed_by BLOB NOT NULL,
+    signer_key BLOB NOT NULL,
+    trusted INTEGER NOT NULL,
+    proof TEXT,
+    asked_at_ns INTEGER NOT NULL,
+    requested_at_ns INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE hints (
+    group_id BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    created_ns INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    committer BLOB NOT NULL,
+    PRIMARY KEY (group_id, kind)
+  ) STRICT;
+  CREATE TABLE gaps (
+    group_id BLOB NOT NULL,
+    from_id INTEGER NOT NULL,
+    to_id INTEGER NOT NULL,
+    PRIMARY KEY (group_id, from_id)
+  ) STRICT;
+  CREATE TABLE readds (
+    group_id BLOB NOT NULL,
+    installation_key BLOB NOT NULL,
+    inbox_id BLOB NOT NULL,
+    requested_at_ns INTEGER NOT NULL,
+    done_at_ns INTEGER NOT NULL,
+    PRIMARY KEY (group_id, installation_key)
+  ) STRICT;
+  CREATE TABLE forgotten_groups (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    forgotten_at_ns INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version this program writes. */

@@ -53,14 +53,33 @@ export interface WaitingWelcomeRecord {
 }
 
 /**
- * `pending` until something proves that a member is in the same epoch; `refused` when the group turned out to have gone on
- * without the join by invite that led here.
+ * Where this installation stands in a group.
+ *
+ * - `pending`: it joined or came back, and no member has shown yet to be in the same epoch.
+ * - `confirmed`: a member has.
+ * - `refused`: the group went on without the join by invite that led here.
+ * - `parted`: there is proof that the group went on without this installation's state; nothing can be sent.
+ * - `removed`: a commit removed this installation.
  */
-export type GroupStatus = "pending" | "confirmed" | "refused";
+export type GroupStatus = "pending" | "confirmed" | "refused" | "parted" | "removed";
 
-/** A group that this installation is in or was in. */
+/**
+ * What an entry is for. Several histories can claim one group id; at most one of them is `shown`.
+ *
+ * - `shown`: the group of that id.
+ * - `archived`: a history that was shown before; its messages stay readable.
+ * - `claim`: a history that a Welcome brought and nobody has chosen; nothing of its content is shown.
+ * - `kept`: the state before a return that no member has confirmed yet.
+ */
+export type EntryRole = "shown" | "archived" | "claim" | "kept";
+
+/** One history of a group that this installation is in or was in. */
 export interface GroupRecord {
+  /** The key of the entry: the group's id where the history is shown, 16 random bytes otherwise. */
   readonly groupId: Uint8Array;
+  /** The id of the MLS group, which is the topic of its log. */
+  readonly mlsGroupId: Uint8Array;
+  readonly role: EntryRole;
   /** Id of the last envelope of the group's log that was dealt with. */
   readonly cursor: bigint;
   /** Envelope time of the commit or Welcome that began the current epoch here. */
@@ -70,8 +89,12 @@ export interface GroupRecord {
    * a commit that claims to end the epoch and was refused, or the join that came in behind such a one. 0 for none.
    */
   readonly contestedId: bigint;
+  /** Id of the envelope that began the present epoch here, or that ended the membership; 0 before the first. */
+  readonly lastCommitId: bigint;
   readonly createdAtNs: bigint;
   readonly status: GroupStatus;
+  /** 1 once a third inbox has spoken in this history, or where this person made or chose it. */
+  readonly proven: bigint;
   /** 0 after removal. */
   readonly active: bigint;
 }
@@ -238,4 +261,61 @@ export interface RejectionRecord {
   readonly code: string;
   readonly rule: string | undefined;
   readonly message: string;
+}
+
+/** How this installation came by a history, and what it does about doubts. */
+export interface HistoryRecord {
+  readonly groupId: Uint8Array;
+  /** The 32 bytes of the inbox that signed the Welcome; empty for a group that was created or joined by invite. */
+  readonly welcomedBy: Uint8Array;
+  /** The installation's signature key; as long, or empty. */
+  readonly signerKey: Uint8Array;
+  /** 1 when that inbox was a super admin of the last good epoch here: its own word confirms the return. */
+  readonly trusted: bigint;
+  /** What proved that this installation is parted. */
+  readonly proof: string | undefined;
+  /** When slots and commit log were asked last because of doubts. */
+  readonly askedAtNs: bigint;
+  /** When super admins were asked last to add this installation again. */
+  readonly requestedAtNs: bigint;
+}
+
+/** What makes it doubtful that this installation follows the group; see `group/hints.ts`. */
+export interface HintRecord {
+  readonly groupId: Uint8Array;
+  readonly kind: "unreadable" | "commit-not-applied" | "defect";
+  /** Of the newest envelope. */
+  readonly id: bigint;
+  readonly createdNs: bigint;
+  readonly count: bigint;
+  /** The 32 bytes of the committer's inbox id, where one is known. */
+  readonly committer: Uint8Array;
+}
+
+/** A stretch of the log that this installation could not read, between two of its memberships. */
+export interface GapRecord {
+  readonly groupId: Uint8Array;
+  /** The last commit that was followed. */
+  readonly fromId: bigint;
+  /** The commit that led back. */
+  readonly toId: bigint;
+}
+
+/** An installation that asked to be added again, and when it was. */
+export interface ReaddRecord {
+  readonly groupId: Uint8Array;
+  readonly installationKey: Uint8Array;
+  /** The 32 bytes of its inbox id. */
+  readonly inboxId: Uint8Array;
+  readonly requestedAtNs: bigint;
+  /** 0 while it was not. */
+  readonly doneAtNs: bigint;
+}
+
+/** A group that was forgotten here. */
+export interface ForgottenGroupRecord {
+  readonly groupId: Uint8Array;
+  /** How far its log was read. */
+  readonly cursor: bigint;
+  readonly forgottenAtNs: bigint;
 }

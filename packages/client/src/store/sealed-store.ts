@@ -13,7 +13,7 @@ import {
 
 /**
  * The field of each table that carries the sealed row; everything but the row's key is inside of it. Rows of the others
- * stay readable: `groups`, `unsupportedGroups`, `rejections` and `defects` say how far a log was read and what was refused,
+ * stay readable: `groups`, `unsupportedGroups`, `forgottenGroups`, `gaps`, `rejections` and `defects` say how far a log was read and what was refused,
  * `identityUpdates` are public entries of the node's log, each signed, `leaveRequests` and `expiries` are keys and nothing else, and
  * with `encryption` opening begins.
  */
@@ -38,6 +38,11 @@ export const CARRIERS = {
   slotCredentials: "credentials",
   rejections: undefined,
   defects: undefined,
+  histories: "welcomedBy",
+  hints: "committer",
+  gaps: undefined,
+  readds: "inboxId",
+  forgottenGroups: undefined,
 } as const satisfies { readonly [T in TableName]: BytesField<T> | undefined };
 
 /** All tables, by their names. */

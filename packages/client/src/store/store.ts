@@ -19,6 +19,11 @@ import type {
   SlotCredentialsRecord,
   UnsupportedGroupRecord,
   WaitingWelcomeRecord,
+  HistoryRecord,
+  HintRecord,
+  GapRecord,
+  ReaddRecord,
+  ForgottenGroupRecord,
 } from "./records.ts";
 
 /** The values of the fields `K` of `R`, in order. */
@@ -65,6 +70,11 @@ interface Records {
   readonly slotCredentials: SlotCredentialsRecord;
   readonly rejections: RejectionRecord;
   readonly defects: DefectRecord;
+  readonly histories: HistoryRecord;
+  readonly hints: HintRecord;
+  readonly gaps: GapRecord;
+  readonly readds: ReaddRecord;
+  readonly forgottenGroups: ForgottenGroupRecord;
 }
 
 /** The fields of each table's key, in order. */
@@ -89,6 +99,11 @@ export const TABLE_KEYS = {
   slotCredentials: ["groupId"],
   rejections: ["groupId", "id"],
   defects: ["groupId", "id"],
+  histories: ["groupId"],
+  hints: ["groupId", "kind"],
+  gaps: ["groupId", "fromId"],
+  readds: ["groupId", "installationKey"],
+  forgottenGroups: ["groupId"],
 } as const satisfies { readonly [T in TableName]: readonly (keyof Records[T])[] };
 
 /** All that is kept, for writing. */

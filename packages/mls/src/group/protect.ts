@@ -164,7 +164,10 @@ function outsideKey(
 
 /** A PrivateMessage as it opens: content, or the reason why there is none to open. */
 export type OpenedPrivate =
-  { readonly kind: "opened"; readonly opened: Opened } | { readonly kind: "own" | "duplicate" };
+  | { readonly kind: "opened"; readonly opened: Opened }
+  /** Of the own leaf; `opened` when this state has not used the message's key. */
+  | { readonly kind: "own"; readonly opened: Opened | undefined }
+  | { readonly kind: "duplicate" };
 
 /** Opens a PrivateMessage of the current or a past epoch (RFC 9420 §6.3). */
 export function openPrivate(state: GroupState, epoch: Epoch, received: PrivateMessage): OpenedPrivate {
@@ -172,14 +175,14 @@ export function openPrivate(state: GroupState, epoch: Epoch, received: PrivateMe
   checkCiphertextLength(received);
   const senderData = openSenderData(suite, received, epoch.senderDataSecret);
   const { leafIndex, generation } = senderData;
-  if (leafIndex === epoch.ownLeafIndex) return { kind: "own" };
+  const isOwn = leafIndex === epoch.ownLeafIndex;
   const senderLeaf = senderLeafOf(state, epoch.number, leafIndex);
   const taken = epoch.secretTree.take(leafIndex, received.contentKind, generation);
-  if (taken === undefined) return { kind: "duplicate" };
+  if (taken === undefined) return isOwn ? { kind: "own", opened: undefined } : { kind: "duplicate" };
   const { content, auth } = openPrivateContent(suite, received, senderData, taken.key);
   const message = authenticated(received, leafIndex, content, auth);
   const signature = framedContentCheck(message, senderLeaf.signatureKey, epoch.contextBytes);
-  return { kind: "opened", opened: { message, signature, secretTree: taken.change, senderLeaf } };
+  return { kind: isOwn ? "own" : "opened", opened: { message, signature, secretTree: taken.change, senderLeaf } };
 }
 
 function authenticated(

@@ -39,8 +39,11 @@ export type Received =
   | { readonly kind: "stale"; readonly epoch: bigint }
   /** Of an epoch this member has not reached. */
   | { readonly kind: "future"; readonly epoch: bigint }
-  /** Of this very member. */
-  | { readonly kind: "own" }
+  /**
+   * Of this very member. `isForeign` when this state has not used its key, although the own signature on it is good: then
+   * another copy of the state sent it.
+   */
+  | { readonly kind: "own"; readonly isForeign: boolean }
   /** Its key was used already. */
   | { readonly kind: "duplicate" };
 
@@ -83,10 +86,13 @@ export async function receive(state: GroupState, bytes: Uint8Array): Promise<Rec
   if (decoded.wireFormat === "public_message") {
     opened = openPublic(state, decoded.message);
     const { sender } = decoded.message.content;
-    if (sender.kind === "member" && sender.leafIndex === state.head.ownLeafIndex) return { kind: "own" };
+    if (sender.kind === "member" && sender.leafIndex === state.head.ownLeafIndex) {
+      return { kind: "own", isForeign: false };
+    }
   } else {
     const result = openPrivate(state, epoch, decoded.message);
-    if (result.kind !== "opened") return { kind: result.kind };
+    if (result.kind === "duplicate") return { kind: "duplicate" };
+    if (result.kind === "own") return receivedOwn(state, result.opened);
     opened = result.opened;
   }
   const { message, senderLeaf } = opened;
@@ -101,6 +107,13 @@ export async function receive(state: GroupState, bytes: Uint8Array): Promise<Rec
   const change = messageChange(state, epoch, opened.secretTree);
   const { data } = content;
   return { kind: "application", change, epoch: number, sender: sender.leafIndex, senderLeaf, data, authenticatedData };
+}
+
+/** A message that claims the own leaf; throws ValidationError `signature` when another member wrote it. */
+async function receivedOwn(state: GroupState, opened: Opened | undefined): Promise<Received> {
+  if (opened?.signature === undefined) return { kind: "own", isForeign: false };
+  await verifySignatures(state, [opened.signature]);
+  return { kind: "own", isForeign: true };
 }
 
 function receivedProposal(

@@ -9,7 +9,7 @@ import { recordConfirmed, recordRefused } from "./journal.ts";
  * Whether a join that was first of its epoch may have been refused all the same: nobody has confirmed it, and messages of
  * the group came since that could not be read. Anybody can write such messages, so this alone proves nothing.
  */
-export function isDoubtful(context: ClientContext, { groupId, state, commitId }: JoinRecord): boolean {
+export function isUnconfirmed(context: ClientContext, { groupId, state, commitId }: JoinRecord): boolean {
   return state === "JOINED" && context.store.rejections.listAfter(groupId, commitId ?? 0n).length > 0;
 }
 
@@ -27,10 +27,10 @@ function verdictOf({ mls, context }: GroupCore, info: VerifiedGroupInfo): "confi
  * Looks for the proof of a doubtful join in its slot, as long as there is doubt: a look with a synchronization, ever rarer. A
  * refused join leaves an inactive group with status `refused`, and its invite can be used again.
  */
-export async function settleDoubt(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+export async function settleUnconfirmedJoin(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   const { context, groupId } = core;
   const join = context.store.joins.get(groupId);
-  if (join === undefined || !isDoubtful(context, join) || core.record.status !== "pending") return;
+  if (join === undefined || !isUnconfirmed(context, join) || core.record.status !== "pending") return;
   const candidates = await candidatesInSlot(context, join.invite, signal);
   for (const candidate of statesSince(candidates, groupId, core.mls.epoch)) {
     const info = await verifiedState(context, candidate);

@@ -1,0 +1,35 @@
+import type { GroupRecord } from "../store/records.ts";
+import { historyOf } from "./entries.ts";
+import type { GroupCore } from "./group-core.ts";
+
+/**
+ * What proves that the group has gone on without the state of this installation:
+ *
+ * - `own-envelope`: the log has a message under the own signature that this state never sent, so that the database is an
+ *   older copy.
+ * - `group-info`: members of the last good epoch signed a GroupInfo that this state cannot lead to.
+ * - `commit-log`: the group's commit log disagrees about an epoch that was applied here.
+ * - `readded`: a commit has put another leaf in the place of the own one.
+ */
+export type PartedProof = "own-envelope" | "group-info" | "commit-log" | "readded";
+
+/** Records the proof, with further changes of the record; what waits to be sent stays queued for the way back. */
+export function recordParted(core: GroupCore, proof: PartedProof, record: Partial<GroupRecord> = {}): void {
+  const { context, groupId } = core;
+  const isNews = core.record.status !== "parted";
+  core.step({
+    record: { ...record, status: "parted" },
+    write: (tables) => {
+      if (!isNews) return;
+      tables.histories.put({ ...historyOf(context, groupId), proof });
+      tables.pendingCommits.delete(groupId);
+      tables.joins.delete(groupId);
+    },
+  });
+  core.settlePendingCommit("lost");
+}
+
+/** A commit that applies shows that a GroupInfo of a later epoch was only ahead of what had been read. */
+export function isRefuted({ context, groupId, record }: GroupCore): boolean {
+  return record.status === "parted" && context.store.histories.get(groupId)?.proof === "group-info";
+}

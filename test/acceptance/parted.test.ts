@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { test, type TestContext } from "node:test";
+import { encodeMlsMessage, fromHex } from "@latchkey/mls";
+import { garblingFor, rawExternalCommit } from "./forge.ts";
+import { epochOf, failsWith, groupOf, mlsOf, openSlot, publishRaw, textsOf, World, type Device } from "./support.ts";
+
+const MINUTE_MS = 60_000;
+
+type MlsMessage = Parameters<typeof encodeMlsMessage>[0];
+type PrivateMessage = Extract<MlsMessage, { wireFormat: "private_message" }>["message"];
+
+/** Puts the database of a device back to what it was before `meanwhile`. */
+async function restoredAfter(world: World, device: Device, meanwhile: () => Promise<void>): Promise<void> {
+  device.client.close();
+  copyFileSync(device.dbPath, world.path("backup.db"));
+  await world.restart(device);
+  await meanwhile();
+  device.client.close();
+  copyFileSync(world.path("backup.db"), device.dbPath);
+  await world.restart(device);
+}
+
+/** Bytes that look like a message of a group's epoch. */
+function junkOf(groupId: string, epoch: bigint, contentKind: PrivateMessage["contentKind"]): Uint8Array {
+  const bytes = (length: number) => crypto.getRandomValues(new Uint8Array(length));
+  const message: PrivateMessage = {
+    groupId: fromHex(groupId),
+    epoch,
+    contentKind,
+    authenticatedData: bytes(0),
+    encryptedSenderData: bytes(28),
+    ciphertext: bytes(64),
+  };
+  return encodeMlsMessage({ wireFormat: "private_message", message });
+}
+
+test("TRU-10 a database that was restored knows it by its own signature in the log, and sends nothing", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  const before = adminGroup.epoch;
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).send("after the backup");
+    await groupOf(member, adminGroup.id).rotateKeys();
+  });
+  const restored = groupOf(member, adminGroup.id);
+  assert.equal(restored.status, "confirmed");
+  await member.client.conversations.sync();
+  assert.deepEqual([restored.status, restored.isActive, restored.epoch], ["parted", true, before]);
+  const error = await failsWith(restored.send("what nobody could read"), "GROUP_PARTED");
+  assert.equal(error.data["proof"], "own-envelope");
+  await failsWith(restored.rotateKeys(), "GROUP_PARTED");
+  await adminGroup.sync();
+  assert.deepEqual(textsOf(adminGroup), ["after the backup"]);
+  // It is on disk: a restart does not make it forget.
+  await world.restart(member);
+  assert.equal(groupOf(member, adminGroup.id).status, "parted");
+  await failsWith(groupOf(member, adminGroup.id).leave(), "GROUP_PARTED");
+});
+
+test("TRU-10 removed by an admin, a restored database comes back by the invite: messages stay, the gap is shown", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await adminGroup.send("one");
+  await member.client.conversations.sync();
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).rotateKeys();
+  });
+  await member.client.conversations.sync();
+  await failsWith(member.client.conversations.joinByInvite(invite.url), "ALREADY_MEMBER");
+  await adminGroup.send("in the gap");
+  await adminGroup.removeMembers([member.client.inboxId]);
+  const { group } = await member.client.conversations.joinByInvite(invite.url);
+  await adminGroup.sync();
+  await adminGroup.send("two");
+  await group.sync();
+  assert.deepEqual([group.status, group.gaps().length], ["confirmed", 1]);
+  assert.deepEqual(textsOf(group), ["one", "two"]);
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
+  assert.deepEqual(
+    member.client.conversations.list().map(({ id }) => id),
+    [group.id],
+  );
+});
+
+/** A group in which a holder of the link has joined with a path secret that is garbage for one member, the victim. */
+async function withVictim(t: TestContext) {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const victim = await world.device("victim");
+  const eve = await world.device("eve");
+  await adminGroup.addMembers([victim.client.inboxId]);
+  const invite = await adminGroup.createInvite();
+  for (const device of [member, victim]) await device.client.conversations.sync();
+  const victimGroup = groupOf(victim, adminGroup.id);
+  await adminGroup.send("before");
+  const mls = mlsOf(victim, adminGroup.id);
+  // The joiner takes the leaf beside the victim's: one ciphertext of its path is for the victim alone.
+  const leaf = mls.leaf(mls.ownLeafIndex);
+  assert.ok(leaf !== undefined);
+  const groupInfo = await openSlot(eve, invite.payload, world.node.url);
+  await publishRaw(eve, await rawExternalCommit(eve, groupInfo, { crypto: garblingFor(leaf.encryptionKey) }));
+  for (const group of [adminGroup, memberGroup, victimGroup]) await group.sync();
+  assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup));
+  assert.equal(adminGroup.members().length, 4);
+  return { world, admin, member, victim, adminGroup, memberGroup, victimGroup };
+}
+
+test("TRU-10 a garbage path secret for one member: doubt refuses nothing, a super admin's GroupInfo proves it", async (t) => {
+  const { victim, adminGroup, victimGroup } = await withVictim(t);
+  assert.deepEqual(
+    victimGroup.hints().map(({ kind, count }) => [kind, count]),
+    [
+      ["commit-not-applied", 1n],
+      ["unreadable", 1n],
+    ],
+  );
+  assert.equal(victimGroup.status, "confirmed");
+  await victimGroup.send("a hint refuses nothing");
+  // Nothing proves it yet: the slot has the state of before. It is asked once a minute, however often it is synced.
+  let questions = 0;
+  const { slots } = victim.environment;
+  const fetch = slots.fetch.bind(slots);
+  slots.fetch = (...question) => (questions++, fetch(...question));
+  for (let round = 0; round < 3; round++) await victimGroup.sync();
+  assert.equal(questions, 0);
+  await adminGroup.refreshInvite();
+  victim.clock.forward(MINUTE_MS);
+  await victimGroup.sync();
+  assert.deepEqual([questions, victimGroup.status], [1, "parted"]);
+  const error = await failsWith(victimGroup.send("nobody reads this"), "GROUP_PARTED");
+  assert.equal(error.data["proof"], "group-info");
+});
+
+test("TRU-10 junk of strangers and link holders beyond the epoch leaves every member able to send", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const stranger = await world.device("stranger");
+  await adminGroup.createInvite();
+  await memberGroup.sync();
+  const { epoch, id } = adminGroup;
+  for (const at of [epoch, epoch + 1n, epoch + 2n ** 62n]) {
+    await publishRaw(stranger, junkOf(id, at, "application"));
+    await publishRaw(stranger, junkOf(id, at, "commit"));
+  }
+  for (const device of [admin, member]) {
+    for (let minute = 0; minute < 3; minute++) {
+      await device.client.conversations.sync();
+      device.clock.forward(MINUTE_MS);
+    }
+    const group = groupOf(device, id);
+    assert.deepEqual([group.status, group.hints().map(({ kind }) => kind)], ["confirmed", ["unreadable"]]);
+  }
+  await memberGroup.send("still here");
+  await adminGroup.sync();
+  assert.deepEqual(adminGroup.hints(), [], "the first message of another member ends the doubt");
+  await adminGroup.send("and here");
+  await memberGroup.sync();
+  assert.deepEqual(textsOf(memberGroup), ["still here", "and here"]);
+  assert.deepEqual(memberGroup.hints(), []);
+});
