@@ -1,4 +1,14 @@
-import { createKeyPackage, EXTENSION_TYPE, type Capabilities, type Extension } from "@latchkey/mls";
+import {
+  createKeyPackage,
+  encode,
+  encodeKeyPackage,
+  EXTENSION_TYPE,
+  toHex,
+  type Capabilities,
+  type Extension,
+} from "@latchkey/mls";
+import { signLeafNode } from "@latchkey/mls/internals";
+import { nodeCrypto } from "@latchkey/mls/node";
 import {
   FOLLOWS_EXTERNAL_COMMITS,
   installationCapabilities,
@@ -6,7 +16,10 @@ import {
   XMTP_CIPHER_SUITE,
   type WalletSigner,
 } from "@latchkey/xmtp";
-import { configOf, type Device, type World } from "./support.ts";
+// The builders below have no legal use, so the engine does not offer them: the tests reach behind its entry point.
+import { signWithLabel } from "../../packages/mls/src/crypto/labels.ts";
+import { keyPackageToBeSigned } from "../../packages/mls/src/messages/key-package.ts";
+import { configOf, type Device, type World, type Wrap } from "./support.ts";
 
 /** The capabilities of XMTP's own library: ours without the sign that external commits are followed. */
 export const NATIVE_CAPABILITIES: Capabilities = {
@@ -20,18 +33,45 @@ export interface MadeKeyPackage {
   readonly extensions?: readonly Extension[];
   /** Seconds from now. */
   readonly notAfter?: bigint;
+  /** In place of a fresh key. */
+  readonly encryptionKey?: Uint8Array;
 }
 
 /** A key package that is rightly signed by a device, whatever it states; TLS bytes. */
 export async function makeKeyPackage(device: Device, made: MadeKeyPackage = {}): Promise<Uint8Array> {
   const nowSeconds = device.clock.nowNs() / 1_000_000_000n;
-  const { bytes } = await createKeyPackage(configOf(device), {
+  const config = configOf(device);
+  const { bytes, keyPackage } = await createKeyPackage(config, {
     cipherSuite: XMTP_CIPHER_SUITE,
     leaf: { ...installationLeaf(device.client.inboxId), capabilities: made.capabilities ?? installationCapabilities },
     lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + (made.notAfter ?? 86_400n) },
     extensions: made.extensions ?? [{ type: EXTENSION_TYPE.lastResort, data: new Uint8Array(0) }],
   });
-  return bytes;
+  if (made.encryptionKey === undefined) return bytes;
+  const { privateKey } = config.identity.signatureKeyPair;
+  const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+  const { source } = keyPackage.leafNode;
+  if (source.kind !== "key_package") throw new Error("a key package holds a leaf of its own");
+  const copied = { ...keyPackage.leafNode, source, encryptionKey: made.encryptionKey };
+  const unsigned = { ...keyPackage, leafNode: await signLeafNode(suite, privateKey, copied) };
+  const content = keyPackageToBeSigned(unsigned);
+  const signature = await signWithLabel(suite, privateKey, "KeyPackageTBS", content);
+  return encode({ ...unsigned, signature }, encodeKeyPackage);
+}
+
+/** An environment that is handed these key packages, by installation id, whatever the node holds; null: none. */
+export function servedKeyPackages(served: ReadonlyMap<string, Uint8Array | null>): Wrap {
+  return (environment) => {
+    const { transport } = environment;
+    const fetchKeyPackages: typeof transport.fetchKeyPackages = async (ids, signal) => {
+      const answers = await transport.fetchKeyPackages(ids, signal);
+      return ids.map((id, index) => {
+        const other = served.get(toHex(id));
+        return other === undefined ? answers[index] : (other ?? undefined);
+      });
+    };
+    return { ...environment, transport: { ...transport, fetchKeyPackages } };
+  };
 }
 
 /** Lets a device look like a client of XMTP's own library to everybody who adds it. */

@@ -31,7 +31,9 @@ function ourActor(group: Group): Actor {
     describe: (text) => group.updateDescription(text),
     decorate: (url) => group.updateImageUrl(url),
     renew: () => group.rotateKeys(),
-    add: (inboxId) => group.addMembers([inboxId]),
+    add: async (inboxId) => {
+      await group.addMembers([inboxId]);
+    },
     remove: async (inboxId) => {
       await group.removeMembers([inboxId]);
     },

@@ -28,7 +28,7 @@ export const scenario: Scenario = {
 
     await step("a device without key package is listed as left out, and cannot be added by a commit", async () => {
       const { installationId } = tablet;
-      assert.deepEqual(ownerOf(group)?.leftOut, [{ installationId, canBeAddedLater: false }]);
+      assert.deepEqual(ownerOf(group)?.leftOut, [{ installationId, fault: "missing", canBeAddedLater: false }]);
       await inStep("without the tablet");
     });
 

@@ -64,7 +64,8 @@ export const scenario: Scenario = {
 
     await step("removing it and adding it again brings it back", async () => {
       await group.removeMembers([ana.inboxId]);
-      await group.addMembers([ana.inboxId]);
+      await assert.rejects(group.addMembers([ana.inboxId]), { code: "KEY_PACKAGE_MISSING" });
+      await group.addMembers([ana.inboxId], { force: true });
       await group.send("welcome back");
       const again = await ana.group(group.id);
       assert.equal((await textsOf(again)).at(-1), "welcome back");

@@ -3,7 +3,7 @@ import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup 
 import { Apart } from "./apart.ts";
 import type { ClientContext } from "./context.ts";
 import { walled } from "./errors.ts";
-import { commitChange } from "./group/commit.ts";
+import { addFirstMembers } from "./group/add-members.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { newGroupRecord } from "./group/group-record.ts";
@@ -11,7 +11,6 @@ import { runDuties } from "./group/leave.ts";
 import { addOwnDevicesLeftOut } from "./group/left-out.ts";
 import { syncLocked } from "./group/log.ts";
 import { payReceipt } from "./group/receipts.ts";
-import { planFirstMembers } from "./group/membership.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { answerContest } from "./invite/contested-epoch.ts";
@@ -28,6 +27,8 @@ const GROUP_ID_BYTES = 16;
 
 /** What a new group is like. */
 export type GroupOptions = Pick<NewGroup, "name" | "description" | "imageUrl" | "permissions"> & {
+  /** Throw KEY_PACKAGE_MISSING when any installation cannot be added, instead of leaving it out. */
+  readonly allOrNothing?: boolean;
   readonly signal?: AbortSignal;
 };
 
@@ -87,9 +88,10 @@ export class Conversations {
   }
 
   /**
-   * Creates a group with these inboxes and all their installations; the creator's other installations come along.
+   * Creates a group with these inboxes and all their installations; the creator's other installations come along. Whoever
+   * cannot be added keeps nobody else out: `lastAddition` of the group names them.
    *
-   * @throws INBOX_UNKNOWN, KEY_PACKAGE_MISSING, and errors of the network: there is no group then, unless its first
+   * @throws INBOX_UNKNOWN, KEY_PACKAGE_MISSING when none of the inboxes can be added, and errors of the network: there is no group then, unless its first
    * commit may have been sent; that one is settled by the next sync.
    */
   async createGroup(inboxIds: readonly string[] = [], options: GroupOptions = {}): Promise<Group> {
@@ -97,7 +99,7 @@ export class Conversations {
     for (const kind of ["name", "description", "imageUrl"] as const) requireText(kind, state[kind] ?? "");
     const core = await this.#create(state, signal);
     try {
-      await commitChange(core, () => planFirstMembers(core, inboxIds, signal), signal);
+      await addFirstMembers(core, inboxIds, options);
       // Nobody came along, so that there was no commit to write the group with.
       if (!core.isWritten) core.step({});
     } catch (error) {

@@ -4,7 +4,10 @@ import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
 import { ContestDuty } from "../invite/contest-duty.ts";
 import { credentialsToRemember } from "../invite/slot-key-history.ts";
+import type { KeyPackageFault } from "../identity/key-package-faults.ts";
 import { Mutex } from "../mutex.ts";
+import { NOBODY_ADDED, type Addition } from "./addition.ts";
+import type { UnusableInbox } from "./adds.ts";
 import { ReceiptDuty } from "./receipt-duty.ts";
 import { noteHint } from "./hints.ts";
 import { recordRefusals, type Refusal } from "./refusals.ts";
@@ -63,6 +66,8 @@ export class GroupCore {
   /** What this member owes to those who joined by invite. */
   readonly receipts = new ReceiptDuty();
   pendingCommit: PendingOwnCommit | undefined;
+  /** What came of adding inboxes last, in this process. */
+  lastAddition: Addition = NOBODY_ADDED;
   #mls: MlsGroup;
   #record: GroupRecord;
   /** The record on disk, while envelopes were passed by since. */
@@ -270,6 +275,8 @@ function loadMls(context: ClientContext, groupId: Uint8Array): MlsGroup {
 export class GroupRegistry {
   readonly #lazyContext: () => ClientContext;
   readonly #cores = new Map<string, GroupCore>();
+  /** Faults of installations that this client tried to add, by group id and installation id. */
+  readonly #faults = new Map<string, Map<string, KeyPackageFault>>();
 
   /** The context holds the registry itself, so it can only be asked for. */
   constructor(context: () => ClientContext) {
@@ -299,6 +306,20 @@ export class GroupRegistry {
     return core;
   }
 
+  /** Remembers in memory why installations stay out of a group. */
+  noteUnusable(groupId: Uint8Array, inboxes: readonly UnusableInbox[]): void {
+    const faults = this.#faults.get(toHex(groupId)) ?? new Map<string, KeyPackageFault>();
+    for (const { installationId, fault } of inboxes.flatMap(({ unusable }) => unusable)) {
+      faults.set(installationId, fault);
+    }
+    if (faults.size > 0) this.#faults.set(toHex(groupId), faults);
+  }
+
+  /** Why an installation could not be added when this client tried last. */
+  faultOf(groupId: Uint8Array, installationId: string): KeyPackageFault | undefined {
+    return this.#faults.get(toHex(groupId))?.get(installationId);
+  }
+
   /** The groups that are shown, one for each id. */
   all(): GroupCore[] {
     return this.#load(({ role }) => role === "shown");
@@ -326,6 +347,7 @@ export class GroupRegistry {
     });
     core.markDeleted();
     this.#cores.delete(core.id);
+    this.#faults.delete(core.id);
   }
 
   /** The entry whose record and rows were just written, in place of an older one of the same key. */

@@ -32,6 +32,8 @@ import {
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
+import { addMembers, type AddOptions } from "./add-members.ts";
+import type { Addition } from "./addition.ts";
 import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import { deleteExpired } from "./disappearing.ts";
@@ -41,7 +43,7 @@ import { leftOutOf, type LeftOutInstallation } from "./installations.ts";
 import { hintsOf, type Hint } from "./hints.ts";
 import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
-import { planAddMembers, planUpdateInstallations } from "./membership.ts";
+import { planUpdateInstallations } from "./membership.ts";
 import { settleHints } from "../upkeep/parted-proof.ts";
 import { senderOf } from "./message.ts";
 import { payReceipt } from "./receipts.ts";
@@ -292,9 +294,17 @@ export class Group {
     for await (const record of streamRecords(this.#core, listAfter, options.signal)) yield shownJoin(record);
   }
 
-  /** Adds inboxes with all their installations in one commit. */
-  async addMembers(inboxIds: readonly string[], options: CallOptions = {}): Promise<void> {
-    await commitChange(this.#core, () => planAddMembers(this.#core, inboxIds, options.signal), options.signal);
+  /**
+   * Adds inboxes with all their installations in one commit. What cannot be added stays out, is named in the result, and
+   * keeps nobody else out; see `addMembers` in `group/add-members.ts` for the errors.
+   */
+  addMembers(inboxIds: readonly string[], options: AddOptions = {}): Promise<Addition> {
+    return addMembers(this.#core, inboxIds, options);
+  }
+
+  /** Whom `createGroup` or the last `addMembers` of this client added, and whom not and why; in memory. */
+  get lastAddition(): Addition {
+    return this.#core.lastAddition;
   }
 
   /**

@@ -1,10 +1,14 @@
-import { toHex } from "@latchkey/mls";
+import { toHex, type LeafIndex } from "@latchkey/mls";
 import { FOLLOWS_EXTERNAL_COMMITS, type AssociationState, type MembershipEntry } from "@latchkey/xmtp";
+import type { KeyPackageFault } from "../identity/key-package-faults.ts";
+import type { AddTarget } from "./adds.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /** An installation of a member that is not in the group. */
 export interface LeftOutInstallation {
   readonly installationId: string;
+  /** Why, where this client has tried to add it. */
+  readonly fault: KeyPackageFault | undefined;
   /**
    * True when a commit adds it as soon as its key package can be used. False when a member's client refuses that: then
    * the device registers a new installation, or the inbox is removed and added again.
@@ -18,6 +22,19 @@ export interface LeftOutInstallation {
  */
 export function acceptsLateAdditions(core: GroupCore): boolean {
   return core.mls.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS);
+}
+
+/** What a commit of this member that adds leaves is tried against; `force` lets in who cannot follow joins by invite. */
+export function addTargetOf(
+  core: GroupCore,
+  options: { readonly removed?: readonly LeafIndex[]; readonly force?: boolean } = {},
+): AddTarget {
+  const hasInvite = core.state.policy?.allowExternalCommit === true;
+  return {
+    tryAdds: (adds) => core.mls.tryAdds(adds),
+    hasInvite: hasInvite && options.force !== true,
+    removed: options.removed ?? [],
+  };
 }
 
 /** Installations of an inbox in one of its states that have no leaf in the group. */
@@ -52,8 +69,9 @@ export function leftOutOf(core: GroupCore, inboxId: string, entry: MembershipEnt
   const state = listed.length === 0 ? undefined : core.context.directory.known(inboxId, sequenceId);
   const present = state === undefined ? listed : withoutLeaf(core, state).filter((id) => listed.includes(id));
   const canBeAddedLater = acceptsLateAdditions(core);
-  return {
-    failedInstallations: present,
-    leftOut: present.map((installationId): LeftOutInstallation => ({ installationId, canBeAddedLater })),
-  };
+  const leftOut = present.map((installationId): LeftOutInstallation => {
+    const fault = core.context.groups.faultOf(core.groupId, installationId);
+    return { installationId, fault, canBeAddedLater };
+  });
+  return { failedInstallations: present, leftOut };
 }

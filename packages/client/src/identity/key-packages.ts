@@ -14,10 +14,12 @@ import {
 } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { ClientContext } from "../context.ts";
-import { codeOf, unlessRefused } from "../errors.ts";
+import { codeOf, verdictOf } from "../errors.ts";
+import type { MessageSender } from "../group/message.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { KeyPackageRecord } from "../store/records.ts";
 import { surplus } from "../store/surplus.ts";
+import { faultByItself, unusableBy, type KeyPackageFault, type UnusableInstallation } from "./key-package-faults.ts";
 
 /**
  * Makes a new key package, keeps it and uploads it; the ones before stay readable for a day, because Welcomes for
@@ -126,16 +128,15 @@ export function openerFor(context: ClientContext, hpkePublicKey: Uint8Array): We
   return undefined;
 }
 
-/** Installations with their key packages, and those that have none that is usable. */
+/** Key packages of installations, and the installations that have none that can be used anywhere. */
 export interface FetchedKeyPackages {
   readonly keyPackages: readonly KeyPackage[];
-  /** Installation ids in hex. */
-  readonly missing: readonly string[];
+  readonly unusable: readonly UnusableInstallation[];
 }
 
 /**
  * Fetches and verifies the key packages of installations of one inbox. A missing, expired or forged one is reported as
- * missing: one broken device must not keep the others out (REV-08).
+ * unusable: one broken device must not keep the others out (REV-08).
  */
 export async function fetchKeyPackages(
   context: ClientContext,
@@ -143,21 +144,32 @@ export async function fetchKeyPackages(
   installationIds: readonly string[],
   signal?: AbortSignal,
 ): Promise<FetchedKeyPackages> {
-  if (installationIds.length === 0) return { keyPackages: [], missing: [] };
-  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  if (installationIds.length === 0) return { keyPackages: [], unusable: [] };
   const answers = await context.transport.fetchKeyPackages(installationIds.map(fromHex), signal);
   const keyPackages: KeyPackage[] = [];
-  const missing: string[] = [];
+  const unusable: UnusableInstallation[] = [];
   for (const [index, installationId] of installationIds.entries()) {
-    const verified = await verifiedOrNothing(context, answers[index], nowSeconds);
-    if (verified?.inboxId === inboxId && verified.installationId === installationId)
-      keyPackages.push(verified.keyPackage);
-    else missing.push(installationId);
+    const found = await openKeyPackage(context, { inboxId, installationId }, answers[index]);
+    if ("fault" in found) unusable.push(found);
+    else keyPackages.push(found);
   }
-  return { keyPackages, missing };
+  return { keyPackages, unusable };
 }
 
-async function verifiedOrNothing(context: ClientContext, bytes: Uint8Array | undefined, nowSeconds: bigint) {
-  if (bytes === undefined) return undefined;
-  return unlessRefused(verifyInstallationKeyPackage(context.crypto, bytes, { nowSeconds }));
+async function openKeyPackage(
+  { crypto, clock }: ClientContext,
+  { inboxId, installationId }: MessageSender,
+  bytes: Uint8Array | undefined,
+): Promise<KeyPackage | UnusableInstallation> {
+  const faulty = (fault: KeyPackageFault) => ({ installationId, fault, rule: undefined });
+  if (bytes === undefined) return faulty("missing");
+  try {
+    const nowSeconds = clock.nowNs() / 1_000_000_000n;
+    const verified = await verifyInstallationKeyPackage(crypto, bytes, { nowSeconds });
+    if (verified.inboxId !== inboxId || verified.installationId !== installationId) return faulty("foreign");
+    const fault = faultByItself(verified.keyPackage);
+    return fault === undefined ? verified.keyPackage : faulty(fault);
+  } catch (error) {
+    return unusableBy(installationId, verdictOf(error));
+  }
 }

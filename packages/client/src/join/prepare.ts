@@ -3,9 +3,10 @@ import {
   createExternalCommit,
   encodeRows,
   LatchkeyError,
+  tryAdds,
   VerifiedTreeCache,
   verifyGroupInfo,
-  type KeyPackage,
+  type AddsToTry,
   type VerifiedGroupInfo,
 } from "@latchkey/mls";
 import {
@@ -23,11 +24,11 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { asLatchkeyError, clientError, scopeOf, shortId } from "../errors.ts";
+import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
+import { fetchWanted, unusableError, usableIn, type UsableKeyPackages } from "../group/adds.ts";
 import { checkMembership } from "../group/check-membership.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
-import { fetchKeyPackages } from "../identity/key-packages.ts";
 import type { JoinRecord } from "../store/records.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { isUnconfirmed } from "./unconfirmed-join.ts";
@@ -52,12 +53,10 @@ export function newJoinRequest(context: ClientContext, payload: InvitePayload, a
   return { context, payload, allOrNothing, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
 }
 
-/** The devices of this inbox that come along in the same commit. */
+/** The other devices of this inbox, to be tried against each state of the group. */
 interface OwnDevices {
   readonly sequenceId: bigint;
-  readonly keyPackages: readonly KeyPackage[];
-  /** Installation ids of those that cannot. */
-  readonly missing: readonly string[];
+  readonly fetched: UsableKeyPackages;
 }
 
 /** A candidate that passed every check that can be made before anything is sent. */
@@ -197,7 +196,7 @@ async function verifyCandidate(context: ClientContext, candidate: Candidate, ver
 /** Own devices that come along in the same commit. */
 async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined): Promise<OwnDevices> {
   if (request.devices !== undefined) return request.devices;
-  const { context, allOrNothing } = request;
+  const { context } = request;
   const { inboxId, installationId } = context.own;
   const { state, sequenceId } = await context.directory.latestOf(inboxId, signal);
   const installations = state.installations();
@@ -205,13 +204,19 @@ async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined)
     throw clientError("IDENTITY_REVOKED", "this installation was revoked; register a new one");
   }
   const siblings = installations.filter((id) => id !== installationId);
-  const { keyPackages, missing } = await fetchKeyPackages(context, inboxId, siblings, signal);
-  if (allOrNothing && missing.length > 0) {
-    throw clientError("KEY_PACKAGE_MISSING", "a device of yours has no usable key package; open Latchkey on it once", {
-      data: { installations: missing.map(shortId) },
-    });
+  const [fetched] = await fetchWanted(context, [{ inboxId, installationIds: siblings }], signal);
+  return (request.devices = { sequenceId, fetched: fetched ?? { inboxId, keyPackages: [], unusable: [] } });
+}
+
+/** Those of them that can come along into this state of the group; see `JoinOptions.allOrNothing`. */
+function comingAlong({ context, allOrNothing }: JoinRequest, { fetched }: OwnDevices, info: VerifiedGroupInfo) {
+  const target = { tryAdds: (adds: AddsToTry) => tryAdds(info, adds), hasInvite: true };
+  const [tried = fetched] = usableIn(target, [fetched]);
+  if (allOrNothing && tried.unusable.length > 0) {
+    throw unusableError("devices of yours cannot come along; open Latchkey on them once", [tried]);
   }
-  return (request.devices = { sequenceId, keyPackages, missing });
+  context.groups.noteUnusable(info.context.groupId, [tried]);
+  return tried;
 }
 
 /**
@@ -226,11 +231,12 @@ export async function prepareJoin(
   const { context, payload, verifiedTrees } = request;
   const { info, policy, scan, logCursor } = candidate;
   const { inboxId } = context.own;
-  const { sequenceId, keyPackages, missing } = await ownDevices(request, signal);
+  const devices = await ownDevices(request, signal);
+  const { keyPackages, unusable } = comingAlong(request, devices, info);
   const update = membershipInsert({
     inboxId,
-    sequenceId,
-    failedInstallations: missing,
+    sequenceId: devices.sequenceId,
+    failedInstallations: unusable.map(({ installationId }) => installationId),
     externalGroupId: policy.externalGroupId,
   });
   const componentId = COMPONENT.groupMembership;
