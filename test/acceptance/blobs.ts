@@ -1,10 +1,14 @@
+import { utf8 } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { Slot } from "@latchkey/client";
 import {
   decodeInvitePayload,
   encodeGroupInfoHints,
   groupStateHash,
+  serviceOrigin,
   slotCredential,
+  slotCredentialV1,
+  slotWriteSecret,
   wrapGroupInfo,
   XMTP_CIPHER_SUITE,
 } from "@latchkey/xmtp";
@@ -50,6 +54,12 @@ export function keylessSlot(payload: Uint8Array, serviceUrl: string): Slot {
 /** The slot of an invite for whoever has the link. */
 export function slotOf(payload: Uint8Array, serviceUrl: string): Slot {
   const { externalGroupId, symmetricKey } = decodeInvitePayload(payload);
-  const current = slotCredential(suite, symmetricKey, externalGroupId);
-  return { serviceUrl, externalGroupId, credentials: { current, currentHash: suite.hash(current), earlier: [] } };
+  const pointer = { kind: "opaque", bytes: utf8(serviceUrl) } as const;
+  const secret = slotWriteSecret(suite, symmetricKey, externalGroupId);
+  const current = slotCredential(suite, secret, serviceOrigin(pointer));
+  return {
+    serviceUrl,
+    externalGroupId,
+    credentials: { current, currentHash: suite.hash(current), earlier: [slotCredentialV1(suite, secret)] },
+  };
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { test, type TestContext } from "node:test";
-import type { Group, Invite, Slot } from "@latchkey/client";
+import type { Group, Invite, Slot, SlotCredentials } from "@latchkey/client";
 import { LatchkeyError, toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { decodeInvitePayload, slotCredential, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { createNode } from "@latchkey/node";
+import { XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { keylessSlot, presentBlob, slotOf } from "./blobs.ts";
 import { epochOf, failsWith, groupOf, World, type Device, type Wrap } from "./support.ts";
 
@@ -18,6 +19,13 @@ function withoutUploads(broken: () => boolean): Wrap {
     };
     return { ...environment, slots: { ...slots, upload } };
   };
+}
+
+/** What a program of 0.1.0 shows at a slot: the credential of the present key in version 1, and no other. */
+function version1({ credentials }: Slot): SlotCredentials {
+  const [current] = credentials?.earlier ?? [];
+  if (current === undefined) throw new Error("no credential of version 1");
+  return { current, currentHash: nodeCrypto.suite(XMTP_CIPHER_SUITE).hash(current), earlier: [] };
 }
 
 /** Blobs of the group that nobody's key opens, as a vandal makes them. */
@@ -154,12 +162,14 @@ test("XIP-05 a blob that comes late to a second service, behind two new keys, do
   });
   const service = await createNode({ dataDir: world.path("second service") });
   t.after(() => service.close());
-  await first.createInvite({ refreshPointers: [world.node.url, service.url] });
+  const invite = await first.createInvite({ refreshPointers: [world.node.url, service.url] });
   state = "armed";
   await first.refreshInvite();
-  const currents = seen.map(({ credentials }) => toHex(credentials?.current ?? new Uint8Array(0)));
-  const late = seen.findLast(({ serviceUrl }, index) => serviceUrl === service.url && currents[index] === currents[0]);
-  const newer = currents.filter((current) => current !== currents[0]);
+  const old = toHex(slotOf(invite.payload, service.url).credentials?.current ?? new Uint8Array(0));
+  const currentOf = ({ credentials }: Slot) => toHex(credentials?.current ?? new Uint8Array(0));
+  const there = seen.filter(({ serviceUrl }) => serviceUrl === service.url);
+  const late = there.findLast((slot) => currentOf(slot) === old);
+  const newer = there.map(currentOf).filter((current) => current !== old);
   assert.ok(late?.credentials !== undefined && newer.length > 1);
   assert.ok(late.credentials.earlier.every((credential) => !newer.includes(toHex(credential))));
 });
@@ -171,12 +181,12 @@ test("XIP-13 a slot that a holder of the link has locked: changes of the group g
   assert.equal(invite.uploadFailure, undefined);
   await memberGroup.sync();
   const vandal = await world.device("vandal");
-  const { symmetricKey, externalGroupId } = decodeInvitePayload(invite.payload);
-  const credential = slotCredential(nodeCrypto.suite(XMTP_CIPHER_SUITE), symmetricKey, externalGroupId);
+  const known = slotOf(invite.payload, world.node.url).credentials?.current;
+  assert.ok(known !== undefined);
   const locked = {
     current: nodeCrypto.randomBytes(32),
     currentHash: nodeCrypto.randomBytes(32),
-    earlier: [credential],
+    earlier: [known],
   };
   const slot = { ...keylessSlot(invite.payload, world.node.url), credentials: locked };
   await vandal.environment.slots.upload(slot, await junkOf(admin, adminGroup.id));
@@ -224,4 +234,91 @@ test("XIP-01 blobs that are padded are of one size for groups of many sizes, and
   const sizes = new Set(blobs.map(({ length }) => length));
   assert.ok(blobs.length >= 4);
   assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 4, "epoch and expiry are numbers of different lengths");
+});
+
+test("TRU-15 a service uses the credential that it was shown at another service of the invite: refused there", async (t) => {
+  const world = await World.start(t);
+  const other = await createNode({ dataDir: world.path("other service") });
+  t.after(() => other.close());
+  const { admin, adminGroup } = await world.group();
+  const shown = new Map<string, Slot>();
+  await world.restart(admin, (environment) => {
+    const { slots } = environment;
+    const upload: typeof slots.upload = async (slot, ...rest) => {
+      shown.set(slot.serviceUrl, slot);
+      await slots.upload(slot, ...rest);
+    };
+    return { ...environment, slots: { ...slots, upload } };
+  });
+  const group = groupOf(admin, adminGroup.id);
+  const invite = await group.createInvite({ refreshPointers: [world.node.url, other.url] });
+  const atOther = shown.get(other.url);
+  assert.ok(atOther?.credentials !== undefined);
+  const { slots } = (await world.device("hostile service")).environment;
+  await slots.upload(atOther, await junkOf(admin, group.id));
+  // Neither that credential nor the one of version 1, which a refusal would have brought out, is of any use.
+  await refused(slots.upload({ ...atOther, serviceUrl: world.node.url }, await junkOf(admin, group.id)));
+
+  // A service that neither the invite nor the policy names is shown nothing: here the joiner's own.
+  const puts: string[] = [];
+  const own = createServer((request, response) => {
+    if (request.method === "PUT") puts.push(request.headers.authorization ?? "");
+    request.resume();
+    response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => own.listen(0, "127.0.0.1", resolve));
+  t.after(() => own.close());
+  const address = own.address();
+  assert.ok(address !== null && typeof address === "object");
+  const inviteServiceUrl = `http://127.0.0.1:${address.port}`;
+  const joiner = await world.device("joiner", { wrap: (environment) => ({ ...environment, inviteServiceUrl }) });
+  const joined = await joiner.client.conversations.joinByInvite(invite.url);
+  await joined.group.updateName("Renamed");
+  await joined.group.refreshInvite({ deep: true });
+  assert.deepEqual(puts, []);
+  const next = await world.device("next");
+  assert.equal((await next.client.conversations.joinByInvite(invite.url)).group.name, "Renamed");
+});
+
+test("TRU-15 a slot closed under version 1 is taken over and moved on, also when its key was replaced meanwhile", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  let mode: "version 1" | "broken" | "present" = "version 1";
+  await world.restart(admin, (environment) => {
+    const { slots } = environment;
+    const upload: typeof slots.upload = async (slot, ...rest) => {
+      if (mode === "broken") throw new LatchkeyError("NODE_UNREACHABLE", "made up by a test", { retryable: true });
+      await slots.upload(mode === "version 1" ? { ...slot, credentials: version1(slot) } : slot, ...rest);
+    };
+    return { ...environment, slots: { ...slots, upload } };
+  });
+  const group = groupOf(admin, adminGroup.id);
+  const first = await group.createInvite();
+  const slot = slotOf(first.payload, world.node.url);
+  const old = { ...slot, credentials: version1(slot) };
+  const { slots } = (await world.device("program of 0.1.0")).environment;
+  await slots.upload(old, await junkOf(admin, group.id));
+  mode = "present";
+  await group.updateName("Moved on");
+  assert.equal(group.invite?.uploadFailure, undefined);
+  await refused(slots.upload(old, await junkOf(admin, group.id)));
+  await memberGroup.sync();
+
+  // The same with a database that remembers the key before as 0.1.0 did.
+  mode = "version 1";
+  const second = await group.rotateInvite({ slot: true });
+  mode = "broken";
+  const rotated = await group.rotateInvite();
+  assert.equal(rotated.uploadFailure?.code, "NODE_UNREACHABLE");
+  const { store } = admin.environment;
+  const [row] = store.slotCredentials.list();
+  assert.ok(row !== undefined);
+  const { current } = version1(slotOf(second.payload, world.node.url));
+  store.transaction((tables) =>
+    tables.slotCredentials.put({ ...row, credentials: current, secrets: new Uint8Array(0) }),
+  );
+  await world.restart(admin);
+  await groupOf(admin, group.id).refreshInvite();
+  const joiner = await world.device("joiner");
+  assert.equal((await joiner.client.conversations.joinByInvite(rotated.url)).group.name, "Moved on");
 });

@@ -262,7 +262,7 @@ describe("invites", () => {
     assert.deepEqual(texts(await cleo.run("read", "Team")), ["hello from the laptop"]);
   });
 
-  test("who is removed is said to hold the invite still, unless it is replaced in the same commit", async (t) => {
+  test("who is removed is said to hold the invite still, unless it is renewed", async (t) => {
     const { user } = await world(t);
     const [ada, bob, cleo] = [await user("ada"), await user("bob"), await user("cleo")];
     const ids: string[] = [];
@@ -274,6 +274,7 @@ describe("invites", () => {
     assert.deepEqual([alone["removed"], alone["mayHoldLiveInvite"], alone["inviteUrl"]], [[bobId], true, url]);
     const rotated = await ada.run("group", "remove", "team", cleoId, "--rotate-invite", "slot");
     assert.deepEqual([rotated["removed"], rotated["mayHoldLiveInvite"]], [[cleoId], false]);
+    assert.deepEqual([rotated["joinedMeanwhile"], rotated["renewalPending"]], [[], false]);
     assert.notEqual(rotated["inviteUrl"], url);
     assert.equal((await ada.try("group", "remove", "team", cleoId)).status, 2);
   });

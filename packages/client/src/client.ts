@@ -10,6 +10,7 @@ import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
+import { resumeRenewals } from "./invite/renewal.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { LookPauses } from "./join/look-pauses.ts";
 import { resumeInTurn } from "./join/resume.ts";
@@ -123,11 +124,12 @@ export class Client {
   }
 }
 
-/** Key package and interrupted joins. A registered installation opens without network: then both wait. */
+/** Key package, interrupted joins and renewals of invites. A registered installation opens without network: then both wait. */
 async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
     await keepKeyPackage(context, signal);
     await context.joinTurn.run(() => resumeInTurn(context, signal));
+    await resumeRenewals(context, signal);
   } catch (error) {
     if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
     if (error.code.startsWith("STORE_")) throw error;

@@ -29,8 +29,9 @@ export interface Environment {
    */
   readonly resolvePointer?: (opaque: Uint8Array) => ResolvedPointer | Promise<ResolvedPointer>;
   /**
-   * Whether invites may lead to a service on this machine over plain http; default: only if `inviteServiceUrl` itself is
-   * one. Anywhere else only https is spoken.
+   * Whether invites may lead to a service on this machine, over plain http too, or in a private network; default: to this
+   * machine over http if `inviteServiceUrl` itself is such a one, and to that very service. Anywhere else only https is
+   * spoken. See `invite/local-address.ts` for what counts as local.
    */
   readonly loopbackHttp?: boolean;
   /**
@@ -43,6 +44,11 @@ export interface Environment {
    * default: true. Without it slots that others have closed cannot be written.
    */
   readonly slotCredentials?: boolean;
+  /**
+   * Whether a removal renews the invite where its caller does not say: `removeMembers` then turns it off with the removal
+   * and makes one with a fresh slot; default: false. A setting of this client for all its groups, which no group carries.
+   */
+  readonly renewOnRemoval?: boolean;
   /**
    * Whether the client looks after the invites of its groups by itself until it is closed: shortly after its start, then
    * about every hour, once a day thoroughly. Members that stay open should; see `Client.keepInvitesFresh`.

@@ -14,7 +14,8 @@ export type { KeyPackageFault, UnusableInstallation } from "./identity/key-packa
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
 export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";
-export type { ExternalInvite, InviteChanges, InviteOptions, Removal, RemoveOptions } from "./invite/issue.ts";
+export type { ExternalInvite, InviteChanges, InviteOptions } from "./invite/issue.ts";
+export type { Removal, RemoveOptions } from "./invite/removal.ts";
 export { imageKind } from "./invite/image.ts";
 export type { ImageKind } from "./invite/image.ts";
 export { inspectInvite } from "./invite/invite.ts";

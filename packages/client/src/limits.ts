@@ -71,6 +71,13 @@ export const CLIENT_LIMITS = {
   maxSlotLookMs: 300_000,
   /** Messages behind a join that waits in which a member's word is looked for: the first ones are of its epoch. */
   maxWordsRead: 1_000,
+  /**
+   * How long other super admins leave the renewal of an invite to the one that began it, in milliseconds: ten times what
+   * it takes on a slow line. Then each waits for a time drawn from a second for each installation, up to the longest.
+   */
+  renewalPatienceMs: 30_000,
+  renewalSpreadMs: 1_000,
+  maxRenewalSpreadMs: 300_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

@@ -63,21 +63,25 @@ export type { DisappearingSettings, GroupState, Permission } from "./app-data/gr
 export {
   changePolicy,
   countUses,
+  decodePolicyTemplate,
   effectiveExpiryNs,
   enablePolicy,
+  encodePolicyTemplate,
+  policyFromTemplate,
+  policyTemplate,
   policyUpdate,
   readPolicy,
   revokePolicy,
   rotatePolicyKey,
   validatePolicyV1,
 } from "./invite/policy.ts";
-export type { PolicySettings } from "./invite/policy.ts";
-export { readServicePointer } from "./invite/service-pointer.ts";
+export type { InviteRotation, PolicySettings } from "./invite/policy.ts";
+export { readServicePointer, serviceOrigin } from "./invite/service-pointer.ts";
 export type { ServicePointer } from "./invite/service-pointer.ts";
 export { decodeInvitePayload, encodeInvitePayload } from "./invite/payload.ts";
 export type { InvitePayload } from "./invite/payload.ts";
 export { inviteUrl, parseInviteUrl, toBase64Url } from "./invite/url.ts";
-export { slotCredential } from "./invite/slot-credential.ts";
+export { slotCredential, slotCredentialV1, slotWriteSecret } from "./invite/slot-credential.ts";
 export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invite/blob.ts";
 export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";
 export { padGroupInfo } from "./invite/group-info-padding.ts";

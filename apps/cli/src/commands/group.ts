@@ -44,7 +44,7 @@ export const addGroupCommands: AddCommands = (program, execute) => {
     .addOption(
       new Option(
         "--rotate-invite <what>",
-        "replace the invite in the same commit: its key, its slot too, or no",
+        "renew the invite right behind the removal: its key, its slot too, or no",
       ).choices(["key", "slot", "no"]),
     )
     .action((wanted: string, inboxIds: string[], { rotateInvite }: { rotateInvite?: "key" | "slot" | "no" }) =>
@@ -65,16 +65,30 @@ async function remove(
       throw cliError("USAGE", `${quoted(shortId(stranger))} is no member; "latchkey group members" lists the ids`);
     }
     const rotateInvite = await chooseRotation(context, group, choice);
-    const { removed, invite, mayHoldLiveInvite } = await group.removeMembers(inboxIds, {
-      rotateInvite,
-      signal: context.signal,
-    });
+    const { removed, joinedMeanwhile, invite, mayHoldLiveInvite, renewalPending } = await group.removeMembers(
+      inboxIds,
+      {
+        rotateInvite,
+        signal: context.signal,
+      },
+    );
     return {
-      json: { group: groupJson(group), removed, mayHoldLiveInvite, inviteUrl: invite?.url ?? null },
+      json: {
+        group: groupJson(group),
+        removed,
+        joinedMeanwhile,
+        mayHoldLiveInvite,
+        renewalPending,
+        inviteUrl: invite?.url ?? null,
+      },
       human: (style) =>
         [
           `${style.good("✓")} ${plural(removed.length, "member")} removed from ${style.bold(groupName(group))}.`,
           ...(rotateInvite === false || invite === undefined ? [] : ["The new invite:", invite.url]),
+          ...(renewalPending
+            ? [`${style.bad("!")} The invite is off; "latchkey group list" makes the new one when the node answers.`]
+            : []),
+          ...joinedMeanwhile.map((id) => `${style.bad("!")} ${shortId(id)} joined by the old invite meanwhile.`),
           ...(mayHoldLiveInvite
             ? [
                 `${style.bad("!")} They can read the key of the invite in force and may come back by it.`,

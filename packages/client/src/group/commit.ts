@@ -1,6 +1,7 @@
 import { encodeRows, type AppDataChanges, type PendingCommit, type Proposal, type VerifiedCommit } from "@latchkey/mls";
 import { CommitRejectedError, mergeAppData, requiredIdentities, validateMemberCommit } from "@latchkey/xmtp";
 import { clientError, walled } from "../errors.ts";
+import { renewalOfCommit } from "../invite/renewal-journal.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
@@ -14,6 +15,8 @@ export interface CommitPlan {
   readonly proposals: readonly Proposal[];
   /** New values of the components that AppDataUpdates among the proposals touch. */
   readonly appData?: AppDataChanges;
+  /** Template of the renewal of the invite that begins when the commit is merged; see `invite/renewal.ts`. */
+  readonly renewal?: Uint8Array;
 }
 
 /**
@@ -108,6 +111,7 @@ async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSi
     rows: encodeRows(live.rows),
     welcome: live.welcome,
     recipients: encodeRecipients(live.added.map(({ keyPackage }) => keyPackage)),
+    renewal: renewalOfCommit(plan.proposals, plan.renewal),
   };
   // The message key of the commit is spent on disk before the commit leaves.
   core.step({ change: live.sent, write: (tables) => tables.pendingCommits.put(record) });

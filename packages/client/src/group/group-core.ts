@@ -65,6 +65,8 @@ export class GroupCore {
   readonly contest = new ContestDuty();
   /** What this member owes to those who joined by invite. */
   readonly receipts = new ReceiptDuty();
+  /** Whether somebody waits to finish a renewal of the invite already. */
+  isRenewalScheduled = false;
   pendingCommit: PendingOwnCommit | undefined;
   /** What came of adding inboxes last, in this process. */
   lastAddition: Addition = NOBODY_ADDED;

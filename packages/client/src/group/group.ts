@@ -21,16 +21,14 @@ import {
   createExternalInvite,
   createInvite,
   refreshInvite,
-  removeMembers,
   revokeInvite,
   rotateInvite,
   type ExternalInvite,
   type InviteChanges,
   type InviteOptions,
-  type Removal,
-  type RemoveOptions,
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
+import { removeMembers, type Removal, type RemoveOptions } from "../invite/removal.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { addMembers, type AddOptions } from "./add-members.ts";
 import type { Addition } from "./addition.ts";
@@ -309,7 +307,7 @@ export class Group {
 
   /**
    * Removes inboxes with all their installations. An invite in force stays in their hands, as the result says, unless
-   * `rotateInvite` replaces it in the same commit.
+   * `rotateInvite` renews it: off with the removal, on with a fresh key in a later epoch.
    */
   removeMembers(inboxIds: readonly string[], options: RemoveOptions = {}): Promise<Removal> {
     return removeMembers(this.#core, inboxIds, options);

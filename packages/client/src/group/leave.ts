@@ -8,6 +8,7 @@ import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore } from "./group-core.ts";
 import { planRemoveMembers } from "./membership.ts";
 import { sendContent } from "./send.ts";
+import { tryFinishRenewal } from "../invite/renewal.ts";
 
 /**
  * Asks to be taken out of the group, with all installations of this inbox: the client of a super admin does it as soon as
@@ -26,12 +27,14 @@ export async function leaveGroup(core: GroupCore, signal?: AbortSignal): Promise
 }
 
 /**
- * What is left to do after reading: messages to forget, Welcomes and blobs, and, for a super admin, taking out who asked
- * for it. A failure fails nothing else: all is tried again with the next sync.
+ * What is left to do after reading: messages to forget, Welcomes and blobs, and, for a super admin, finishing the renewal
+ * of an invite and taking out who asked for it, which renews no invite. A failure fails nothing else: all is tried again
+ * with the next sync.
  */
 export async function runDuties(core: GroupCore, signal?: AbortSignal): Promise<void> {
   deleteExpired(core);
   await runFollowUps(core, signal);
+  await tryFinishRenewal(core, "due", signal);
   if (leaversToRemove(core).length === 0) return;
   try {
     await commitChange(core, async () => planRemoveMembers(core, leaversToRemove(core)), signal);

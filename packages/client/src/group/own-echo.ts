@@ -1,6 +1,7 @@
 import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
 import { XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
+import { renewalAfterOwn, writeRenewal } from "../invite/renewal-journal.ts";
 import type { GroupRecord, OutboxRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
@@ -30,6 +31,7 @@ export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash
   const record = { cursor: envelope.id, lastCommitId: envelope.id, ...epochStart(core, envelope) };
   const write = (tables: Tables) => {
     tables.pendingCommits.delete(core.groupId);
+    writeRenewal(tables, core.groupId, renewalAfterOwn(core.groupId, pending.record.renewal));
     queueFollowUps(tables, core.groupId, [...followUps, { kind: "refresh", payload: new Uint8Array(0) }]);
   };
   if (pending.live !== undefined) core.step({ change: pending.live, record, write });

@@ -21,6 +21,7 @@ import {
 import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
+import { renewalAfterForeign, writeRenewal } from "../invite/renewal-journal.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -194,6 +195,7 @@ async function receiveCommit(
     return;
   }
   const word = sender === undefined ? undefined : wordOf(core, sender, mls.epoch);
+  const renewal = staged.selfRemoved ? "over" : renewalAfterForeign(core, commit, changes);
   core.step({
     change: staged,
     record: {
@@ -209,6 +211,7 @@ async function receiveCommit(
     write: (tables) => {
       word?.write(tables);
       if (external) recordAdmission(core, tables, envelope, commit);
+      writeRenewal(tables, core.groupId, renewal);
       // Somebody else's commit ended the epoch that our own one rested on.
       tables.pendingCommits.delete(core.groupId);
       if (!staged.selfRemoved) return;

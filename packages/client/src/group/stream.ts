@@ -1,6 +1,7 @@
 import { asError, isAborted } from "../clock.ts";
 import { asLatchkeyError, isRetryable } from "../errors.ts";
 import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
+import { scheduleRenewal } from "../invite/renewal.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
 import { newBackoff } from "./log.ts";
@@ -36,11 +37,13 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         const position = { topic: groupId, afterId: core.record.cursor };
         // What a synchronization has read while nobody was subscribed comes with no envelope any more.
         yield* unseen();
+        scheduleRenewal(core, stop);
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
           scheduleReceipt(core, stop);
           scheduleContestAnswer(core, stop);
+          scheduleRenewal(core, stop);
           yield* unseen();
           if (isOver()) return;
           await runDuties(core, stop);

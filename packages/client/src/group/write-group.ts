@@ -18,6 +18,7 @@ export function writeJoinedGroup(
     if (kind !== "welcome") tables.followUps.delete(groupId, followUpId);
   }
   tables.leaveRequests.delete(groupId);
+  tables.inviteRenewals.delete(groupId);
   tables.unsupportedGroups.delete(groupId);
   tables.forgottenGroups.delete(groupId);
   tables.hints.delete(groupId);

@@ -5,10 +5,11 @@ import {
   enablePolicy,
   encodeInvitePayload,
   followsExternalCommits,
+  policyFromTemplate,
+  policyTemplate,
   policyUpdate,
   registerExternalCommitPolicy,
   revokePolicy,
-  rotatePolicyKey,
   readServicePointer,
   type ExternalCommitPolicyV1,
   type InvitePayload,
@@ -21,9 +22,9 @@ import { commitChange } from "../group/commit.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
-import { planRemoveMembers } from "../group/membership.ts";
 import { newInvite, type Invite } from "./invite.ts";
 import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
+import { renewedPolicy } from "./renewal-journal.ts";
 import { ownService, samePointer, servicePointer } from "./service.ts";
 
 /** What an invite allows. */
@@ -161,15 +162,6 @@ export async function createInvite(core: GroupCore, options: InviteOptions = {})
   return issued(core, service, signal);
 }
 
-/** The policy with a fresh key, and for `slot` with a fresh slot as well; limits and services stay as they are. */
-function rotatedPolicy(core: GroupCore, current: ExternalCommitPolicyV1, what: "key" | "slot"): ExternalCommitPolicyV1 {
-  const { crypto } = core.context;
-  if (what === "key") return rotatePolicyKey(crypto, current);
-  const { expiresAtNs, expireInNs, maxUses } = current;
-  const refreshPointers = current.refreshPointers.map(readServicePointer);
-  return enablePolicy(crypto, { expiresAtNs, expireInNs, maxUses, refreshPointers });
-}
-
 /**
  * Replaces the invite's key, so that links given out before open nothing any more; with `slot` also its slot, which
  * starts the count of uses anew. For uploads that fail see `createInvite`.
@@ -181,67 +173,16 @@ export async function rotateInvite(
   options: { readonly slot?: boolean; readonly signal?: AbortSignal } = {},
 ): Promise<Invite> {
   const rotate = (current: ExternalCommitPolicyV1 | undefined) => {
-    if (current?.allowExternalCommit !== true)
-      throw clientError("INVITE_DISABLED", "the group has no invite to rotate");
-    return rotatedPolicy(core, current, options.slot === true ? "slot" : "key");
+    if (current?.allowExternalCommit === true) {
+      return policyFromTemplate(core.context.crypto, policyTemplate(current, options.slot === true ? "slot" : "key"));
+    }
+    // Right behind a removal: this call finishes the renewal that it began.
+    const renewed = renewedPolicy(core);
+    if (renewed === undefined) throw clientError("INVITE_DISABLED", "the group has no invite to rotate");
+    return renewed;
   };
   await commitPolicy(core, rotate, options.signal);
   return issued(core, undefined, options.signal);
-}
-
-/** What a removal did, and what it could not take away. */
-export interface Removal {
-  /** Those who were members and are not any more. */
-  readonly removed: readonly string[];
-  /** The invite in force afterwards; a new one when it was rotated. */
-  readonly invite: Invite | undefined;
-  /**
-   * True when an invite is in force that the removed had before: every member can read its key in the group's state, so
-   * they may come back by it, or hand it on.
-   */
-  readonly mayHoldLiveInvite: boolean;
-}
-
-/** How members are removed. */
-export interface RemoveOptions {
-  /**
-   * What becomes of an invite in force. `key`: a fresh key, so that links from before open nothing; `slot`: also a fresh
-   * slot, which the removed cannot find to fill with junk, and a fresh count of uses; `false` (the default): it stays,
-   * and the removed can come back by it.
-   */
-  readonly rotateInvite?: "key" | "slot" | false;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Removes inboxes with all their installations, and with `rotateInvite` replaces the invite in the same commit: there
- * is no moment at which the removed are out and their link still works.
- *
- * @throws NOT_PERMITTED for oneself, without the right to remove, and for a rotation by somebody who is no super admin:
- * then nobody is removed.
- */
-export async function removeMembers(
-  core: GroupCore,
-  inboxIds: readonly string[],
-  options: RemoveOptions = {},
-): Promise<Removal> {
-  const { rotateInvite: rotate = false, signal } = options;
-  const outcome = { removed: new Array<string>(), rotated: false };
-  const plan = async () => {
-    const { members } = core.state;
-    const policy = activePolicy(core);
-    outcome.removed = [...new Set(inboxIds)].filter((inboxId) => members.has(inboxId));
-    outcome.rotated = rotate !== false && policy !== undefined;
-    if (rotate === false || policy === undefined) return planRemoveMembers(core, inboxIds);
-    requireSuperAdmin(core);
-    const update = policyUpdate(rotatedPolicy(core, policy, rotate));
-    return planRemoveMembers(core, inboxIds, [{ componentId: COMPONENT.externalCommitPolicy, update }]);
-  };
-  await commitChange(core, plan, signal);
-  const end = activePolicy(core)?.expiresAtNs;
-  const alive = end !== undefined && (end === 0n || end > core.context.clock.nowNs());
-  const { removed, rotated } = outcome;
-  return { removed, invite: activeInvite(core), mayHoldLiveInvite: alive && !rotated && removed.length > 0 };
 }
 
 /** What can be changed of an invite in force; what is left out stays, and 0 takes a limit away. */
@@ -315,7 +256,7 @@ export async function createExternalInvite(
     core.requireActive();
     const policy = activePolicy(core);
     if (policy === undefined) throw clientError("INVITE_DISABLED", "the group has no invite; create one first");
-    const blob = await currentBlob(core, policy, options.blobExpiresAtNs);
+    const blob = await currentBlob(core, options.blobExpiresAtNs);
     return { payload: encodeInvitePayload(payloadOf(policy, options.servicePointer)), blob };
   });
 }

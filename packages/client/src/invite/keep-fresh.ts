@@ -11,6 +11,7 @@ import { syncLocked } from "../group/log.ts";
 import { planUpdateInstallations } from "../group/membership.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { uploadBlob } from "./refresh.ts";
+import { finishRenewal } from "./renewal.ts";
 
 /** How invites are kept alive. */
 export interface KeepFreshOptions {
@@ -64,6 +65,7 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
   if (isAborted(signal) || !core.mayWrite) return;
   try {
     await core.exclusive(() => syncLocked(core, signal));
+    await finishRenewal(core, "due", signal);
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
     const leftOut = withDevicesLeftOut(core);

@@ -7,18 +7,20 @@ import {
   padGroupInfo,
   readServicePointer,
   selectCandidates,
+  serviceOrigin,
   wrapGroupInfo,
   type ExternalCommitPolicyV1,
   type InvitePayload,
+  type ServicePointer,
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import { codeOf, unlessRefused } from "../errors.ts";
+import { clientError, codeOf, unlessRefused } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { distinctServices, ownService, resolveService, type ReachableService } from "./service.ts";
-import { slotCredentials } from "./slot-key-history.ts";
-import type { Slot, SlotCredentials, SlotService } from "./slots.ts";
+import { distinctServices, resolveService, type ReachableService } from "./service.ts";
+import { slotCredentials, type SlotCredentialsAt } from "./slot-key-history.ts";
+import type { Slot, SlotService } from "./slots.ts";
 
 /** What the slots of the active invite ought to serve. */
 interface PresentState {
@@ -26,7 +28,7 @@ interface PresentState {
   readonly epoch: bigint;
   readonly groupStateHash: Uint8Array;
   /** Of this state, whatever becomes of the group meanwhile: a slot must not be led back to an earlier key. */
-  readonly credentials: SlotCredentials | undefined;
+  readonly credentials: SlotCredentialsAt;
   /** A blob whose signer has not read the log up to here lets nobody in, see `GroupRecord`. */
   readonly contestedId: bigint;
 }
@@ -53,15 +55,14 @@ function endOf(core: GroupCore, policy: ExternalCommitPolicyV1): bigint {
 }
 
 /**
- * Wraps the present epoch's GroupInfo for the active invite, inside of `exclusive`; `expiresAtNs` can only bring its end
- * forward.
+ * Wraps the present epoch's GroupInfo under the key of that very epoch's policy, inside of `exclusive`; `expiresAtNs` can
+ * only bring its end forward. No other policy can be given: a key of another epoch may be known to a removed member.
+ * Throws INVITE_DISABLED when the policy is off.
  */
-export async function currentBlob(
-  core: GroupCore,
-  policy: ExternalCommitPolicyV1,
-  expiresAtNs = 0n,
-): Promise<Uint8Array> {
+export async function currentBlob(core: GroupCore, expiresAtNs = 0n): Promise<Uint8Array> {
   const { mls } = core;
+  const policy = activePolicy(core);
+  if (policy === undefined) throw clientError("INVITE_DISABLED", "the group has no invite; create one first");
   const byPolicy = endOf(core, policy);
   const end = byPolicy === 0n || (expiresAtNs !== 0n && expiresAtNs < byPolicy) ? expiresAtNs : byPolicy;
   const hints = encodeGroupInfoHints({ logCursor: core.record.cursor });
@@ -99,19 +100,24 @@ async function servesGenuine(
   return false;
 }
 
+/** A service that an invite names, and the origin that stands in the pointer: its credential is bound to that. */
+interface NamedService extends ReachableService {
+  readonly origin: string;
+}
+
 /**
- * The services that hold the active invite: the one that was scanned, those of the policy, the client's own; and why
- * others cannot be found.
+ * The services that hold the active invite: the one that was scanned and those of the policy; and why others cannot be
+ * found. A service that neither names gets nothing, the client's own included.
  */
 export async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scanned: InvitePayload | undefined) {
-  const { context } = core;
+  const find = async (pointer: ServicePointer): Promise<NamedService> => {
+    return { ...(await resolveService(core.context, pointer)), origin: serviceOrigin(pointer) };
+  };
   const pointers = [scanned?.servicePointer, ...policy.refreshPointers.map(readServicePointer)];
-  const found = await Promise.allSettled(
-    pointers.filter((pointer) => pointer !== undefined).map((pointer) => resolveService(context, pointer)),
-  );
+  const found = await Promise.allSettled(pointers.filter((pointer) => pointer !== undefined).map(find));
   const services = found.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
   const failures = found.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
-  return { services: distinctServices([...services, ...ownService(context)]), failures };
+  return { services: distinctServices(services), failures };
 }
 
 /** The state that the invite's slots ought to serve; with `scanned` only while it is that of the policy still (REV-06). */
@@ -204,18 +210,19 @@ async function uploadState(
 /** Undefined when the group has moved on: whoever did that uploads the next blob. */
 async function blobOfState(core: GroupCore, state: PresentState): Promise<MadeBlob | undefined> {
   if (!core.mayWrite || !equalBytes(presentHash(core), state.groupStateHash)) return undefined;
-  return { blob: await currentBlob(core, state.policy), logCursor: core.record.cursor };
+  return { blob: await currentBlob(core), logCursor: core.record.cursor };
 }
 
 async function uploadTo(
   core: GroupCore,
-  { url, slots }: ReachableService,
+  { url, slots, origin }: NamedService,
   state: PresentState,
   makeBlob: () => Promise<MadeBlob | undefined>,
   { unless, signal }: UploadOptions,
 ): Promise<void> {
   const { contestedId } = state;
-  const slot = { serviceUrl: url, externalGroupId: state.policy.externalGroupId, credentials: state.credentials };
+  const { externalGroupId } = state.policy;
+  const slot = { serviceUrl: url, externalGroupId, credentials: state.credentials?.(origin) };
   const name = toHex(state.groupStateHash);
   // What is repeated because another service failed must not fill this one with wrappings of the same state.
   const uploaded = core.uploads.get(url);

@@ -60,14 +60,52 @@ test("INVITE_POINTER_OPAQUE: an opaque pointer is for the application to find; w
   await assert.rejects(resolveService(plain, opaque), { code: "INVITE_MALFORMED" });
 });
 
-test("plain http leads to this machine where that was allowed, or where the client's own service is such a one", async () => {
+test("LocalAddress: plain http leads to this machine where that was allowed, or where the client's own service is such a one", async () => {
   const here = { kind: "opaque", bytes: new TextEncoder().encode("http://127.0.0.1:1") } as const;
   const found = { url: "http://127.0.0.1:1", slots: httpSlots };
-  await assert.rejects(resolveService(context, here), { code: "INVITE_MALFORMED", rule: "LoopbackHttp" });
+  await assert.rejects(resolveService(context, here), { code: "INVITE_MALFORMED", rule: "LocalAddress" });
   assert.deepEqual(await resolveService({ ...context, loopbackHttp: true }, here), found);
   const local = { ...context, inviteServiceUrl: "http://localhost:2" };
   assert.deepEqual(await resolveService(local, here), found);
-  await assert.rejects(resolveService({ ...local, loopbackHttp: false }, here), { rule: "LoopbackHttp" });
+  await assert.rejects(resolveService({ ...local, loopbackHttp: false }, here), { rule: "LocalAddress" });
+});
+
+test("TRU-15 LocalAddress: https leads to this machine or into its network only where that was allowed", async () => {
+  const hosts = [
+    [
+      "127.0.0.1",
+      "127.1",
+      "2130706433",
+      "0x7f000001",
+      "017700000001",
+      "0.0.0.0",
+      "[::1]",
+      "[::]",
+      "[::ffff:127.0.0.1]",
+    ],
+    ["[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[64:ff9b:1::1]", "[fe80::1]", "[fd00::1]", "[ff02::1]"],
+    ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "198.18.0.1"],
+    ["224.0.0.1", "255.255.255.255", "[::ffff:10.0.0.1]", "[::ffff:a9fe:a9fe]", "[2002:c0a8:101::1]"],
+    ["localhost", "localhost.", "LOCALHOST", "a.localhost", "printer.local", "db.internal.", "nas.home.arpa", "router"],
+  ].flat();
+  const at = (host: string) => ({ kind: "https_url", url: `https://${host}:9/x` }) as const;
+  for (const host of hosts) {
+    await assert.rejects(resolveService(context, at(host)), { code: "INVITE_MALFORMED", rule: "LocalAddress" }, host);
+    assert.ok((await resolveService({ ...context, loopbackHttp: true }, at(host))).url.startsWith("https://"));
+  }
+  const open = ["172.32.0.1", "11.0.0.1", "[2606:4700::1]", "[::ffff:8.8.8.8]", "local.example", "notlocalhost.com"];
+  for (const host of [...open, "far.example."]) await resolveService(context, at(host));
+
+  // The client's own service may be in its network, which opens no other address there.
+  const inviteServiceUrl = "https://192.168.1.10:9";
+  for (const loopbackHttp of [{}, { loopbackHttp: false }]) {
+    const near = { ...context, inviteServiceUrl, ...loopbackHttp };
+    assert.equal((await resolveService(near, at("192.168.1.10"))).url, `${inviteServiceUrl}/x`);
+    await assert.rejects(resolveService(near, at("192.168.1.1")), { rule: "LocalAddress" });
+  }
+  // An application's own resolver is held to it as well.
+  const resolvePointer = () => "https://127.0.0.1";
+  await assert.rejects(resolveService({ ...context, resolvePointer }, opaque), { rule: "LocalAddress" });
 });
 
 test("the service that an invite names is asked first, then the client's own; each once", async () => {

@@ -4,6 +4,7 @@ import { unwrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload, type ServicePoi
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
 import type { Environment } from "../environment.ts";
+import { isLocalAddress } from "./local-address.ts";
 import { checkedServiceUrl, type SlotContents, type SlotFetchOptions, type SlotService } from "./slots.ts";
 
 /** What an application makes of an opaque pointer: an address, a service of its own, or nothing that it knows. */
@@ -47,9 +48,16 @@ export function samePointer(a: ServicePointer, b: ServicePointer): boolean {
   return b.kind === "https_url" && serviceUrlOf(a) === serviceUrlOf(b);
 }
 
-/** Plain http leads to this machine only, and only where it was allowed. */
-function isAllowed(context: ServiceContext, url: string): boolean {
-  return url.startsWith("https:") || (context.loopbackHttp ?? /^http:/i.test(context.inviteServiceUrl ?? ""));
+/**
+ * Whether a service may be spoken to: public https always; what leads to this machine or a local network, over whichever
+ * of both, only where that was allowed. The client's own https service is allowed wherever it is.
+ */
+function isAllowed({ inviteServiceUrl, loopbackHttp }: ServiceContext, address: string): boolean {
+  const url = new URL(address);
+  const own = URL.parse(inviteServiceUrl ?? "");
+  const isSecure = url.protocol === "https:";
+  if (isSecure && (!isLocalAddress(url) || url.origin === own?.origin)) return true;
+  return loopbackHttp ?? (!isSecure && own?.protocol === "http:");
 }
 
 /** A service by its address. An invite of a stranger must not make a program talk to whatever else runs on its machine. */
@@ -57,9 +65,8 @@ function serviceAt(context: ServiceContext, address: string): ReachableService {
   const url = checkedServiceUrl(address);
   if (url === undefined) throw noAddress();
   if (!isAllowed(context, url)) {
-    throw clientError("INVITE_MALFORMED", "the invite leads to a service on this machine, which is not allowed here", {
-      rule: "LoopbackHttp",
-    });
+    const message = "the invite leads to this machine or into its network, which is not allowed here";
+    throw clientError("INVITE_MALFORMED", message, { rule: "LocalAddress" });
   }
   return { url, slots: context.slots };
 }
@@ -94,7 +101,7 @@ export function ownService(context: ServiceContext): ReachableService[] {
 }
 
 /** Every service once. */
-export function distinctServices(services: readonly ReachableService[]): ReachableService[] {
+export function distinctServices<S extends ReachableService>(services: readonly S[]): S[] {
   return [...new Map(services.toReversed().map((service) => [service.url, service])).values()].toReversed();
 }
 

@@ -13,12 +13,12 @@ export interface Slot {
   readonly credentials?: SlotCredentials | undefined;
 }
 
-/** What admits to writing a slot, 32 bytes each, secret; see "Write credentials" in `docs/invite-slots.md`. */
+/** What admits to writing a slot at one service, 32 bytes each, secret; see "Write credentials" in `docs/invite-slots.md`. */
 export interface SlotCredentials {
   readonly current: Uint8Array;
   /** SHA-256 of it. */
   readonly currentHash: Uint8Array;
-  /** Those of the keys before, newest first: whoever shows one of them puts `current` in its place. */
+  /** Those of version 1 and of the keys before, newest first: an upload by one of them puts `current` in its place. */
   readonly earlier: readonly Uint8Array[];
 }
 
@@ -164,12 +164,12 @@ export interface SlotKey {
 }
 
 /**
- * What to show at a slot, one after the other: the present credential and the one before it, which is what a slot mostly
- * has; then all of them from the oldest on. Others who write meanwhile move a slot from older credentials to newer ones,
+ * What to show at a slot, one after the other: the present credential, then that of version 1 and the one of the key
+ * before, of which a slot mostly has one; then all of them from the oldest on. Others who write meanwhile move a slot from older credentials to newer ones,
  * never back, so that the walk in this direction cannot miss it. Each but the present one is to be replaced by that.
  */
 export function slotKeys({ current, currentHash, earlier }: SlotCredentials): SlotKey[] {
-  const likely = earlier.length > 1 ? earlier.slice(0, 1) : [];
+  const likely = earlier.slice(0, Math.min(2, earlier.length - 1));
   const order = earlier.length === 0 ? [current] : [current, ...likely, ...earlier.toReversed(), current];
   return order.map((credential) => ({ credential, nextHash: credential === current ? undefined : currentHash }));
 }

@@ -37,6 +37,8 @@ export interface NodeClientOptions {
   readonly padBlobs?: boolean;
   /** See `Environment`. */
   readonly onDefect?: NonNullable<Environment["onDefect"]>;
+  /** See `Environment`; default: false. */
+  readonly renewOnRemoval?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -58,6 +60,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     keepInvitesFresh: options.keepInvitesFresh ?? true,
     slotCredentials: options.slotCredentials ?? true,
     padBlobs: options.padBlobs ?? false,
+    renewOnRemoval: options.renewOnRemoval ?? false,
     inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
     ...(options.onDefect && { onDefect: options.onDefect }),
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),

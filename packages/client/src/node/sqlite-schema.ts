@@ -225,6 +225,16 @@ export const MIGRATIONS: readonly string[] = [
     forgotten_at_ns INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE pending_commits ADD COLUMN renewal BLOB;
+  CREATE TABLE invite_renewals (
+    group_id BLOB NOT NULL PRIMARY KEY,
+    policy BLOB NOT NULL,
+    template BLOB NOT NULL,
+    due_ns INTEGER NOT NULL
+  ) STRICT;
+  ALTER TABLE slot_credentials ADD COLUMN secrets BLOB NOT NULL DEFAULT x'';
+  `,
 ];
 
 /** The version this program writes. */

@@ -151,6 +151,7 @@ function sampleRows(): [TableName, Row][] {
         rows: bytes("commit rows"),
         welcome: undefined,
         recipients: bytes("recipients"),
+        renewal: bytes("renewal of the invite"),
       },
     ],
     [
@@ -182,7 +183,16 @@ function sampleRows(): [TableName, Row][] {
         admittedAtNs: 4n,
       },
     ],
-    ["slotCredentials", { ...key, externalGroupId: bytes("slot of the invite"), credentials: bytes("credentials") }],
+    [
+      "slotCredentials",
+      {
+        ...key,
+        externalGroupId: bytes("slot of the invite"),
+        credentials: bytes("credentials"),
+        secrets: bytes("write secrets"),
+      },
+    ],
+    ["inviteRenewals", { ...key, policy: bytes("policy"), template: bytes("template of the invite"), dueNs: 7n }],
     [
       "groups",
       {

@@ -151,6 +151,25 @@ export interface PendingCommitRecord {
   readonly welcome: Uint8Array | undefined;
   /** Key packages that the Welcome is for, as `encodeRecipients` writes them. */
   readonly recipients: Uint8Array;
+  /**
+   * What the commit does to a renewal of the invite. Undefined: nothing. Empty: it writes the policy, which ends one. Else
+   * the template of the renewal that it begins.
+   */
+  readonly renewal: Uint8Array | undefined;
+}
+
+/**
+ * A renewal of the invite that a removal began: the removing commit turned the invite off, a later one turns it on again.
+ * There is no secret in it, because every attempt mints the key anew.
+ */
+export interface InviteRenewalRecord {
+  readonly groupId: Uint8Array;
+  /** The policy that the removing commit left: bytes of the component, off. */
+  readonly policy: Uint8Array;
+  /** Limits and services of the next invite, as `encodePolicyTemplate` writes them. */
+  readonly template: Uint8Array;
+  /** When this installation may take it up: at once after an own removal, later after that of another one. */
+  readonly dueNs: bigint;
 }
 
 /** Where a join stands; see `join/journal.ts`. */
@@ -239,8 +258,10 @@ export interface SlotCredentialsRecord {
   readonly groupId: Uint8Array;
   /** The slot. */
   readonly externalGroupId: Uint8Array;
-  /** 32 bytes each, newest first; secret. */
+  /** As 0.1.0 derived them: 32 bytes each, newest first; secret. Nothing is added to them. */
   readonly credentials: Uint8Array;
+  /** Of the keys since then, see `slotWriteSecret`: 32 bytes each, newest first; secret. */
+  readonly secrets: Uint8Array;
 }
 
 /** An envelope, or a Welcome, that could not be dealt with because of a defect of this program. */

@@ -36,6 +36,7 @@ export const CARRIERS = {
   admissions: "externalGroupId",
   leaveRequests: undefined,
   slotCredentials: "credentials",
+  inviteRenewals: "template",
   rejections: undefined,
   defects: undefined,
   histories: "welcomedBy",

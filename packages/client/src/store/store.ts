@@ -9,6 +9,7 @@ import type {
   IdentityRecord,
   IdentityUpdateRecord,
   IdentityVerdictRecord,
+  InviteRenewalRecord,
   JoinRecord,
   KeyPackageRecord,
   LeaveRequestRecord,
@@ -68,6 +69,7 @@ interface Records {
   readonly admissions: AdmissionRecord;
   readonly leaveRequests: LeaveRequestRecord;
   readonly slotCredentials: SlotCredentialsRecord;
+  readonly inviteRenewals: InviteRenewalRecord;
   readonly rejections: RejectionRecord;
   readonly defects: DefectRecord;
   readonly histories: HistoryRecord;
@@ -97,6 +99,7 @@ export const TABLE_KEYS = {
   admissions: ["groupId", "id"],
   leaveRequests: ["groupId", "inboxId"],
   slotCredentials: ["groupId"],
+  inviteRenewals: ["groupId"],
   rejections: ["groupId", "id"],
   defects: ["groupId", "id"],
   histories: ["groupId"],

@@ -30,6 +30,12 @@ test("SEC-09 a sample of all deaths, bad lines, full disks and busy databases: n
   assert.ok(points === 17 && struck >= 10, `${points} points, ${struck} struck`);
 });
 
+test("SEC-09 a removal with a renewal of the invite, stopped anywhere: done as a whole, for everybody", async () => {
+  const { points, struck, failures } = await runMatrix({ sample: 4, operations: ["commit-remove-renew"] });
+  assert.deepEqual(failures, []);
+  assert.ok(points === 5 && struck >= 3, `${points} points, ${struck} struck`);
+});
+
 test("SEC-09 the same on encrypted databases: registering, fresh key packages, joining", async () => {
   const { points, struck, failures } = await runMatrix({
     encrypted: true,

@@ -246,6 +246,38 @@ const remove: Operation = {
   },
 };
 
+function isNew(link: string | undefined, old: string): boolean {
+  return link !== undefined && link !== old;
+}
+
+/** Removes a member and renews the invite: two commits, and between them nobody can join. */
+const removeAndRenew: Operation = {
+  name: "commit-remove-renew",
+  async prepare(stage) {
+    const { admin, member, group } = await circle(stage);
+    // Another super admin, whose client may finish what the first one began.
+    await group.promote(member.client.inboxId, "super_admin");
+    // Databases keep the last epochs only, and these are more.
+    stage.observe();
+    const leaver = await stage.device("leaver");
+    await group.addMembers([leaver.client.inboxId]);
+    const { url } = await group.createInvite();
+    await syncAll(member, leaver);
+    return { victim: admin, input: inputOf({ groupId: group.id, inboxId: leaver.client.inboxId, link: url }) };
+  },
+  async run(client, input) {
+    await groupIn(client, input).removeMembers([input.inboxId], { rotateInvite: "slot" });
+  },
+  standing(stage, scene) {
+    const renewed = sights(stage, scene.input, ({ invite }) => isNew(invite?.url, scene.input.link));
+    return standingOf([remove.standing(stage, scene) === "after", ...renewed]);
+  },
+  async proof(stage, scene) {
+    if (scene.victim.environment?.store.inviteRenewals.list().length !== 0) throw new Error("a renewal is left open");
+    await nextScannerGetsIn(stage, scene);
+  },
+};
+
 /** Reads a rename, a join by invite and messages of both, all in one go. */
 const read: Operation = {
   name: "process",
@@ -312,8 +344,6 @@ function inviteChange(name: string, change: InviteChange, isDone: (link: string 
   };
   return name === "invite-revoke" ? operation : { ...operation, proof: nextScannerGetsIn };
 }
-
-const isNew = (link: string | undefined, old: string) => link !== undefined && link !== old;
 
 /** The first opening of an installation: inbox, identity update, key package. */
 const register: Operation = {
@@ -409,6 +439,7 @@ export const OPERATIONS: readonly Operation[] = [
   rename,
   add,
   remove,
+  removeAndRenew,
   read,
   welcome,
   inviteChange("invite-create", (group) => group.createInvite(), isNew),

@@ -29,7 +29,8 @@ export function digestOf(store: Store): string {
 export function hasIntent(store: Store): boolean {
   // A contested join may have lost, and may never learn it: nothing has to arrive.
   const underWay = store.joins.list().some(({ state }) => state !== "JOINED" && state !== "CONTESTED");
-  return underWay || store.outbox.list().length > 0 || store.pendingCommits.list().length > 0;
+  const tables = [store.outbox, store.pendingCommits, store.inviteRenewals];
+  return underWay || tables.some((table) => table.list().length > 0);
 }
 
 /** What contradicts itself between the tables of a database; nothing, whatever happened to its process. */
@@ -51,7 +52,7 @@ export function contradictions(store: Store): string[] {
     if (pending !== undefined) decodeRows(pending.rows);
     for (const { epoch } of store.outbox.list(groupId)) expect(epoch <= mls.epoch, "a queued message of the future");
   }
-  for (const table of [store.messages, store.outbox, store.pendingCommits, store.followUps]) {
+  for (const table of [store.messages, store.outbox, store.pendingCommits, store.followUps, store.inviteRenewals]) {
     for (const { groupId } of table.list()) expect(groups.has(toHex(groupId)), "rows of a group that is not there");
   }
   for (const join of store.joins.list()) {

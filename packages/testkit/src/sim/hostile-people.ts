@@ -29,7 +29,9 @@ import {
   parseInviteUrl,
   policyUpdate,
   selectCandidates,
+  serviceOrigin,
   slotCredential,
+  slotWriteSecret,
   stringUpdate,
   superAdminListDelta,
   wrapGroupInfo,
@@ -166,11 +168,13 @@ export class HostileScanner extends Villain {
   }
 
   async #litterSlot(url: string): Promise<void> {
-    const { externalGroupId, symmetricKey } = parseInviteUrl(url);
+    const { externalGroupId, symmetricKey, servicePointer } = parseInviteUrl(url);
+    if (servicePointer === undefined) return;
     const info = await this.#groupInfo(url);
     const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
     // Whoever holds the link has what admits to the slot as well.
-    const current = slotCredential(suite, symmetricKey, externalGroupId);
+    const secret = slotWriteSecret(suite, symmetricKey, externalGroupId);
+    const current = slotCredential(suite, secret, serviceOrigin(servicePointer));
     const credentials = { current, currentHash: suite.hash(current), earlier: [] };
     const slot = { serviceUrl: "", externalGroupId, credentials };
     const pieces = this.random.chance(0.1) ? 8 : 1;

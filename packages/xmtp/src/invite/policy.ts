@@ -45,17 +45,55 @@ export function policyUpdate(policy: ExternalCommitPolicyV1): Uint8Array {
 
 /** Turns external commits on with a fresh key and a fresh slot id: a new invite, with a new budget of uses. */
 export function enablePolicy(crypto: Pick<CryptoProvider, "randomBytes">, settings: PolicySettings = {}) {
-  const policy = create(ExternalCommitPolicyV1Schema, {
-    allowExternalCommit: true,
+  const template = create(ExternalCommitPolicyV1Schema, {
     expiresAtNs: settings.expiresAtNs ?? 0n,
     expireInNs: settings.expireInNs ?? 0n,
-    symmetricKey: { material: crypto.randomBytes(XMTP_LIMITS.inviteKeyBytes) },
-    externalGroupId: crypto.randomBytes(EXTERNAL_GROUP_ID_BYTES),
     maxUses: settings.maxUses ?? 0,
     refreshPointers: (settings.refreshPointers ?? []).map(servicePointerInit),
   });
+  return policyFromTemplate(crypto, template);
+}
+
+/** What replacing an invite gives it: a fresh key, or a fresh slot as well, which starts the count of uses anew. */
+export type InviteRotation = "key" | "slot";
+
+/**
+ * What a new invite takes over from the one in force: limits and services, and for `key` its slot id. It holds no key and
+ * is no policy: members would refuse it.
+ */
+export function policyTemplate(policy: ExternalCommitPolicyV1, rotation: InviteRotation): ExternalCommitPolicyV1 {
+  const { expiresAtNs, expireInNs, externalGroupId, maxUses, refreshPointers } = policy;
+  const settings = { expiresAtNs, expireInNs, maxUses, refreshPointers };
+  return create(ExternalCommitPolicyV1Schema, rotation === "key" ? { ...settings, externalGroupId } : settings);
+}
+
+/** A policy that is on, with a fresh key and, unless the template names one, a fresh slot id of 16 bytes. */
+export function policyFromTemplate(
+  crypto: Pick<CryptoProvider, "randomBytes">,
+  template: ExternalCommitPolicyV1,
+): ExternalCommitPolicyV1 {
+  const { expiresAtNs, expireInNs, externalGroupId, maxUses, refreshPointers } = template;
+  const policy = create(ExternalCommitPolicyV1Schema, {
+    allowExternalCommit: true,
+    expiresAtNs,
+    expireInNs,
+    symmetricKey: { material: crypto.randomBytes(XMTP_LIMITS.inviteKeyBytes) },
+    externalGroupId: externalGroupId.length > 0 ? externalGroupId : crypto.randomBytes(EXTERNAL_GROUP_ID_BYTES),
+    maxUses,
+    refreshPointers,
+  });
   validatePolicyV1(policy);
   return policy;
+}
+
+/** Storage form of a template. */
+export function encodePolicyTemplate(template: ExternalCommitPolicyV1): Uint8Array {
+  return toBinary(ExternalCommitPolicyV1Schema, template);
+}
+
+/** Reads what `encodePolicyTemplate` wrote; throws DecodeError. */
+export function decodePolicyTemplate(bytes: Uint8Array): ExternalCommitPolicyV1 {
+  return decodeProto(ExternalCommitPolicyV1Schema, bytes);
 }
 
 /** Replaces the key and keeps the slot: old links open nothing that is uploaded afterwards; uses stay counted. */
@@ -66,16 +104,7 @@ export function rotatePolicyKey(
   validatePolicyV1(policy);
   if (!policy.allowExternalCommit)
     throw new CommitRejectedError("ExternalCommitNotAllowed", "there is no invite to rotate");
-  const { expiresAtNs, expireInNs, externalGroupId, maxUses, refreshPointers } = policy;
-  return create(ExternalCommitPolicyV1Schema, {
-    allowExternalCommit: true,
-    expiresAtNs,
-    expireInNs,
-    symmetricKey: { material: crypto.randomBytes(XMTP_LIMITS.inviteKeyBytes) },
-    externalGroupId,
-    maxUses,
-    refreshPointers,
-  });
+  return policyFromTemplate(crypto, policyTemplate(policy, "key"));
 }
 
 /** Changes what an invite allows, and nothing else: links given out stay as they are; what is left out stays. */

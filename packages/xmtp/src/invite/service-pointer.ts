@@ -1,4 +1,4 @@
-import { DecodeError, utf8 } from "@latchkey/mls";
+import { DecodeError, toHex, utf8 } from "@latchkey/mls";
 import { XMTP_LIMITS } from "../limits.ts";
 import type { ServicePointer as ServicePointerMessage } from "../proto.ts";
 
@@ -29,4 +29,31 @@ export function servicePointerInit(pointer: ServicePointer) {
   return pointer.kind === "https_url"
     ? { location: { case: "httpsUrl" as const, value: pointer.url } }
     : { location: { case: "opaque" as const, value: pointer.bytes } };
+}
+
+/** `scheme://host:port` of an http or https address in its normal form; undefined for any other text. */
+function originOf(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") return undefined;
+  // A final dot makes another text of the same name.
+  const host = url.hostname.replace(/\.$/, "");
+  return `${url.protocol}//${host}${url.port === "" ? "" : `:${url.port}`}`;
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * The origin of the service that a pointer names, equal for all who read the pointer: `https://host` with a port other
+ * than 443, the same of an opaque pointer whose bytes are an address, else `opaque:` and the pointer in hex. It depends
+ * on the pointer alone, never on the address at which a client finds the service.
+ */
+export function serviceOrigin(pointer: ServicePointer): string {
+  const text = pointer.kind === "https_url" ? pointer.url : textOf(pointer.bytes);
+  return originOf(text) ?? `opaque:${toHex(pointer.kind === "opaque" ? pointer.bytes : utf8(text))}`;
 }

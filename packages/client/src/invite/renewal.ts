@@ -1,0 +1,68 @@
+import { COMPONENT, policyUpdate } from "@latchkey/xmtp";
+import { isAborted } from "../clock.ts";
+import type { ClientContext } from "../context.ts";
+import { reportInBackground } from "../defects.ts";
+import { planOf } from "../group/changes.ts";
+import { commitChange, type CommitPlan } from "../group/commit.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { openRenewal, renewedPolicy } from "./renewal-journal.ts";
+
+/** The commit that turns the invite on again; a renewal that this member may not finish any more is forgotten. */
+function planRenewal(core: GroupCore): CommitPlan | undefined {
+  const policy = renewedPolicy(core);
+  if (policy !== undefined) {
+    return planOf(core, [{ componentId: COMPONENT.externalCommitPolicy, update: policyUpdate(policy) }]);
+  }
+  if (openRenewal(core) !== undefined) {
+    core.step({ write: ({ inviteRenewals }) => inviteRenewals.delete(core.groupId) });
+  }
+  return undefined;
+}
+
+/**
+ * Finishes the renewal that a removal began, `when` it is due or at once. Nothing when there is none. An attempt that
+ * fails leaves it open for the next synchronization.
+ *
+ * @throws what `commitChange` throws.
+ */
+export async function finishRenewal(core: GroupCore, when: "due" | "now", signal?: AbortSignal): Promise<void> {
+  const open = openRenewal(core);
+  if (open === undefined || !core.mayWrite) return;
+  if (when === "due" && open.dueNs > core.context.clock.nowNs()) return;
+  await commitChange(core, async () => planRenewal(core), signal);
+}
+
+/** As `finishRenewal`, for callers that do not fail with it: what fails is reported, and leaves it open. */
+export async function tryFinishRenewal(core: GroupCore, when: "due" | "now", signal?: AbortSignal): Promise<void> {
+  try {
+    await finishRenewal(core, when, signal);
+  } catch (error) {
+    if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
+  }
+}
+
+/** Takes up what a program that ended has left open, as far as it is due. */
+export async function resumeRenewals({ store, groups }: ClientContext, signal?: AbortSignal): Promise<void> {
+  for (const { groupId } of store.inviteRenewals.list()) {
+    const core = groups.get(groupId);
+    if (core !== undefined) await tryFinishRenewal(core, "due", signal);
+  }
+}
+
+/** Finishes a renewal when it is due, for members that are online. */
+export function scheduleRenewal(core: GroupCore, signal: AbortSignal): void {
+  const open = openRenewal(core);
+  if (open === undefined || core.isRenewalScheduled || isAborted(signal)) return;
+  core.isRenewalScheduled = true;
+  const { clock } = core.context;
+  const delayMs = Math.max(0, Number(open.dueNs - clock.nowNs()) / 1e6);
+  void clock
+    .sleep(delayMs, signal)
+    .then(() => tryFinishRenewal(core, "due", signal))
+    .catch((error: unknown) => {
+      if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
+    })
+    .finally(() => {
+      core.isRenewalScheduled = false;
+    });
+}
