@@ -36,7 +36,14 @@ test("inspect says what a link, an image and standard input are, offline, and ne
     const json = await latchkey([...args, "--json"], { input, env });
     assert.deepEqual(lastJson(json.stdout), {
       ok: true,
-      invite: { version: 1, serviceUrl: node.url, externalGroupId: invite.externalGroupId, hasKey: true },
+      invite: {
+        version: 1,
+        serviceUrl: node.url,
+        externalGroupId: invite.externalGroupId,
+        hasKey: true,
+        exposed: false,
+        checksum: args[1] === png || typeof input !== "string" ? "absent" : "right",
+      },
     });
     const said = [human, json].map(({ stdout, stderr }) => stdout + stderr).join("");
     for (const form of forms) assert.ok(!said.includes(form), "a part of the key is shown");

@@ -24,13 +24,13 @@ function transient(scope: ErrorScope, meaning: string, action: string): ErrorFac
 export const ERRORS = {
   INVITE_MALFORMED: permanent(
     "message",
-    "The text or the bytes are no invite.",
+    "The text or the bytes are not a valid invite (see `rule`).",
     "Scan the code again or ask for a new link.",
   ),
   INVITE_NO_QR: permanent(
     "message",
-    "The image holds no readable QR code.",
-    "Take the picture again, whole and sharp.",
+    "The file shows no readable QR code, or is not a picture that is read (see the message).",
+    "Do as the message says: take the picture again, cut it down to the code, or save it as another kind.",
   ),
   INVITE_POINTER_OPAQUE: permanent(
     "message",

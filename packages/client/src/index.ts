@@ -20,6 +20,7 @@ export { imageKind } from "./invite/image.ts";
 export type { ImageKind } from "./invite/image.ts";
 export { inspectInvite } from "./invite/invite.ts";
 export type { Invite, InviteSummary } from "./invite/invite.ts";
+export type { ChecksumState } from "./invite/links/surroundings.ts";
 export type { KeepFreshOptions } from "./invite/keep-fresh.ts";
 export type { QrBitmap, QrFormat } from "./invite/qr.ts";
 export type { ResolvedPointer } from "./invite/service.ts";

@@ -6,7 +6,9 @@ import {
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
-import { readInvite } from "./read-invite.ts";
+import { linkChecksum } from "./links/checksum.ts";
+import type { ChecksumState } from "./links/surroundings.ts";
+import { findInvite } from "./read-invite.ts";
 import { qrBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
 
@@ -44,18 +46,20 @@ export function newInvite(
   policy: ExternalCommitPolicyV1,
   epochStartNs: bigint,
 ): Invite {
-  const url = inviteUrl(payload, context.inviteBaseUrl);
+  const bytes = encodeInvitePayload(payload);
+  const link = inviteUrl(payload, context.inviteBaseUrl);
+  const url = `${link}.${linkChecksum(bytes)}`;
   const expiresAtNs = effectiveExpiryNs(policy, epochStartNs);
   function toQR(format: "png"): Uint8Array;
   function toQR(format: "svg" | "terminal"): string;
   function toQR(format: QrFormat): Uint8Array | string {
-    const bitmap = qrBitmap(url);
+    const bitmap = qrBitmap(link);
     if (format === "png") return context.encodePng(bitmap);
     return format === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
   }
   return {
     url,
-    payload: encodeInvitePayload(payload),
+    payload: bytes,
     externalGroupId: toHex(payload.externalGroupId),
     serviceUrl: serviceUrlOf(payload.servicePointer),
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
@@ -72,15 +76,22 @@ export interface InviteSummary {
   readonly externalGroupId: string;
   /** True when a key of the right size is there; the key itself is never shown. */
   readonly hasKey: true;
+  /** Whether a server saw the invite, because `#` was encoded or the link was wrapped into another: an admin should rotate it. */
+  readonly exposed: boolean;
+  /** `wrong` where a character was mistyped, or where a sentence goes on behind the link. */
+  readonly checksum: ChecksumState;
 }
 
 /** Describes an invite offline, without showing its key; throws INVITE_MALFORMED. */
 export function inspectInvite(invite: string | Uint8Array): InviteSummary {
-  const { servicePointer, externalGroupId } = readInvite(invite);
+  const { payload, exposed, checksum } = findInvite(invite);
+  const { servicePointer, externalGroupId } = payload;
   return {
     version: 1,
     serviceUrl: serviceUrlOf(servicePointer),
     externalGroupId: toHex(externalGroupId),
     hasKey: true,
+    exposed,
+    checksum,
   };
 }

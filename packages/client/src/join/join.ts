@@ -7,7 +7,8 @@ import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
-import { readInvite, readInviteOrImage } from "../invite/read-invite.ts";
+import { mistypedOr } from "../invite/links/mistyped.ts";
+import { findInviteOrImage, readInvite } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { Attempts, journalled, type BlobSource } from "./attempts.ts";
@@ -63,9 +64,13 @@ export async function joinByInvite(
   invite: string | Uint8Array,
   options: JoinOptions = {},
 ): Promise<GroupCore> {
-  const payload = await readInviteOrImage(invite, context.readQr, options.signal);
+  const { payload, checksum } = await findInviteOrImage(invite, context.readQr, options.signal);
   const services = await servicesToAsk(context, payload);
-  return join(context, payload, options, fetchInTurn(context, services, payload));
+  try {
+    return await join(context, payload, options, fetchInTurn(context, services, payload));
+  } catch (error) {
+    throw mistypedOr(error, checksum);
+  }
 }
 
 /**

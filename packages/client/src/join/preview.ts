@@ -1,6 +1,7 @@
 import { countUses, permissionOf, readGroupState, type Permission } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { readInviteOrImage } from "../invite/read-invite.ts";
+import { mistypedOr } from "../invite/links/mistyped.ts";
+import { findInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { chooseCandidate, newJoinRequest } from "./prepare.ts";
 
@@ -32,10 +33,15 @@ export async function previewInvite(
   invite: string | Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {
-  const payload = await readInviteOrImage(invite, context.readQr, signal);
+  const { payload, checksum } = await findInviteOrImage(invite, context.readQr, signal);
   const services = await servicesToAsk(context, payload);
-  const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
-  const { info, policy } = await chooseCandidate(newJoinRequest(context, payload), blobs, signal);
+  const choose = async () => {
+    const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
+    return chooseCandidate(newJoinRequest(context, payload), blobs, signal);
+  };
+  const { info, policy } = await choose().catch((error: unknown) => {
+    throw mistypedOr(error, checksum);
+  });
   const state = readGroupState(info.appData);
   const { expiresAtNs, maxUses } = policy;
   return {

@@ -6,7 +6,7 @@ import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
 import { imageKind } from "../invite/image.ts";
 import { qrBitmap } from "../invite/qr.ts";
-import { readInvite, readInviteOrImage } from "../invite/read-invite.ts";
+import { readInvite, findInviteOrImage } from "../invite/read-invite.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { inflatedBytes, walkPng } from "./pictures/png-chunks.ts";
 import { readPicture } from "./pictures/picture-pixels.ts";
@@ -56,7 +56,7 @@ test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and
 
 test("an invite is read from an image where there is a reader; elsewhere it is INVITE_MALFORMED, and says what to do", async () => {
   const drawn = encodePng(qrBitmap("no invite at all"));
-  await assert.rejects(readInviteOrImage(drawn, readQrFromImage), { code: "INVITE_MALFORMED", rule: "NoLink" });
+  await assert.rejects(findInviteOrImage(drawn, readQrFromImage), { code: "INVITE_MALFORMED", rule: "NoLink" });
   assert.throws(() => readInvite(drawn), { code: "INVITE_MALFORMED", rule: "Image", message: /read its QR code/ });
 });
 

@@ -3,6 +3,7 @@ import { equalBytes, type CryptoProvider } from "@latchkey/mls";
 import type { GroupState } from "../app-data/group-state.ts";
 import { CommitRejectedError } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
+import { isExternalGroupId } from "./external-group-id.ts";
 import { decodeProto } from "../protobuf.ts";
 import {
   ExternalCommitPolicyEntrySchema,
@@ -174,11 +175,6 @@ export function validatePolicyV1(policy: ExternalCommitPolicyV1): void {
       throw new CommitRejectedError("InvalidRefreshPointer", "a refresh pointer is empty or no https URL", { cause });
     }
   }
-}
-
-/** True for an id of a length that XIP-82 allows and this build stores. */
-export function isExternalGroupId(id: Uint8Array): boolean {
-  return id.length >= XMTP_LIMITS.minExternalGroupIdBytes && id.length <= XMTP_LIMITS.maxExternalGroupIdBytes;
 }
 
 /**

@@ -6,7 +6,8 @@ import type { ServicePointer as ServicePointerMessage } from "../proto.ts";
 export type ServicePointer =
   { readonly kind: "https_url"; readonly url: string } | { readonly kind: "opaque"; readonly bytes: Uint8Array };
 
-function isHttpsUrl(text: string): boolean {
+/** Whether a text is an absolute https URL of a length that nodes take. */
+export function isHttpsUrl(text: string): boolean {
   if (utf8(text).length > XMTP_LIMITS.maxServiceUrlBytes) return false;
   return /^https:\/\//i.test(text) && URL.canParse(text);
 }

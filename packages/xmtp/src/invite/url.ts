@@ -38,11 +38,14 @@ export function inviteUrl(payload: InvitePayload, baseUrl: string): string {
   return `${url.href}#${toBase64Url(encodeInvitePayload(payload))}`;
 }
 
-/** Reads the invite out of a link's fragment; the rest of the link is not looked at. Throws JoinError `INVITE_MALFORMED`. */
+/**
+ * Reads the invite out of the fragment of a whole link; the rest of the link and a checksum behind a point are not looked
+ * at. The client's reader finds links that people pasted. Throws JoinError `INVITE_MALFORMED`.
+ */
 export function parseInviteUrl(text: string): InvitePayload {
   if (text.length > MAX_URL_CHARACTERS) throw malformed("TooLong", "the link is longer than any invite");
   const trimmed = text.trim();
   const hash = trimmed.indexOf("#");
   if (hash === -1) throw malformed("MissingFragment", "the link has no part behind #, where the invite would be");
-  return decodeInvitePayload(fromBase64Url(trimmed.slice(hash + 1)));
+  return decodeInvitePayload(fromBase64Url(trimmed.slice(hash + 1).replace(/\.[\w-]*$/, "")));
 }
