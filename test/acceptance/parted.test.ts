@@ -133,6 +133,43 @@ test("TRU-10 a garbage path secret for one member: doubt refuses nothing, a supe
   assert.equal(error.data["proof"], "group-info");
 });
 
+test("TRU-10 a parted member asks, a super admin's client adds it again, and its word confirms the return", async (t) => {
+  const { admin, member, victim, adminGroup, memberGroup, victimGroup } = await withVictim(t);
+  await adminGroup.send("in the gap");
+  await adminGroup.refreshInvite();
+  await victim.client.conversations.sync();
+  victim.clock.forward(MINUTE_MS);
+  await victim.client.conversations.sync();
+  assert.equal(victimGroup.status, "parted");
+  // The request waits at the node: the super admin's client answers it with its next synchronization.
+  const parted = adminGroup.epoch;
+  await admin.client.conversations.sync();
+  assert.equal(adminGroup.epoch, parted + 1n);
+  await victim.client.conversations.sync();
+  assert.deepEqual(epochOf(victimGroup), epochOf(adminGroup));
+  assert.equal(victimGroup.status, "pending");
+  await member.client.conversations.sync();
+  assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup), "a bystander follows");
+  await adminGroup.send("welcome back");
+  await victim.client.conversations.sync();
+  assert.deepEqual([victimGroup.status, victimGroup.hints(), victimGroup.gaps().length], ["confirmed", [], 1]);
+  assert.deepEqual(textsOf(victimGroup), ["before", "welcome back"]);
+  const [gap] = victimGroup.gaps();
+  const ids = victimGroup.messages().map(({ sequenceId }) => sequenceId);
+  assert.ok(gap !== undefined && (ids[1] ?? 0n) > gap.untilSequenceId && gap.afterSequenceId < (ids[0] ?? 0n) + 1n);
+  await victimGroup.send("here I am");
+  for (const group of [adminGroup, memberGroup]) {
+    await group.sync();
+    assert.equal(textsOf(group).at(-1), "here I am");
+  }
+  // The state before the return went with its confirmation.
+  assert.equal(victim.environment.store.groups.list().length, 1);
+  // What was answered is answered once.
+  const { epoch } = adminGroup;
+  await admin.client.conversations.sync();
+  assert.equal(adminGroup.epoch, epoch);
+});
+
 test("TRU-10 junk of strangers and link holders beyond the epoch leaves every member able to send", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();

@@ -71,3 +71,8 @@ export class Backoff {
     return this.#lastMs;
   }
 }
+
+/** Whether something may be done again that a time says was done; a clock that went back does not put it off. */
+export function isDue(doneAtNs: bigint, pauseNs: bigint, nowNs: bigint): boolean {
+  return nowNs < doneAtNs || nowNs - doneAtNs >= pauseNs;
+}

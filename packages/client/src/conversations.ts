@@ -20,6 +20,8 @@ import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
 import type { GroupStatus } from "./store/records.ts";
+import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "./upkeep/conflicts.ts";
+import { answerReadds, requestReadd } from "./upkeep/readd.ts";
 import { settleHints } from "./upkeep/parted-proof.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
@@ -60,6 +62,22 @@ export class Conversations {
     return this.#context.groups.listed().map((core) => new Group(core));
   }
 
+  /**
+   * Group ids that several histories claim: anybody can make a group of any id. Of a history that was never shown only
+   * signer, size and time are told. Reads at most 200 envelopes of their logs.
+   */
+  conflicts(options: { readonly signal?: AbortSignal } = {}): Promise<Conflict[]> {
+    return listConflicts(this.#context, options.signal);
+  }
+
+  /**
+   * Says which history of a group id is the right one. What was shown before stays as an entry of its own if it has
+   * messages, and can be chosen again. Throws GROUP_CONFLICT for an id that `conflicts` does not return.
+   */
+  async choose(claimId: string): Promise<Group> {
+    return new Group(await chooseHistory(this.#context, claimId));
+  }
+
   /** The group with that id in hex. */
   get(groupId: string): Group | undefined {
     if (!/^([0-9a-f]{2})+$/.test(groupId)) return undefined;
@@ -77,11 +95,21 @@ export class Conversations {
     const apart = new Apart(signal);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
-    const duties = [settleUnconfirmedJoin, settleHints, runDuties, payReceipt, answerContest, addOwnDevicesLeftOut];
+    const duties = [
+      settleUnconfirmedJoin,
+      settleHints,
+      requestReadd,
+      answerReadds,
+      runDuties,
+      payReceipt,
+      answerContest,
+      addOwnDevicesLeftOut,
+    ];
     for (const core of this.#context.groups.all()) {
       const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal)));
       if (isRead) for (const duty of duties) await apart.run(() => duty(core, signal));
     }
+    await apart.run(() => settleConflicts(this.#context, signal));
     await apart.run(() => keepKeyPackage(this.#context, signal));
     apart.finish();
     return joined.map((core) => new Group(core));

@@ -32,6 +32,7 @@ export type { Permission, ServicePointer } from "@latchkey/xmtp";
 export type { InvitePreview } from "./join/preview.ts";
 export type { PendingJoin } from "./join/resume.ts";
 export type { Defect, DefectListener } from "./defects.ts";
+export type { Claim, Conflict } from "./upkeep/conflicts.ts";
 export type { Environment } from "./environment.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";

@@ -92,6 +92,8 @@ export type { Candidate, CandidateSelection, RejectedCandidate } from "./invite/
 export { welcomeKeyOf } from "./welcome/key.ts";
 export type { WelcomeKey } from "./welcome/key.ts";
 export { welcomeMessages } from "./welcome/messages.ts";
+export { oneshotExtensions, readOneshot } from "./welcome/oneshot.ts";
+export type { OneshotGroup, ReaddRequest } from "./welcome/oneshot.ts";
 export { openPointee, unwrapPointer } from "./welcome/pointer.ts";
 export type { WelcomePointer, WrappedPointer } from "./welcome/pointer.ts";
 export { unwrapWelcome } from "./welcome/wrap.ts";

@@ -123,6 +123,11 @@ export class GroupCore {
     return this.#record.active === 1n;
   }
 
+  /** True where the group's log is read into this entry. */
+  get isRead(): boolean {
+    return this.active && this.#record.role === "shown";
+  }
+
   /** True where this installation may write to the group's log. */
   get mayWrite(): boolean {
     const { active, role, status } = this.#record;

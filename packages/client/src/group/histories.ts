@@ -101,13 +101,14 @@ function keepState(context: ClientContext, tables: Tables, { groupId }: GroupCor
 }
 
 function archive(context: ClientContext, tables: Tables, { groupId }: GroupCore, how: Succession): void {
-  if (how !== "choice" && tables.messages.count(groupId) === 0) {
+  const isEmpty = tables.messages.count(groupId) === 0;
+  if (how !== "choice" && isEmpty) {
     deleteEntry(tables, groupId);
     return;
   }
   const key = newEntryKey(context);
   moveEntry(tables, groupId, key);
-  relabel(tables, key, "archived");
+  relabel(tables, key, isEmpty ? "claim" : "archived");
 }
 
 function relabel(tables: Tables, groupId: Uint8Array, role: EntryRole): void {

@@ -29,7 +29,7 @@ export function newBackoff(context: ClientContext): Backoff {
 
 /** Reads the group's log from its cursor to the end; inside of `exclusive`. */
 async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
-  if (!core.active) return;
+  if (!core.isRead) return;
   forgetLeavers(core);
   const { transport } = core.context;
   const position = { topic: core.mls.groupId, afterId: core.record.cursor };

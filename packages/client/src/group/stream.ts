@@ -23,7 +23,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
   const closing = new AbortController();
   const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
   let backoff = newBackoff(context);
-  const isOver = () => isAborted(stop) || !core.active;
+  const isOver = () => isAborted(stop) || !core.isRead;
   let shown = core.record.cursor;
   function* unseen(): Generator<R, void, void> {
     for (const record of listAfter(shown)) {

@@ -1,5 +1,5 @@
 import { MlsGroup, peekMlsMessage, ValidationError } from "@latchkey/mls";
-import { decodeMlsCredential, isMigrated } from "@latchkey/xmtp";
+import { decodeMlsCredential, isMigrated, readOneshot, type ReaddRequest } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { Apart } from "../apart.ts";
 import type { ClientContext } from "../context.ts";
@@ -7,6 +7,7 @@ import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import type { ReaddRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import { surplus } from "../store/surplus.ts";
 import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
@@ -15,6 +16,7 @@ import { checkMembership } from "./check-membership.ts";
 import type { GroupCore } from "./group-core.ts";
 import { newGroupRecord } from "./group-record.ts";
 import { senderOf } from "./message.ts";
+import { readdOf } from "./readd-requests.ts";
 import { openEnvelope, type OpenedWelcome } from "./welcome-content.ts";
 import type { WelcomedGroup } from "./welcome-rules.ts";
 
@@ -72,6 +74,7 @@ async function receiveWelcome(
 ): Promise<GroupCore | undefined> {
   let opened: WelcomedGroup | undefined;
   let unsupported: Uint8Array | undefined;
+  let readd: ReaddRecord | undefined;
   let waits = false;
   try {
     const content = await openEnvelope(context, envelope, signal);
@@ -80,7 +83,11 @@ async function receiveWelcome(
       const welcomed = await MlsGroup.fromWelcome(context.groupConfig, content.welcome, [content.bundle]);
       requireUsableId(welcomed.group.groupId);
       if (isMigrated(welcomed.group.appData)) opened = await openGroup(context, envelope, content, welcomed, signal);
-      else unsupported = welcomed.group.groupId;
+      else {
+        const oneshot = readOneshot(welcomed.group.context.extensions);
+        if (oneshot === undefined) unsupported = welcomed.group.groupId;
+        else readd = requestIn(context, oneshot.request, welcomed);
+      }
     }
   } catch (error) {
     verdictOn(context, { id: envelope.id }, error, signal);
@@ -89,10 +96,22 @@ async function receiveWelcome(
     if (isNext) moveBehind(tables, envelope);
     keepWaiting(tables, envelope, waits, context.clock.nowNs());
     if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
+    if (readd !== undefined) tables.readds.put(readd);
   };
   if (opened !== undefined) return admitWelcome(context, opened, note, signal);
   context.store.transaction(note);
   return undefined;
+}
+
+/** The request in a Welcome that is itself the message, if its signer may ask for it. */
+function requestIn(
+  context: ClientContext,
+  request: ReaddRequest | undefined,
+  { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
+): ReaddRecord | undefined {
+  const leaf = group.leaf(signer);
+  if (request === undefined || leaf === undefined) return undefined;
+  return readdOf(context.groups.get(request.groupId), senderOf(leaf), context.clock.nowNs());
 }
 
 /** A group has its log under its id: one whose id no node takes is none, and is not kept. */

@@ -95,7 +95,7 @@ export class Attempts {
     }
   }
 
-  /** A join that is doubtful is done again, unless it turns out that its commit was accepted. */
+  /** A join that is unconfirmed is done again, unless it turns out that its commit was accepted. */
   async #takeUp(unfinished: JoinRecord | undefined): Promise<GroupCore | undefined> {
     if (unfinished === undefined || unfinished.state === "CONTESTED") return this.#commit();
     const { context } = this.#request;

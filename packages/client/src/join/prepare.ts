@@ -129,7 +129,7 @@ async function checkCandidate(
 }
 
 /**
- * Whether the group of that id may be one that this installation only believes to be in: a doubtful join, beside a later
+ * Whether the group of that id may be one that this installation only believes to be in: an unconfirmed join, beside a later
  * state. If that state has this inbox in it, the join is refused as any other of a member.
  */
 function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): boolean {

@@ -24,7 +24,7 @@ function verdictOf({ mls, context }: GroupCore, info: VerifiedGroupInfo): "confi
 }
 
 /**
- * Looks for the proof of a doubtful join in its slot, as long as there is doubt: a look with a synchronization, ever rarer. A
+ * Looks for the proof of an unconfirmed join in its slot, as long as there is doubt: a look with a synchronization, ever rarer. A
  * refused join leaves an inactive group with status `refused`, and its invite can be used again.
  */
 export async function settleUnconfirmedJoin(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 import { equalBytes, LatchkeyError, type VerifiedGroupInfo } from "@latchkey/mls";
 import { selectCandidates, type Candidate } from "@latchkey/xmtp";
-import { isAborted } from "../clock.ts";
+import { isAborted, isDue } from "../clock.ts";
 import { historyOf } from "../group/entries.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
@@ -9,11 +9,6 @@ import { recordParted } from "../group/parted.ts";
 import { activePolicy, servicesOf } from "../invite/refresh.ts";
 import { statesSince, verifiedState } from "../join/evidence.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-
-/** Whether something may be done again that a time says was done; a clock that went back does not put it off. */
-export function isDue(doneAtNs: bigint, pauseNs: bigint, nowNs: bigint): boolean {
-  return nowNs < doneAtNs || nowNs - doneAtNs >= pauseNs;
-}
 
 /**
  * Looks for proof that the group has gone on without this installation, while a hint says that it may have: at most one

@@ -1,0 +1,129 @@
+import { LatchkeyError, MlsGroup, toHex, type KeyPackage, type Proposal } from "@latchkey/mls";
+import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { isAborted, isDue } from "../clock.ts";
+import { planOf } from "../group/changes.ts";
+import { commitChange, type CommitPlan } from "../group/commit.ts";
+import { historyOf } from "../group/entries.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { fetchKeyPackages } from "../identity/key-packages.ts";
+
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { ReaddRecord } from "../store/records.ts";
+
+/*
+ * The way back of a parted installation. It asks the super admins of its last good epoch by a Welcome to a group that is
+ * itself the message, as XMTP's clients do. The client of a super admin puts a new leaf in the place of the old one, by
+ * one commit that natives follow as well.
+ */
+
+/** Asks super admins to add this installation again, once a day while it is parted. */
+export async function requestReadd(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  const { context, groupId, record } = core;
+  if (!core.isRead || record.status !== "parted") return;
+  const history = historyOf(context, groupId);
+  const nowNs = context.clock.nowNs();
+  // The commit that took the own leaf away has brought another one: its Welcome is on the way.
+  if (history.proof === "readded" || !isDue(history.requestedAtNs, CLIENT_LIMITS.readdPauseNs, nowNs)) return;
+  const note = (requestedAtNs: bigint) =>
+    core.exclusive(async () => core.step({ write: ({ histories }) => histories.put({ ...history, requestedAtNs }) }));
+  await note(nowNs);
+  try {
+    await sendRequest(core, signal);
+  } catch (error) {
+    await note(history.requestedAtNs);
+    if (isAborted(signal) || !(error instanceof LatchkeyError) || error.scope === "availability") throw error;
+  }
+}
+
+/** The inboxes of super admins and all their installations, without this one. */
+async function recipientsOf(core: GroupCore, signal: AbortSignal | undefined) {
+  const { context } = core;
+  const { own } = context;
+  const members = new Map<string, bigint>();
+  const failedInstallations: string[] = [];
+  const keyPackages: KeyPackage[] = [];
+  for (const latest of await context.directory.latest([...new Set([own.inboxId, ...core.state.superAdmins])], signal)) {
+    const { inboxId, sequenceId, state } = latest;
+    members.set(inboxId, sequenceId);
+    const others = state.installations().filter((id) => id !== own.installationId);
+    const found = await fetchKeyPackages(context, inboxId, others, signal);
+    keyPackages.push(...found.keyPackages);
+    failedInstallations.push(...found.unusable.map(({ installationId }) => installationId));
+  }
+  return { members, failedInstallations, keyPackages };
+}
+
+async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  const { context, mls, record } = core;
+  const { inboxId } = context.own;
+  const { keyPackages, ...recipients } = await recipientsOf(core, signal);
+  if (keyPackages.length === 0) return;
+  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const request = { groupId: mls.groupId, latestCommitId: record.lastCommitId };
+  const group = await MlsGroup.create(context.groupConfig, {
+    cipherSuite: XMTP_CIPHER_SUITE,
+    groupId: context.crypto.randomBytes(16),
+    extensions: oneshotExtensions({ creatorInboxId: inboxId, ...recipients, request }),
+    leaf: installationLeaf(inboxId),
+    lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + 84n * 86_400n },
+  });
+  const proposals = keyPackages.map((keyPackage): Proposal => ({ kind: "add", keyPackage }));
+  const { welcome } = await group.createCommit({ proposals });
+  if (welcome === undefined) return;
+  const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
+  const messages = await welcomeMessages(suite, { welcome, messageCursor: 0n }, keyPackages);
+  await context.transport.sendWelcomeMessages(messages, signal);
+}
+
+/** Whether a request is to be answered: not within a day of the last re-add. */
+function isOpen({ requestedAtNs, doneAtNs }: ReaddRecord, nowNs: bigint): boolean {
+  return requestedAtNs > doneAtNs && isDue(doneAtNs, CLIENT_LIMITS.readdPauseNs, nowNs);
+}
+
+/**
+ * Adds again the installations that asked for it, each at most once a day, as long as they have a leaf in the group and
+ * are not revoked; for the client of a super admin. Failures are none of the synchronization.
+ */
+export async function answerReadds(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  const { context, groupId } = core;
+  const nowNs = context.clock.nowNs();
+  const open = context.store.readds.list(groupId).filter((row) => isOpen(row, nowNs));
+  if (open.length === 0 || !mayReadd(core)) return;
+  const put = (rows: readonly ReaddRecord[]) =>
+    core.exclusive(async () => core.step({ write: ({ readds }) => rows.forEach((row) => readds.put(row)) }));
+  await put(open.map((row) => ({ ...row, doneAtNs: nowNs })));
+  try {
+    await commitChange(core, () => planReadds(core, open, signal), signal);
+  } catch (error) {
+    await put(open);
+    if (isAborted(signal) || !(error instanceof LatchkeyError) || error.scope === "availability") throw error;
+  }
+}
+
+function mayReadd(core: GroupCore): boolean {
+  const { mayWrite, record, state, context } = core;
+  return mayWrite && record.status === "confirmed" && state.superAdmins.has(context.own.inboxId);
+}
+
+/** One commit [Remove, Add] for all of them, without a change of the membership component. */
+async function planReadds(
+  core: GroupCore,
+  rows: readonly ReaddRecord[],
+  signal: AbortSignal | undefined,
+): Promise<CommitPlan | undefined> {
+  if (!mayReadd(core)) return undefined;
+  const removals: Proposal[] = [];
+  const additions: Proposal[] = [];
+  for (const { installationKey, inboxId: inbox } of rows) {
+    const removed = core.mls.findBySignatureKey(installationKey);
+    const inboxId = toHex(inbox);
+    const { state } = await core.context.directory.latestOf(inboxId, signal);
+    const installationId = toHex(installationKey);
+    if (removed === undefined || !state.hasInstallation(installationId)) continue;
+    const [keyPackage] = (await fetchKeyPackages(core.context, inboxId, [installationId], signal)).keyPackages;
+    if (keyPackage === undefined) continue;
+    removals.push({ kind: "remove", removed });
+    additions.push({ kind: "add", keyPackage });
+  }
+  return additions.length === 0 ? undefined : planOf(core, [], [...removals, ...additions]);
+}
