@@ -1,6 +1,6 @@
 import type { LatchkeyError } from "@latchkey/mls";
 import { isAborted } from "./clock.ts";
-import { asLatchkeyError } from "./errors.ts";
+import { asLatchkeyError, codeOf } from "./errors.ts";
 
 /** Runs tasks of which none keeps the others from being run: each may be about bytes of somebody else. */
 export class Apart {
@@ -19,7 +19,8 @@ export class Apart {
       return true;
     } catch (error) {
       if (isAborted(this.#signal)) throw error;
-      this.#failure ??= asLatchkeyError(error);
+      // A group that waits for an identity update says so itself, and a Welcome is read again.
+      if (codeOf(error) !== "IDENTITY_PENDING") this.#failure ??= asLatchkeyError(error);
       return false;
     }
   }

@@ -8,6 +8,7 @@ import { isAborted } from "./clock.ts";
 import { GroupRegistry } from "./group/group-core.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
+import { NodeTime } from "./identity/node-time.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
 import { resumeRenewals } from "./invite/renewal.ts";
@@ -74,7 +75,9 @@ export class Client {
   ): Promise<Client> {
     const { signal } = options;
     try {
-      const directory = new IdentityDirectory(environment.store, environment.transport);
+      const directory = new IdentityDirectory(environment.store, environment.transport, {
+        time: new NodeTime(environment.clock),
+      });
       const known = environment.store.identity.get("self")?.registered === 1n;
       const record = await openAccount(signer, environment, directory, signal);
       const context = contextOf(environment, record, directory);

@@ -8,6 +8,8 @@ export interface SleepOptions {
 export interface Clock {
   /** Nanoseconds since 1970. */
   nowNs(): bigint;
+  /** Nanoseconds since any moment, by a clock that nobody sets; `nowNs` stands in for it where it is left out. */
+  monotonicNs?(): bigint;
   /** Resolves after `ms` milliseconds; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal?: AbortSignal, options?: SleepOptions): Promise<void>;
   /** A signal that is aborted after `ms` milliseconds. */
@@ -17,6 +19,7 @@ export interface Clock {
 /** The clock of the machine. */
 export const systemClock: Clock = {
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  monotonicNs: () => BigInt(Math.round(performance.now() * 1_000)) * 1_000n,
   timeout: (ms) => AbortSignal.timeout(ms),
   sleep(ms, signal, { background = false } = {}) {
     return new Promise((resolve, reject) => {

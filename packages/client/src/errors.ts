@@ -156,6 +156,11 @@ export const ERRORS = {
     "Report it; a message that fails in three syncs, a minute apart, is set aside.",
   ),
   CLIENT_CLOSED: permanent("availability", "The client is closed.", "Create it again."),
+  IDENTITY_PENDING: transient(
+    "availability",
+    "A change of the group names an identity update that the node does not show yet.",
+    "Nothing: it is looked for again; after two minutes at most the group goes on.",
+  ),
   IDENTITY_REVOKED: permanent(
     "caller",
     "This installation was revoked or belongs to no inbox.",

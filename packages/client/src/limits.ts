@@ -131,6 +131,8 @@ export const CLIENT_LIMITS = {
    */
   identityWorkPerTurn: 64,
   identityWorkPerSignature: 16,
+  /** Inboxes of which is remembered how far their logs were read, oldest forgotten first: then they are read again. */
+  maxIdentityNotes: 4_096,
   /** Age at which a key package is replaced: 30 of its 84 days, as XMTP does. */
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */

@@ -42,6 +42,22 @@ export class CommitRejectedError extends LatchkeyError {
   }
 }
 
+/** An inbox at a point of its identity log. */
+export interface IdentityPoint {
+  readonly inboxId: string;
+  readonly sequenceId: bigint;
+}
+
+/** A commit or a group's state names an update that the identity log, as far as it is known, does not hold (IDN-02). */
+export class MissingIdentityError extends CommitRejectedError {
+  readonly point: IdentityPoint;
+
+  constructor(point: IdentityPoint) {
+    super("MissingIdentityUpdate", "the identity log of an inbox does not hold the update that the group records");
+    this.point = point;
+  }
+}
+
 export type JoinErrorCode =
   | "INVITE_MALFORMED"
   | "INVITE_NO_CANDIDATE"

@@ -1,5 +1,5 @@
-export { CommitRejectedError, IDENTITY_RULES, IdentityError, JoinError } from "./errors.ts";
-export type { IdentityErrorCode, JoinErrorCode } from "./errors.ts";
+export { CommitRejectedError, IDENTITY_RULES, IdentityError, JoinError, MissingIdentityError } from "./errors.ts";
+export type { IdentityPoint, IdentityErrorCode, JoinErrorCode } from "./errors.ts";
 export { XMTP_LIMITS } from "./limits.ts";
 export { deriveInboxId, ethereumIdentifier, installationIdentifier, isInboxId } from "./identity/identifier.ts";
 export type { Identifier, RootIdentifier } from "./identity/identifier.ts";
@@ -112,13 +112,12 @@ export {
 export type { IncomingContent, OutgoingContent } from "./content.ts";
 export type { ExternalCommitPolicyV1 } from "./proto.ts";
 export { checkMessageFraming } from "./validators/common.ts";
-export type { IdentityResolver, Leaves, TreeMember } from "./validators/common.ts";
+export type { IdentityResolver, Leaves, SettledIdentity, TreeMember } from "./validators/common.ts";
 export { validateMemberCommit } from "./validators/member-commit.ts";
 export type { MemberCommitInput } from "./validators/member-commit.ts";
-export { validateExternalCommit } from "./validators/external-commit.ts";
+export { validateExternalCommit, validateJoinTimes } from "./validators/external-commit.ts";
 export type { ExternalCommitInput } from "./validators/external-commit.ts";
 export { validateWelcome } from "./validators/welcome.ts";
-export { membershipIdentities, requiredIdentities } from "./validators/required-identities.ts";
-export type { IdentityPoint } from "./validators/required-identities.ts";
+export { membershipIdentities, requiredIdentities, requireIdentities } from "./validators/required-identities.ts";
 export { checkJoinable } from "./validators/joinable.ts";
 export type { JoinableGroup, JoinableInput } from "./validators/joinable.ts";

@@ -1,19 +1,26 @@
 import type { AppData } from "@latchkey/mls";
 import { membershipIdentities, validateWelcome, type TreeMember } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
+import type { IdentitiesAt } from "../identity/identity-view.ts";
+import { judgeEnvelope } from "../identity/judge-envelope.ts";
 
 /**
  * Checks a group that we are about to be in: every leaf is an installation of the inbox it names, and no installation
  * of a member is left out unsaid. Without it a stranger could show us a group of people who never saw it.
  *
- * @throws COMMIT_REJECTED with the rule; errors of the network.
+ * `envelopeNs` is the node's time of the Welcome, or that at which a blob is looked at: an update that is missing then may
+ * still come (IDN-02).
+ *
+ * @throws COMMIT_REJECTED with the rule; IDENTITY_PENDING; errors of the network.
  */
 export async function checkMembership(
   context: ClientContext,
   group: { readonly appData: AppData; members(): Iterable<TreeMember> },
+  envelopeNs: bigint,
   signal?: AbortSignal,
 ): Promise<void> {
   const { appData } = group;
-  const identity = await context.directory.lookup(membershipIdentities(appData), { signal });
-  validateWelcome({ appData, members: group.members(), identity });
+  const needs = { points: membershipIdentities(appData), envelopeNs };
+  const judge = ({ identity }: IdentitiesAt) => validateWelcome({ appData, members: group.members(), identity });
+  await judgeEnvelope(context.directory, needs, judge, signal);
 }

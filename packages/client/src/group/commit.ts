@@ -1,12 +1,26 @@
-import { encodeRows, type AppDataChanges, type PendingCommit, type Proposal, type VerifiedCommit } from "@latchkey/mls";
-import { CommitRejectedError, mergeAppData, requiredIdentities, validateMemberCommit } from "@latchkey/xmtp";
+import {
+  encodeRows,
+  LatchkeyError,
+  type AppDataChanges,
+  type PendingCommit,
+  type Proposal,
+  type VerifiedCommit,
+} from "@latchkey/mls";
+import {
+  CommitRejectedError,
+  mergeAppData,
+  requiredIdentities,
+  validateMemberCommit,
+  type IdentityPoint,
+} from "@latchkey/xmtp";
 import { clientError, walled } from "../errors.ts";
 import { renewalOfCommit } from "../invite/renewal-journal.ts";
+import { encodeIdentityPoints } from "../identity/identity-points.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
-import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, syncLocked } from "./log.ts";
+import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./log.ts";
 import { messageHash } from "./own-echo.ts";
 import { encodeRecipients } from "./queue-follow-ups.ts";
 
@@ -43,12 +57,14 @@ async function tryCommit(core: GroupCore, plan: () => Promise<CommitPlan | undef
   for (let attempt = 0; attempt < CLIENT_LIMITS.maxCommitAttempts; attempt++) {
     await syncLocked(core, signal);
     core.requireActive();
+    requireNoWait(core);
     if (core.pendingCommit !== undefined) await readBack(core, () => core.pendingCommit === undefined, signal);
     const planned = await plan();
     if (planned === undefined) return true;
     const own = await prepareCommit(core, planned, signal);
     await publishCommit(core, own, signal);
     await readBack(core, () => own.outcome !== "waiting", signal);
+    if (own.outcome instanceof LatchkeyError) throw own.outcome;
     if (own.outcome === "merged") return true;
     await core.context.clock.sleep(backoff.nextMs(), signal);
   }
@@ -57,9 +73,14 @@ async function tryCommit(core: GroupCore, plan: () => Promise<CommitPlan | undef
 
 /**
  * Judges an own commit by the rules that every member will apply to it, before it leaves: what nobody would accept is
- * the caller's error and costs the group nothing.
+ * the caller's error and costs the group nothing. Returns the points of identity logs that they will look up.
  */
-async function checkOwnCommit(core: GroupCore, plan: CommitPlan, live: PendingCommit, signal?: AbortSignal) {
+async function checkOwnCommit(
+  core: GroupCore,
+  plan: CommitPlan,
+  live: PendingCommit,
+  signal?: AbortSignal,
+): Promise<IdentityPoint[]> {
   const { mls, context } = core;
   const sender = { kind: "member", leafIndex: mls.ownLeafIndex } as const;
   const commit: VerifiedCommit = {
@@ -77,7 +98,8 @@ async function checkOwnCommit(core: GroupCore, plan: CommitPlan, live: PendingCo
     updated: [],
   };
   const { appData } = mls;
-  const identity = await context.directory.lookup(requiredIdentities(commit, appData), { signal });
+  const points = requiredIdentities(commit, appData);
+  const { stateAfter: identity } = await context.directory.lookup(points, { signal });
   try {
     validateMemberCommit({
       commit,
@@ -94,6 +116,7 @@ async function checkOwnCommit(core: GroupCore, plan: CommitPlan, live: PendingCo
       cause: error,
     });
   }
+  return points;
 }
 
 async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSignal): Promise<PendingOwnCommit> {
@@ -102,7 +125,7 @@ async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSi
     references: [],
     ...(plan.appData === undefined ? {} : { appData: plan.appData }),
   });
-  await checkOwnCommit(core, plan, live, signal);
+  const points = await checkOwnCommit(core, plan, live, signal);
   const record: PendingCommitRecord = {
     groupId: core.groupId,
     epoch: core.mls.epoch,
@@ -112,6 +135,7 @@ async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSi
     welcome: live.welcome,
     recipients: encodeRecipients(live.added.map(({ keyPackage }) => keyPackage)),
     renewal: renewalOfCommit(plan.proposals, plan.renewal),
+    identities: encodeIdentityPoints(points),
   };
   // The message key of the commit is spent on disk before the commit leaves.
   core.step({ change: live.sent, write: (tables) => tables.pendingCommits.put(record) });

@@ -27,7 +27,8 @@ export interface GroupStep {
 export interface PendingOwnCommit {
   readonly record: PendingCommitRecord;
   readonly live: PendingCommit | undefined;
-  outcome: "waiting" | "merged" | "lost";
+  /** An error when the members must refuse it. */
+  outcome: "waiting" | "merged" | "lost" | LatchkeyError;
 }
 
 /** A blob that this member has uploaded. */
@@ -67,6 +68,8 @@ export class GroupCore {
   readonly receipts = new ReceiptDuty();
   /** Whether somebody waits to finish a renewal of the invite already. */
   isRenewalScheduled = false;
+  /** Why reading the log stopped at an envelope (IDENTITY_PENDING); undefined when it was read to its end. */
+  identityWait: LatchkeyError | undefined;
   pendingCommit: PendingOwnCommit | undefined;
   /** What came of adding inboxes last, in this process. */
   lastAddition: Addition = NOBODY_ADDED;
@@ -208,7 +211,7 @@ export class GroupCore {
   }
 
   /** Forgets the own commit under way, whose row is gone. */
-  settlePendingCommit(outcome: "merged" | "lost"): void {
+  settlePendingCommit(outcome: "merged" | "lost" | LatchkeyError): void {
     if (this.pendingCommit !== undefined) this.pendingCommit.outcome = outcome;
     this.pendingCommit = undefined;
   }

@@ -273,6 +273,15 @@ export class Group {
     apart.finish();
   }
 
+  /**
+   * Set while reading the group waits for an identity update that a change of it names (IDN-02): the node's time, in
+   * nanoseconds since 1970, at which the wait ends at the latest.
+   */
+  get waitsUntilNs(): bigint | undefined {
+    const untilNs = this.#core.identityWait?.data["untilNs"];
+    return typeof untilNs === "bigint" ? untilNs : undefined;
+  }
+
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
   async send(text: string, options: CallOptions = {}): Promise<Message> {
     return shown(await walled(() => sendText(this.#core, text, options.signal), options.signal));

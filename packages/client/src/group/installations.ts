@@ -59,8 +59,8 @@ export async function leavesToExcuse(
     const entry = members.get(inboxId);
     return entry === undefined ? [] : [{ inboxId, sequenceId: entry.sequenceId }];
   });
-  const identity = await core.context.directory.lookup(points, { signal });
-  return points.flatMap(({ inboxId, sequenceId }) => withoutLeaf(core, identity(inboxId, sequenceId)));
+  const { stateAfter } = await core.context.directory.lookup(points, { signal });
+  return points.flatMap(({ inboxId, sequenceId }) => withoutLeaf(core, stateAfter(inboxId, sequenceId)));
 }
 
 /** The installations that a member's entry lists as failed, without those that its identity log, where it is in memory, does not name. */

@@ -1,3 +1,4 @@
+import { LatchkeyError } from "@latchkey/mls";
 import { senderHmac, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
@@ -27,14 +28,28 @@ export function newBackoff(context: ClientContext): Backoff {
   return new Backoff(context.random, CLIENT_LIMITS.backoffBaseMs, CLIENT_LIMITS.backoffCapMs);
 }
 
-/** Reads the group's log from its cursor to the end; inside of `exclusive`. */
+/**
+ * Reads the group's log from its cursor to its end, or to an envelope that waits for an identity update (IDN-02); inside of
+ * `exclusive`.
+ */
 async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.isRead) return;
   forgetLeavers(core);
   const { transport } = core.context;
   const position = { topic: core.mls.groupId, afterId: core.record.cursor };
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
-  for await (const page of readPages(query, position, signal)) await receiveEnvelopes(core, page, signal);
+  try {
+    for await (const page of readPages(query, position, signal)) await receiveEnvelopes(core, page, signal);
+    core.identityWait = undefined;
+  } catch (error) {
+    if (!(error instanceof LatchkeyError) || error.code !== "IDENTITY_PENDING") throw error;
+    core.identityWait = error;
+  }
+}
+
+/** Throws IDENTITY_PENDING while the group waits for an identity update: nothing that is sent now can be read back. */
+export function requireNoWait({ identityWait }: GroupCore): void {
+  if (identityWait !== undefined) throw identityWait;
 }
 
 /**
@@ -82,13 +97,15 @@ export async function syncLocked(core: GroupCore, signal?: AbortSignal): Promise
 }
 
 /**
- * Reads until `done`, for something the node has taken; throws NODE_UNREACHABLE when it does not show up.
+ * Reads until `done`, for something the node has taken; throws NODE_UNREACHABLE when it does not show up, and
+ * IDENTITY_PENDING when it lies behind an envelope that waits.
  */
 export async function readBack(core: GroupCore, done: () => boolean, signal?: AbortSignal): Promise<void> {
   const backoff = newBackoff(core.context);
   for (let attempt = 0; attempt < CLIENT_LIMITS.maxReadBackAttempts; attempt++) {
     await readLog(core, signal);
     if (done()) return;
+    requireNoWait(core);
     await core.context.clock.sleep(backoff.nextMs(), signal);
   }
   throw clientError("NODE_UNREACHABLE", "the node took a message but does not show it; it is looked for again later");

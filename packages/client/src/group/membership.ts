@@ -3,11 +3,11 @@ import {
   COMPONENT,
   membershipDelta,
   type AssociationState,
+  type IdentityPoint,
   type MembershipEntry,
   type MembershipMutation,
 } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
-import type { IdentityAt } from "../identity/directory.ts";
 import { addOf } from "./add-members.ts";
 import { fetchWanted, installationOf, usableIn, type WantedInstallations } from "./adds.ts";
 import { planOf, type ComponentPayload } from "./changes.ts";
@@ -16,7 +16,7 @@ import type { GroupCore } from "./group-core.ts";
 import { acceptsLateAdditions, addTargetOf, leavesToExcuse, withoutLeaf } from "./installations.ts";
 
 /** An inbox with the newest state of its identity log. */
-interface LatestIdentity extends IdentityAt {
+interface LatestIdentity extends IdentityPoint {
   readonly state: AssociationState;
 }
 
@@ -89,7 +89,8 @@ async function followInbox(
   const out = withoutLeaf(core, state);
   if (!isBehind && (out.length === 0 || !acceptsLate)) return undefined;
   const recorded = { inboxId, sequenceId: entry.sequenceId };
-  const before = (await core.context.directory.lookup([recorded], { signal }))(inboxId, entry.sequenceId);
+  const known = await core.context.directory.lookup([recorded], { signal });
+  const before = known.stateAfter(inboxId, entry.sequenceId);
   const isRevoked = (id: string) => !state.hasInstallation(id);
   // libxmtp writes 0 for an entry whose installations nobody has looked up yet.
   const isNew = (id: string) => entry.sequenceId === 0n || before?.hasInstallation(id) === false;

@@ -1,7 +1,10 @@
 import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
-import { XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { requireIdentities, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { renewalAfterOwn, writeRenewal } from "../invite/renewal-journal.ts";
+import { decodeIdentityPoints } from "../identity/identity-points.ts";
+import type { IdentitiesAt } from "../identity/identity-view.ts";
+import { judgeEnvelope } from "../identity/judge-envelope.ts";
 import type { GroupRecord, OutboxRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
@@ -16,19 +19,38 @@ export function messageHash(context: Pick<ClientContext, "crypto">, message: Uin
   return context.crypto.suite(XMTP_CIPHER_SUITE).hash(message);
 }
 
-/** Envelope time at which a new epoch begins; never before the one of the epoch it follows. Nothing contests it yet. */
-export function epochStart(core: GroupCore, envelope: Envelope): Pick<GroupRecord, "epochEnteredAtNs" | "contestedId"> {
-  const { epochEnteredAtNs } = core.record;
-  const isLater = envelope.createdNs > epochEnteredAtNs;
-  return { epochEnteredAtNs: isLater ? envelope.createdNs : epochEnteredAtNs, contestedId: 0n };
+/**
+ * Envelope time at which a new epoch begins, the same for those who come by its Welcome, and one false time of the node
+ * lasts no longer than its epoch. Nothing contests it yet.
+ */
+export function epochStart({ createdNs }: Envelope): Pick<GroupRecord, "epochEnteredAtNs" | "contestedId"> {
+  return { epochEnteredAtNs: createdNs, contestedId: 0n };
 }
 
-/** Merges the own commit when the envelope is its echo: it is the first valid one of its epoch, or it were gone. */
-export async function receiveOwnCommit(core: GroupCore, envelope: Envelope, hash: Uint8Array): Promise<boolean> {
+/** Whether an envelope of that hash is the echo of the own commit under way. */
+export function isOwnCommit({ pendingCommit }: GroupCore, hash: Uint8Array): boolean {
+  return pendingCommit !== undefined && equalBytes(hash, pendingCommit.record.messageHash);
+}
+
+/**
+ * Merges the own commit when the envelope is its echo: it is the first valid one of its epoch, or it were gone. What time
+ * decides is judged now, as every member does: identity updates have to exist at the envelope (IDN-01).
+ *
+ * @throws COMMIT_REJECTED when the members must refuse it; IDENTITY_PENDING; errors of the network.
+ */
+export async function receiveOwnCommit(
+  core: GroupCore,
+  envelope: Envelope,
+  hash: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const pending = core.pendingCommit;
-  if (pending === undefined || !equalBytes(hash, pending.record.messageHash)) return false;
+  if (pending === undefined || !isOwnCommit(core, hash)) return false;
+  const points = decodeIdentityPoints(pending.record.identities);
+  const judge = ({ identity }: IdentitiesAt) => requireIdentities(points, identity);
+  await judgeEnvelope(core.context.directory, { points, envelopeNs: envelope.createdNs }, judge, signal);
   const followUps = await welcomeFollowUps(core.context, pending.record, envelope.id);
-  const record = { cursor: envelope.id, lastCommitId: envelope.id, ...epochStart(core, envelope) };
+  const record = { cursor: envelope.id, lastCommitId: envelope.id, ...epochStart(envelope) };
   const write = (tables: Tables) => {
     tables.pendingCommits.delete(core.groupId);
     writeRenewal(tables, core.groupId, renewalAfterOwn(core.groupId, pending.record.renewal));

@@ -13,7 +13,9 @@ import {
   applyAppDataUpdates,
   checkMessageFraming,
   JOIN_RECEIPT_CONTENT_TYPE,
+  leafInboxId,
   mergeAppData,
+  MissingIdentityError,
   requiredIdentities,
   validateExternalCommit,
   validateMemberCommit,
@@ -22,6 +24,8 @@ import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
 import { renewalAfterForeign, writeRenewal } from "../invite/renewal-journal.ts";
+import type { IdentitiesAt } from "../identity/identity-view.ts";
+import { judgeEnvelope } from "../identity/judge-envelope.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { GroupRecord, MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
@@ -31,10 +35,11 @@ import type { GroupCore } from "./group-core.ts";
 import { noteExpiry } from "./disappearing.ts";
 import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
 import { CommitNotAppliedError } from "./hints.ts";
+import { acceptsLateAdditions } from "./installations.ts";
 import { messageRecord, senderOf } from "./message.ts";
 import { isRefuted, recordParted } from "./parted.ts";
 import { wordOf } from "./words.ts";
-import { epochStart, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
+import { epochStart, isOwnCommit, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
 
 /** Moves behind the envelope. A commit of the present epoch that does not end it keeps strangers out until they are told. */
 function advance(core: GroupCore, { id, data }: Envelope): Pick<GroupRecord, "cursor" | "contestedId"> {
@@ -67,13 +72,17 @@ async function receiveEnvelope(core: GroupCore, envelope: Envelope, signal: Abor
   if (envelope.id <= core.record.cursor || !core.active) return;
   const hash = messageHash(core.context, envelope.data);
   try {
-    if (await receiveOwnCommit(core, envelope, hash)) return;
+    if (await receiveOwnCommit(core, envelope, hash, signal)) return;
     if (receiveOwnMessage(core, envelope, hash)) return;
     await receiveForeign(core, envelope, signal);
   } catch (error) {
     const { groupId, context } = core;
     const verdict = verdictOn(context, { groupId, id: envelope.id }, error, signal);
     core.pass(advance(core, envelope), { envelope, error: verdict });
+    if (!isOwnCommit(core, hash)) return;
+    // Nothing of a commit that members refuse may follow it: its Welcomes lead nowhere.
+    core.step({ write: (tables) => tables.pendingCommits.delete(groupId) });
+    core.settlePendingCommit(verdict);
   }
 }
 
@@ -176,17 +185,23 @@ async function receiveCommit(
   const external = commit.sender.kind === "new_member_commit";
   const appData = mls.appData;
   const needed = requiredIdentities(commit, appData);
-  const identity = await context.directory.lookup(needed, { notAfterNs: envelope.createdNs, signal });
-  const common = { commit, appData, leaves: mls, identity, envelopeTimeNs: envelope.createdNs };
-  let changes: AppDataChanges;
-  if (external) {
-    validateExternalCommit({ ...common, epochStartNs: core.record.epochEnteredAtNs });
-    changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
-  } else {
-    changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
-    validateMemberCommit({ ...common, newAppData: mergeAppData(appData, changes) });
-  }
+  const { createdNs: envelopeNs } = envelope;
+  const common = { commit, appData, leaves: mls, envelopeTimeNs: envelopeNs };
+  const judge = (identities: IdentitiesAt): AppDataChanges => {
+    if (external) validateExternalCommit({ ...common, ...identities, epochStartNs: core.record.epochEnteredAtNs });
+    const changes = applyAppDataUpdates(appData, appDataUpdatesOf(commit));
+    if (!external) validateMemberCommit({ ...common, ...identities, newAppData: mergeAppData(appData, changes) });
+    return changes;
+  };
+  const joiner = external && commit.pathLeaf !== undefined ? leafInboxId(commit.pathLeaf) : undefined;
+  const fresh = joiner === undefined ? [] : [joiner];
   const sender = commit.sender.kind === "member" ? mls.leaf(commit.sender.leafIndex) : undefined;
+  const needs = { points: needed, fresh, envelopeNs };
+  const changes = await judgeEnvelope(context.directory, needs, judge, signal).catch((error: unknown) => {
+    // Native members follow such a commit, so that the group may have gone on without this installation.
+    const mayBeFollowed = error instanceof MissingIdentityError && sender !== undefined && !acceptsLateAdditions(core);
+    throw mayBeFollowed ? CommitNotAppliedError.of(error, sender) : error;
+  });
   const staged = await mls.stage(commit, { appData: changes }).catch((error: unknown) => {
     throw CommitNotAppliedError.of(error, sender);
   });
@@ -200,7 +215,7 @@ async function receiveCommit(
     change: staged,
     record: {
       ...advance(core, envelope),
-      ...epochStart(core, envelope),
+      ...epochStart(envelope),
       // Whoever came in behind a refused commit cannot know that they did, and leaves no blob before they do.
       ...(external && core.record.contestedId > 0n ? { contestedId: envelope.id } : {}),
       ...(isRefuted(core) ? { status: "confirmed" as const } : {}),

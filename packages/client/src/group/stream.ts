@@ -39,8 +39,8 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         yield* unseen();
         scheduleRenewal(core, stop);
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
-          backoff = newBackoff(context);
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
+          backoff = newBackoff(context);
           scheduleReceipt(core, stop);
           scheduleContestAnswer(core, stop);
           scheduleRenewal(core, stop);

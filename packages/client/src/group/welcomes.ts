@@ -152,7 +152,7 @@ async function openGroup(
   { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
   signal: AbortSignal | undefined,
 ): Promise<WelcomedGroup> {
-  await checkMembership(context, group, signal);
+  await checkMembership(context, group, envelope.createdNs, signal);
   const inviter = group.leaf(signer);
   if (inviter === undefined) throw new ValidationError("signer", "a Welcome is signed by a leaf that is blank");
   const commitNs = await commitTime(context, group, messageCursor, signal);

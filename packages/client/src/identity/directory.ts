@@ -1,21 +1,24 @@
 import { toBinary } from "@bufbuild/protobuf";
-import type { AssociationState } from "@latchkey/xmtp";
+import type { AssociationState, IdentityPoint } from "@latchkey/xmtp";
 import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
+import { systemClock } from "../clock.ts";
 import { clientError, shortId } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import type { IdentityLogEntry, Transport } from "../transport/transport.ts";
+import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
+import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
+import { NodeTime } from "./node-time.ts";
 import { replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
 import { SignatureTurns } from "./signature-turns.ts";
 
-/** An inbox at one position of its identity log. */
-export interface IdentityAt {
-  readonly inboxId: string;
-  readonly sequenceId: bigint;
+/** How identity logs are looked up. */
+interface LookupOptions {
+  /** Inboxes whose logs are asked from the node although the needed updates are known. */
+  readonly fresh?: readonly string[];
+  /** Time that the node gave the envelope which is judged. */
+  readonly envelopeNs?: bigint;
+  readonly signal?: AbortSignal | undefined;
 }
-
-/** As `IdentityDirectory` found inboxes: after exactly that update, or undefined when no such update is known. */
-export type IdentityLookup = (inboxId: string, sequenceId: bigint) => AssociationState | undefined;
 
 interface DirectoryOptions {
   /** Bounds the updates that are kept on disk, but for what the last request brought. */
@@ -23,6 +26,7 @@ interface DirectoryOptions {
   /** Bounds what is kept in memory, in members and signatures of states. */
   readonly maxEntries?: number;
   readonly turns?: SignatureTurns;
+  readonly time?: NodeTime;
 }
 
 /**
@@ -38,6 +42,11 @@ export class IdentityDirectory {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
   readonly #turns: SignatureTurns;
+  readonly #time: NodeTime;
+  /** By inbox, the time up to which the last reading of its log was complete. */
+  readonly #complete = new Map<string, bigint>();
+  /** By inbox, what two readings of its log agree on. */
+  readonly #confirmed = new Map<string, NonNullable<ReadLog["confirmed"]>>();
   /** By inbox, the end of the last replay that was begun. */
   readonly #replays = new Map<string, Promise<void>>();
   readonly #logs = new Map<string, readonly KnownState[]>();
@@ -53,33 +62,44 @@ export class IdentityDirectory {
     this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
     this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
     this.#turns = options.turns ?? new SignatureTurns();
+    this.#time = options.time ?? new NodeTime(systemClock);
   }
 
   /**
-   * What is known of inboxes, after fetching the logs of those that are not known up to where they are needed; it stays
-   * as it is. Updates that the node had not taken by `notAfterNs` are left out. For a commit that is its envelope time: a
-   * commit that runs ahead of the identity log is refused by every member alike, also by those that read it when the log
-   * has caught up.
+   * What is known of inboxes, after fetching the logs of those that are not known up to where they are needed, and the
+   * `fresh` ones. Nothing is fetched for an envelope when two readings have shown already that an update does not exist, and
+   * no fresh log when a reading has every update that counts for IDN-03.
    *
    * @throws as `Transport`.
    */
-  async lookup(
-    needed: readonly IdentityAt[],
-    options: { readonly notAfterNs?: bigint; readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<IdentityLookup> {
-    const { notAfterNs, signal } = options;
-    const logs = new Map<string, readonly KnownState[]>();
-    for (const { inboxId } of needed) {
-      if (!logs.has(inboxId)) logs.set(inboxId, await this.#known(inboxId));
+  async lookup(needed: readonly IdentityPoint[], options: LookupOptions = {}): Promise<IdentityView> {
+    const { fresh = [], envelopeNs, signal } = options;
+    if (envelopeNs !== undefined) this.#time.observe(envelopeNs);
+    const logs = new Map<string, ReadLog>();
+    for (const inboxId of new Set([...needed.map((point) => point.inboxId), ...fresh])) {
+      logs.set(inboxId, await this.#kept(inboxId));
     }
-    const missing = needed.filter(({ inboxId, sequenceId }) => lastId(logs.get(inboxId) ?? []) < sequenceId);
-    const fetched = await this.#fetch([...new Set(missing.map(({ inboxId }) => inboxId))], signal);
-    for (const [inboxId, log] of fetched) logs.set(inboxId, log);
-    return (inboxId, sequenceId) => {
-      const known = logs.get(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId);
-      const inTime = known !== undefined && (notAfterNs === undefined || known.serverTimestampNs <= notAfterNs);
-      return inTime ? known.state : undefined;
-    };
+    const view = new IdentityView(logs);
+    const isMissing = (point: IdentityPoint) =>
+      lastId(logs.get(point.inboxId)?.states ?? []) < point.sequenceId &&
+      !(envelopeNs !== undefined && view.isConfirmed(point, envelopeNs));
+    const missing = needed.filter(isMissing).map(({ inboxId }) => inboxId);
+    const unsettled = fresh.filter((inboxId) => envelopeNs === undefined || !view.isSettled(inboxId, envelopeNs));
+    return view.with(new IdentityView(await this.#fetch([...new Set([...missing, ...unsettled])], signal)));
+  }
+
+  /** Reads the logs of inboxes from their beginning, so that this and the reading before confirm each other. */
+  async reread(inboxIds: readonly string[], options: Omit<LookupOptions, "fresh"> = {}): Promise<IdentityView> {
+    const before = new Map(inboxIds.map((inboxId) => [inboxId, this.#complete.get(inboxId) ?? 0n]));
+    const logs = await this.#readFromStart(inboxIds, options.signal);
+    for (const [inboxId, log] of logs) {
+      const { states, completeNs } = log;
+      const agreedNs = smaller(before.get(inboxId) ?? 0n, completeNs);
+      const confirmed = { completeNs: agreedNs, lastId: completeNs > 0n ? lastId(states) : 0n };
+      this.#note(this.#confirmed, inboxId, confirmed);
+      logs.set(inboxId, { ...log, confirmed });
+    }
+    return new IdentityView(logs);
   }
 
   /** An inbox after exactly that update, where its log is in memory; asks nobody. */
@@ -88,14 +108,14 @@ export class IdentityDirectory {
   }
 
   /** The newest states of inboxes, asked from the node, in order; throws INBOX_UNKNOWN when one does not exist. */
-  async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<(IdentityAt & KnownState)[]> {
+  async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<(IdentityPoint & KnownState)[]> {
     const logs = await this.#fetch(inboxIds, signal);
-    return inboxIds.map((inboxId) => newest(inboxId, logs));
+    return inboxIds.map((inboxId) => newest(inboxId, logs.get(inboxId)));
   }
 
   /** As `latest`, of one inbox. */
-  async latestOf(inboxId: string, signal?: AbortSignal): Promise<IdentityAt & KnownState> {
-    return newest(inboxId, await this.#fetch([inboxId], signal));
+  async latestOf(inboxId: string, signal?: AbortSignal): Promise<IdentityPoint & KnownState> {
+    return newest(inboxId, (await this.#fetch([inboxId], signal)).get(inboxId));
   }
 
   #known(inboxId: string): Promise<readonly KnownState[]> {
@@ -103,21 +123,75 @@ export class IdentityDirectory {
     return known === undefined ? this.#inTurn(inboxId, () => this.#load(inboxId)) : Promise.resolve(known);
   }
 
-  async #fetch(
-    inboxIds: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<Map<string, readonly KnownState[]>> {
-    const logs = new Map<string, readonly KnownState[]>();
+  /** A log as it is kept, and how complete its last reading was. */
+  async #kept(inboxId: string): Promise<ReadLog> {
+    const states = await this.#known(inboxId);
+    return { states, completeNs: this.#complete.get(inboxId) ?? 0n, confirmed: this.#confirmed.get(inboxId) };
+  }
+
+  /**
+   * Reads what lies behind the known part of logs. The newest known update is asked for again: an answer without it is
+   * wrong, or what is known is, and then the log is read from its beginning.
+   */
+  async #fetch(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
+    const logs = new Map<string, ReadLog>();
     if (inboxIds.length === 0) return logs;
     this.#forgetIfFull();
-    for (const inboxId of inboxIds) logs.set(inboxId, await this.#known(inboxId));
-    const requests = inboxIds.map((inboxId) => ({ inboxId, afterSequenceId: lastId(logs.get(inboxId) ?? []) }));
+    const known = new Map<string, readonly KnownState[]>();
+    for (const inboxId of inboxIds) known.set(inboxId, await this.#known(inboxId));
+    const requests = inboxIds.map((inboxId) => {
+      const last = lastId(known.get(inboxId) ?? []);
+      return { inboxId, afterSequenceId: last > 0n ? last - 1n : 0n };
+    });
+    const completeNs = this.#time.nowNs() - IDENTITY_LAG_NS;
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
+    const asOfNs = this.#asOf(answers) ?? completeNs;
+    const disagreed: string[] = [];
     for (const [index, inboxId] of inboxIds.entries()) {
-      const before = logs.get(inboxId) ?? [];
-      logs.set(inboxId, await this.#inTurn(inboxId, () => this.#append(inboxId, before, answers[index] ?? [])));
+      const [before, entries] = [known.get(inboxId) ?? [], answers[index] ?? []];
+      if (before.length > 0 && entries[0]?.sequenceId !== lastId(before)) {
+        disagreed.push(inboxId);
+        continue;
+      }
+      const states = await this.#inTurn(inboxId, () => this.#append(inboxId, before, entries));
+      this.#note(this.#complete, inboxId, asOfNs);
+      logs.set(inboxId, { states, completeNs: asOfNs, confirmed: this.#confirmed.get(inboxId) });
+    }
+    for (const [inboxId, log] of disagreed.length === 0 ? [] : await this.#readFromStart(disagreed, signal)) {
+      logs.set(inboxId, log);
     }
     return logs;
+  }
+
+  /** Reads whole logs, each in place of what is known unless it is but a part of that. */
+  async #readFromStart(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
+    const completeNs = this.#time.nowNs() - IDENTITY_LAG_NS;
+    const requests = inboxIds.map((inboxId) => ({ inboxId, afterSequenceId: 0n }));
+    const answers = await this.#transport.getIdentityUpdates(requests, signal);
+    const asOfNs = this.#asOf(answers) ?? completeNs;
+    const logs = new Map<string, ReadLog>();
+    for (const [index, inboxId] of inboxIds.entries()) {
+      const log = await this.#inTurn(inboxId, () => this.#replace(inboxId, answers[index] ?? [], asOfNs));
+      this.#note(this.#complete, inboxId, log.completeNs);
+      logs.set(inboxId, log);
+    }
+    return logs;
+  }
+
+  /** The time that an answer is of, if the node says it. */
+  #asOf({ asOfNs }: IdentityAnswer): bigint | undefined {
+    if (asOfNs !== undefined) this.#time.observe(asOfNs);
+    return asOfNs;
+  }
+
+  /** Keeps a note about an inbox, in place of the oldest ones when there are too many. */
+  #note<T>(notes: Map<string, T>, inboxId: string, note: T): void {
+    notes.delete(inboxId);
+    notes.set(inboxId, note);
+    for (const [oldest] of notes) {
+      if (notes.size <= CLIENT_LIMITS.maxIdentityNotes) return;
+      notes.delete(oldest);
+    }
   }
 
   /** Replays of one log run one after the other. */
@@ -139,6 +213,8 @@ export class IdentityDirectory {
       identityVerdicts.delete();
     });
     this.#logs.clear();
+    this.#complete.clear();
+    this.#confirmed.clear();
     this.#entries = 0;
     this.#bytes = 0;
     this.#generation++;
@@ -154,6 +230,26 @@ export class IdentityDirectory {
     if (generation !== this.#generation) return replayed.states;
     this.#keep(inboxId, { ...replayed, accepted: [] });
     return replayed.states;
+  }
+
+  /**
+   * A log that was read from its beginning, in place of what is known. A node that shows nothing but a part of what it has
+   * shown before is behind: then nothing is known of how complete the log is.
+   */
+  async #replace(inboxId: string, entries: readonly IdentityLogEntry[], completeNs: bigint): Promise<ReadLog> {
+    const known = await this.#load(inboxId);
+    const rows = this.#withVerdicts(inboxId, serialized(entries));
+    const replayed = await replayLog(inboxId, [], rows, this.#turns);
+    const { states } = replayed;
+    if (states.length < known.length && states.every((state, index) => isSame(state, known[index]))) {
+      return { states: known, completeNs: 0n };
+    }
+    if (states.length !== known.length || !states.every((state, index) => isSame(state, known[index]))) {
+      this.#store.transaction(({ identityUpdates }) => identityUpdates.delete(inboxId));
+      this.#bytes = undefined;
+      this.#keep(inboxId, replayed);
+    }
+    return { states, completeNs };
   }
 
   /** A log with what was asked for behind `before`. */
@@ -205,16 +301,20 @@ export class IdentityDirectory {
   }
 }
 
-function newest(inboxId: string, logs: ReadonlyMap<string, readonly KnownState[]>): IdentityAt & KnownState {
-  const known = logs.get(inboxId)?.at(-1);
+function newest(inboxId: string, log: ReadLog | undefined): IdentityPoint & KnownState {
+  const known = log?.states.at(-1);
   if (known !== undefined) return { inboxId, ...known };
   throw clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {
     data: { inboxId: shortId(inboxId) },
   });
 }
 
-function lastId(log: readonly KnownState[]): bigint {
-  return log.at(-1)?.sequenceId ?? 0n;
+function isSame(a: KnownState, b: KnownState | undefined): boolean {
+  return a.sequenceId === b?.sequenceId && a.serverTimestampNs === b.serverTimestampNs;
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function* serialized(entries: readonly IdentityLogEntry[]): Iterable<Omit<ReplayEntry, "verdict">> {

@@ -109,7 +109,13 @@ export class Attempts {
   }
 
   #settle(join: JoinRecord, unsent = false): Promise<GroupCore | undefined> {
-    return settleJoin(this.#request.context, join, { unsent, signal: this.#signal, onStep: this.report });
+    const onOutdated = () => {
+      // The devices are others now, and the blobs are as good as before.
+      delete this.#request.devices;
+      this.#contents = undefined;
+    };
+    const options = { unsent, signal: this.#signal, onStep: this.report, onOutdated };
+    return settleJoin(this.#request.context, join, options);
   }
 
   async #commit(): Promise<GroupCore | undefined> {
@@ -189,7 +195,7 @@ export class Attempts {
     if (code === "NODE_UNREACHABLE" || code === "RATE_LIMITED") {
       return ++this.#networkFailures < CLIENT_LIMITS.maxNetworkAttempts;
     }
-    return code === "INVITE_STALE" && this.#stillMoves(error);
+    return code === "IDENTITY_PENDING" || (code === "INVITE_STALE" && this.#stillMoves(error));
   }
 
   /** A stale blob is waited for as long as the group's log moves: whoever came first is about to upload the next one. */

@@ -1,4 +1,4 @@
-import { decodeRows, equalBytes, MlsGroup, type VerifiedGroupInfo, type VerifiedTreeCache } from "@latchkey/mls";
+import { equalBytes, type MlsGroup, type VerifiedGroupInfo, type VerifiedTreeCache } from "@latchkey/mls";
 import type { Candidate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
@@ -16,6 +16,7 @@ import {
 } from "./evidence.ts";
 import { recordLost, recordPublished, recordSequenced } from "./journal.ts";
 import { LogScan } from "./log-scan.ts";
+import { draftOf } from "./draft.ts";
 import type { JoinRequest } from "./prepare.ts";
 import { settleJoin } from "./settle.ts";
 
@@ -31,12 +32,6 @@ type Verdict = "accepted" | "refused" | { readonly readTo: bigint };
 /** The joins that wait for a state of their group. */
 function contestedJoins({ store }: ClientContext): JoinRecord[] {
   return store.joins.list().filter(({ state }) => state === "CONTESTED");
-}
-
-/** The group as it is if the join has won. */
-function draftOf({ groupConfig }: ClientContext, { rows }: JoinRecord): MlsGroup {
-  const written = [...decodeRows(rows)].filter((row): row is [string, Uint8Array] => row[1] !== null);
-  return MlsGroup.load(groupConfig, written);
 }
 
 /**

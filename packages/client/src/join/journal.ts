@@ -13,7 +13,9 @@ import type { SeenCommit } from "./log-scan.ts";
  *
  *     nothing → PREPARED → PUBLISHED → SEQUENCED → JOINED → nothing, once a member's message has confirmed it
  *                   │          │          ↑           └→ nothing but an inactive group, once it is known to be refused
- *                   └──────────┴⇄ CONTESTED → LOST: nothing
+ *                   └──────────┴⇄ CONTESTED → LOST: nothing (also from PREPARED and PUBLISHED)
+ *
+ * LOST is a commit that the node refused, that members must refuse at its envelope, or that names an outdated identity.
  *
  * CONTESTED is a commit that another one of its epoch came before: whether members took that one or refused it only a
  * later state of the group tells. When they have refused all of those and not read the own one it is PUBLISHED again, and

@@ -24,7 +24,7 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
+import { asLatchkeyError, clientError, codeOf, scopeOf } from "../errors.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages } from "../group/adds.ts";
 import { checkMembership } from "../group/check-membership.ts";
 import { messageHash } from "../group/own-echo.ts";
@@ -67,6 +67,15 @@ export interface JoinableCandidate {
   readonly scan: LogScan;
   /** A member has seen the log up to here, in this epoch; 0 when it did not say. */
   readonly logCursor: bigint;
+  /** The end of the blob, in nanoseconds since 1970; 0 for none. */
+  readonly expiresAtNs: bigint;
+}
+
+/** The latest time that the store can hold. */
+const MAX_TIME_NS = (1n << 63n) - 1n;
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 /**
@@ -124,8 +133,24 @@ async function checkCandidate(
   if (own !== undefined) await requireOpen(scan, epoch, logCursor, signal);
   const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
   await requireOpen(scan, epoch, logCursor, signal);
-  await checkMembership(context, { appData: info.appData, members: () => info.members() }, signal);
-  return { info, policy, scan, logCursor };
+  await checkCandidateMembers(context, info, signal);
+  return { info, policy, scan, logCursor, expiresAtNs: smaller(candidate.expiresAtNs, MAX_TIME_NS) };
+}
+
+/** A candidate that names an update which the node does not show yet: another one may do better, or a later look. */
+async function checkCandidateMembers(
+  context: ClientContext,
+  info: VerifiedGroupInfo,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const group = { appData: info.appData, members: () => info.members() };
+  try {
+    await checkMembership(context, group, context.clock.nowNs(), signal);
+  } catch (cause) {
+    if (codeOf(cause) !== "IDENTITY_PENDING") throw cause;
+    const message = "the node does not show the identity of a member yet; try again shortly";
+    throw clientError("IDENTITY_PENDING", message, { scope: "message", cause });
+  }
 }
 
 /**
@@ -262,5 +287,7 @@ export async function prepareJoin(
     commitId: undefined,
     commitCreatedNs: undefined,
     startedAtNs: context.clock.nowNs(),
+    identityId: devices.sequenceId,
+    staleAtNs: policy.expireInNs === 0n ? 0n : candidate.expiresAtNs,
   };
 }

@@ -1,12 +1,13 @@
 import { equalBytes } from "@latchkey/mls";
 import type { ClientContext } from "../context.ts";
-import { clientError, codeOf } from "../errors.ts";
+import { clientError, codeOf, verdictOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff, outgoing, syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { recordContested, recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";
-import { LogScan } from "./log-scan.ts";
+import { LogScan, type SeenCommit } from "./log-scan.ts";
+import { isOutdated, judgeOwnJoin } from "./own-join.ts";
 import type { JoinStep } from "./progress.ts";
 
 /** How a join under way is brought to its end. */
@@ -14,6 +15,8 @@ export interface SettleOptions {
   readonly signal?: AbortSignal | undefined;
   /** The commit was just made and has not left yet: nobody needs to be asked where it is. */
   readonly unsent?: boolean;
+  /** Called when the own identity log has grown since the commit was built; the join is dropped then. */
+  readonly onOutdated?: (() => void) | undefined;
   readonly onStep?: ((step: JoinStep) => void) | undefined;
 }
 
@@ -44,7 +47,10 @@ export async function settleJoin(
   });
 }
 
-/** PREPARED or PUBLISHED → SEQUENCED or CONTESTED. A commit that may have been sent is looked for before it is sent again. */
+/**
+ * PREPARED or PUBLISHED → SEQUENCED or CONTESTED, or LOST: when the own identity log has grown before the commit leaves, and
+ * when the members must refuse it at its envelope. A commit that may have been sent is looked for before it is sent again.
+ */
 async function sequence(
   context: ClientContext,
   join: JoinRecord,
@@ -55,6 +61,11 @@ async function sequence(
   if (options.unsent !== true) await scan.advance(signal);
   let current = join;
   if (scan.commits(join.epoch).length === 0) {
+    if (await isOutdated(context, join, signal)) {
+      recordLost(context, join);
+      options.onOutdated?.();
+      return undefined;
+    }
     onStep?.("publishing");
     await publish(context, join, signal);
     current = recordPublished(context, join);
@@ -66,13 +77,31 @@ async function sequence(
     const commits = scan.commits(join.epoch);
     if (commits[0] !== undefined) {
       const own = commits.find(({ hash }) => equalBytes(hash, join.messageHash));
-      if (own === commits[0]) return recordSequenced(context, current, own);
+      if (own === commits[0] && (await isAccepted(context, current, own, signal))) {
+        return recordSequenced(context, current, own);
+      }
       recordContested(context, current, own);
       return undefined;
     }
     await context.clock.sleep(backoff.nextMs(), signal);
   }
   throw clientError("NODE_UNREACHABLE", "the node took the join but does not show it; it is taken up again later");
+}
+
+/** Judges the own commit at its envelope, and drops a join that the members must refuse; throws its refusal. */
+async function isAccepted(
+  context: ClientContext,
+  join: JoinRecord,
+  { createdNs }: SeenCommit,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    return (await judgeOwnJoin(context, join, createdNs, signal)) === "accepted";
+  } catch (error) {
+    verdictOf(error, signal);
+    recordLost(context, join);
+    throw error;
+  }
 }
 
 /** Sends the commit. Once it has left nobody knows where it ends up: only a refusal, or a stop before, undoes it. */

@@ -235,6 +235,11 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   ALTER TABLE slot_credentials ADD COLUMN secrets BLOB NOT NULL DEFAULT x'';
   `,
+  `
+  ALTER TABLE pending_commits ADD COLUMN identities BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE joins ADD COLUMN identity_id INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE joins ADD COLUMN stale_at_ns INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The version this program writes. */

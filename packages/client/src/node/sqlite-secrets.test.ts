@@ -152,6 +152,7 @@ function sampleRows(): [TableName, Row][] {
         welcome: undefined,
         recipients: bytes("recipients"),
         renewal: bytes("renewal of the invite"),
+        identities: bytes("points"),
       },
     ],
     [
@@ -170,6 +171,8 @@ function sampleRows(): [TableName, Row][] {
         commitId: undefined,
         commitCreatedNs: undefined,
         startedAtNs: 3n,
+        identityId: 6n,
+        staleAtNs: 7n,
       },
     ],
     ["followUps", { ...key, followUpId: 1n, kind: "refresh", payload: bytes("payload"), attempts: 0n }],

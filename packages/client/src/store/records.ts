@@ -156,6 +156,8 @@ export interface PendingCommitRecord {
    * the template of the renewal that it begins.
    */
   readonly renewal: Uint8Array | undefined;
+  /** Points of identity logs that the commit names, as `encodeIdentityPoints` writes them. */
+  readonly identities: Uint8Array;
 }
 
 /**
@@ -194,6 +196,10 @@ export interface JoinRecord {
   readonly commitId: bigint | undefined;
   readonly commitCreatedNs: bigint | undefined;
   readonly startedAtNs: bigint;
+  /** Update of the own identity log that the commit names. */
+  readonly identityId: bigint;
+  /** Time from which on members may find the epoch too old for the invite, as the blob says; 0 for none. */
+  readonly staleAtNs: bigint;
 }
 
 /** Work that a merged commit leaves behind; repeated until it is done. */

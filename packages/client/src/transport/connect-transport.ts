@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient, type CallOptions, type Client, type Transport as RpcTransport } from "@connectrpc/connect";
+import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
 import {
   IdentityApi,
   MlsApi,
@@ -169,6 +170,13 @@ function logEntry({
   return { sequenceId, serverTimestampNs, update };
 }
 
+/** A time in a header; undefined for anything else. */
+function timeOf(header: string | null): bigint | undefined {
+  if (header === null || !/^\d{1,19}$/.test(header)) return undefined;
+  const timeNs = BigInt(header);
+  return timeNs > INT64_MAX ? undefined : timeNs;
+}
+
 type IdentityMethods = Pick<Transport, "publishIdentityUpdate" | "getIdentityUpdates" | "getInboxId">;
 
 function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): IdentityMethods {
@@ -181,12 +189,15 @@ function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): 
     getIdentityUpdates(requests, signal) {
       return caller.call("GetIdentityUpdates", signal, async (options) => {
         const wire = requests.map(({ inboxId, afterSequenceId }) => ({ inboxId, sequenceId: afterSequenceId }));
-        const { responses } = await identity.getIdentityUpdates({ requests: wire }, options);
+        let asOfNs: bigint | undefined;
+        const onHeader = (headers: Headers) => void (asOfNs = timeOf(headers.get(IDENTITY_AS_OF_HEADER)));
+        const { responses } = await identity.getIdentityUpdates({ requests: wire }, { ...options, onHeader });
         sameLength(responses, requests, "GetIdentityUpdates");
-        return responses.map(({ inboxId, updates }, index) => {
+        const logs = responses.map(({ inboxId, updates }, index) => {
           if (inboxId !== requests[index]?.inboxId) malformed("GetIdentityUpdates");
           return updates.map(logEntry);
         });
+        return Object.assign(logs, { asOfNs });
       });
     },
     getInboxId(address, signal) {

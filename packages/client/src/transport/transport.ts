@@ -30,6 +30,12 @@ export interface IdentityLogEntry {
   readonly update: IdentityUpdate;
 }
 
+/** Per request the entries of one identity log. */
+export type IdentityAnswer = readonly (readonly IdentityLogEntry[])[] & {
+  /** Every update that the node stamped before this time is in the answer; undefined when the node does not say so. */
+  readonly asOfNs?: bigint | undefined;
+};
+
 /** Where to begin reading a topic: behind `afterId`; 0 is the beginning. */
 export interface Position {
   readonly topic: Uint8Array;
@@ -68,7 +74,7 @@ export interface Transport {
   getIdentityUpdates(
     requests: readonly { readonly inboxId: string; readonly afterSequenceId: bigint }[],
     signal?: AbortSignal,
-  ): Promise<readonly (readonly IdentityLogEntry[])[]>;
+  ): Promise<IdentityAnswer>;
   /** The inbox of an Ethereum address, if it has one. */
   getInboxId(address: string, signal?: AbortSignal): Promise<string | undefined>;
   close(): void;

@@ -2,14 +2,17 @@ import { DecodeError, toHex, type AppData, type LeafIndex, type LeafNode, type M
 import { isMigrated, readGroupState, type GroupState } from "../app-data/group-state.ts";
 import { decodeMembershipEntry, type MembershipEntry } from "../app-data/membership.ts";
 import { leafInboxId } from "../credential.ts";
-import { CommitRejectedError } from "../errors.ts";
+import { CommitRejectedError, MissingIdentityError, type IdentityPoint } from "../errors.ts";
 import type { AssociationState } from "../identity/association-state.ts";
 
 /**
  * Looks up an inbox at exactly that id of its identity log, from what was fetched before. For all members to reach the
- * same verdict it must not know updates that the node sequenced after the commit.
+ * same verdict it knows the updates that were stamped at most 60 s after the envelope, and no others (IDN-01).
  */
 export type IdentityResolver = (inboxId: string, sequenceId: bigint) => AssociationState | undefined;
+
+/** The last update of an inbox that was stamped at least two minutes before the envelope (IDN-03). */
+export type SettledIdentity = (inboxId: string) => (IdentityPoint & { readonly state: AssociationState }) | undefined;
 
 /** A leaf of the tree with its place. */
 export interface TreeMember {
@@ -45,14 +48,11 @@ export function claimOf(leaf: LeafNode, rule: string): Claim {
   return { inboxId, installationId: toHex(leaf.signatureKey) };
 }
 
-/** The inbox at that point of its log; throws CommitRejectedError `MissingIdentityUpdate`. */
+/** The inbox at that point of its log; throws MissingIdentityError. */
 export function resolve(identity: IdentityResolver, inboxId: string, sequenceId: bigint): AssociationState {
   const state = identity(inboxId, sequenceId);
   if (state?.inboxId === inboxId) return state;
-  return reject(
-    "MissingIdentityUpdate",
-    "the identity log of an inbox does not hold the update that the group records",
-  );
+  throw new MissingIdentityError({ inboxId, sequenceId });
 }
 
 /**

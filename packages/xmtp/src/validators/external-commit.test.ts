@@ -39,6 +39,7 @@ const phoneLeaf = present(phone);
 const members = testTree(testLeaf(admin.inboxId, present(admin.keys[0])));
 const leaves = leavesOf(members);
 const identity = resolverOf(admin, joiner);
+const settledIdentity = () => undefined;
 const INIT: Proposal = { kind: "external_init", kemOutput: new Uint8Array(32) };
 const EMPTY = new Uint8Array(0);
 
@@ -78,11 +79,11 @@ function judge({
   const reference = byReference === undefined ? {} : { byReference };
   const commit = testCommit({ ...state, committer: leaf, proposals, ...reference });
   const times = { envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
-  validateExternalCommit({ commit, identity, leaves: leavesOf(state.members), ...times, ...state });
+  validateExternalCommit({ commit, identity, settledIdentity, leaves: leavesOf(state.members), ...times, ...state });
 }
 
 function expectRule(rule: string, variation: Variation): void {
-  assert.throws(() => judge(variation), { name: "CommitRejectedError", code: "COMMIT_REJECTED", rule });
+  assert.throws(() => judge(variation), { code: "COMMIT_REJECTED", rule });
 }
 
 /** Group data whose policy is the given bytes. */
@@ -130,6 +131,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
       appData,
       leaves,
       identity,
+      settledIdentity,
       envelopeTimeNs: TEST_TIME_NS,
       epochStartNs: TEST_TIME_NS,
     };
@@ -138,7 +140,15 @@ describe("external commit, the checks of XIP-82 in their order", () => {
 
   test("check 1 ExternalCommitNotNewMemberCommit: a member's commit is not judged as a join", () => {
     const commit = testCommit({ appData, members, committer: 0, proposals: [INIT, registration()] });
-    const input = { commit, appData, leaves, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
+    const input = {
+      commit,
+      appData,
+      leaves,
+      identity,
+      settledIdentity,
+      envelopeTimeNs: TEST_TIME_NS,
+      epochStartNs: TEST_TIME_NS,
+    };
     assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitNotNewMemberCommit" });
   });
 
@@ -176,7 +186,15 @@ describe("external commit, the checks of XIP-82 in their order", () => {
       ...testCommit({ appData, members, committer: phoneLeaf, proposals: [INIT] }),
       pathLeaf: undefined,
     };
-    const input = { commit, appData, leaves, identity, envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
+    const input = {
+      commit,
+      appData,
+      leaves,
+      identity,
+      settledIdentity,
+      envelopeTimeNs: TEST_TIME_NS,
+      epochStartNs: TEST_TIME_NS,
+    };
     assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitMissingPathLeaf" });
     const nobody = { ...phoneLeaf, credential: { kind: "basic", identity: hex("ff") } as const };
     expectRule("ExternalCommitMissingPathLeaf", { leaf: nobody });
@@ -327,6 +345,18 @@ describe("external commit, who really joins", () => {
   test("SEC-01 MissingIdentityUpdate: the recorded point does not exist, or is another inbox's", () => {
     expectRule("MissingIdentityUpdate", { proposals: [...SIBLINGS, INIT, registration({ sequenceId: 9n })] });
     expectRule("MissingIdentityUpdate", { identity: () => admin.states[0] });
+  });
+
+  test("IDN-03 ExternalCommitInstallationRevoked: the joiner or a sibling was revoked two minutes before", async () => {
+    const revoked = await testInbox(2, 3, 1);
+    const settled = (sequenceId: bigint) => () => {
+      return { inboxId: joiner.inboxId, sequenceId, state: present(revoked.states[Number(sequenceId) - 1]) };
+    };
+    judge({ settledIdentity: settled(3n) });
+    expectRule("ExternalCommitInstallationRevoked", { settledIdentity: settled(4n) });
+    const failedInstallations = [present(joiner.keys[1]).id];
+    const proposals = [...SIBLINGS.slice(1), INIT, registration({ failedInstallations })];
+    judge({ settledIdentity: settled(4n), proposals });
   });
 
   test("SEC-02 ExternalCommitInstallationMissing: an installation left out silently", () => {

@@ -26,6 +26,7 @@ import {
   type Claim,
   type IdentityResolver,
   type Leaves,
+  type SettledIdentity,
 } from "./common.ts";
 
 /** What an external commit is judged by. */
@@ -36,6 +37,7 @@ export interface ExternalCommitInput {
   /** Before the commit. */
   readonly leaves: Leaves;
   readonly identity: IdentityResolver;
+  readonly settledIdentity: SettledIdentity;
   /** Time the node gave the commit. */
   readonly envelopeTimeNs: bigint;
   /** Time the node gave the commit that began the present epoch. */
@@ -48,8 +50,11 @@ function activePolicy({ policy }: GroupState): ExternalCommitPolicyV1 {
   return reject("ExternalCommitNotAllowed", "the group does not accept joins by external commit");
 }
 
+/** Times of the node by which a join is judged. */
+type JoinTimes = Pick<ExternalCommitInput, "envelopeTimeNs" | "epochStartNs">;
+
 /** Checks 3 and 4, by the node's clock only: every member reaches the same verdict whenever it looks. */
-function checkTime(policy: ExternalCommitPolicyV1, { envelopeTimeNs, epochStartNs }: ExternalCommitInput): void {
+function checkTime(policy: ExternalCommitPolicyV1, { envelopeTimeNs, epochStartNs }: JoinTimes): void {
   const { expiresAtNs, expireInNs } = policy;
   if (expiresAtNs !== 0n && envelopeTimeNs > expiresAtNs) {
     reject("ExternalCommitInviteExpired", "the external commit was sent after the invite ended");
@@ -159,12 +164,7 @@ function joinerEntry(update: ReturnType<typeof checkShape>, joiner: Claim): Memb
  * SEC-01 and SEC-02, beyond XIP-82: the leaves that come in are installations of the joiner's inbox at the recorded
  * point of its identity log, and every installation of that point is either among them or listed as failed.
  */
-function checkInstallations(
-  leaves: readonly LeafNode[],
-  { inboxId }: Claim,
-  entry: MembershipEntry,
-  identity: IdentityResolver,
-): void {
+function checkInstallations({ leaves, inboxId, entry, identity }: JoinerInput): void {
   const state = resolve(identity, inboxId, entry.sequenceId);
   const rule = "ExternalCommitNotAnInstallation";
   const joined = new Set(leaves.map((leaf) => claimOf(leaf, rule).installationId));
@@ -181,13 +181,47 @@ function checkInstallations(
   }
 }
 
+/** IDN-03, beyond XIP-82: an installation that was revoked two minutes before the envelope joins nowhere. */
+function checkNotRevoked({ inboxId, leaves, entry, settledIdentity }: JoinerInput): void {
+  const settled = settledIdentity(inboxId);
+  if (settled === undefined || settled.sequenceId <= entry.sequenceId) return;
+  const rule = "ExternalCommitInstallationRevoked";
+  if (leaves.some((leaf) => !settled.state.hasInstallation(claimOf(leaf, rule).installationId))) {
+    reject(rule, "the external commit brings an installation that was revoked before (IDN-03)");
+  }
+}
+
+/** What a joiner brings into the group. */
+interface JoinerInput extends Pick<ExternalCommitInput, "identity" | "settledIdentity"> {
+  readonly inboxId: string;
+  /** Of all its installations that join. */
+  readonly leaves: readonly LeafNode[];
+  /** What the membership records of it. */
+  readonly entry: MembershipEntry;
+}
+
+/** SEC-01, SEC-02 and IDN-03. */
+function checkJoiner(input: JoinerInput): void {
+  checkInstallations(input);
+  checkNotRevoked(input);
+}
+
+/**
+ * Judges what the envelope's time decides about a join: the policy's times, and the joiner's identity log. The joiner does so
+ * when it reads its own commit, all else of which was decided when it was made. Throws CommitRejectedError.
+ */
+export function validateJoinTimes(input: JoinerInput & JoinTimes & { readonly policy: ExternalCommitPolicyV1 }): void {
+  checkTime(input.policy, input);
+  checkJoiner(input);
+}
+
 /**
  * Judges a verified external commit by XIP-82 ("Receive-side validation"), against the state before it, in the order of
- * its checks, then by SEC-01 and SEC-02. Reads no clock and does no I/O, so that every member reaches the same verdict.
+ * its checks, then by SEC-01, SEC-02 and IDN-03. Reads no clock and does no I/O, so that every member reaches the same verdict.
  * Throws CommitRejectedError; `rule` names the broken one.
  */
 export function validateExternalCommit(input: ExternalCommitInput): void {
-  const { commit, appData, identity } = input;
+  const { commit, appData, identity, settledIdentity } = input;
   if (commit.sender.kind !== "new_member_commit") {
     reject("ExternalCommitNotNewMemberCommit", "the commit does not come from a new member");
   }
@@ -202,6 +236,7 @@ export function validateExternalCommit(input: ExternalCommitInput): void {
   if (!equalBytes(entry.admittedViaExternalGroupId, policy.externalGroupId)) {
     reject("ExternalCommitAdmittedViaTagMismatch", "the joiner's entry does not name the slot of the active invite");
   }
-  const leaves = commit.added.map(({ keyPackage }) => keyPackage.leafNode);
-  checkInstallations(commit.pathLeaf === undefined ? leaves : [commit.pathLeaf, ...leaves], joiner, entry, identity);
+  const added = commit.added.map(({ keyPackage }) => keyPackage.leafNode);
+  const leaves = commit.pathLeaf === undefined ? added : [commit.pathLeaf, ...added];
+  checkJoiner({ inboxId: joiner.inboxId, leaves, entry, identity, settledIdentity });
 }

@@ -115,7 +115,8 @@ describe("a join by invite on the real engine", () => {
     const appData = adminGroup.appData;
     assert.deepEqual(requiredIdentities(commit, appData), [{ inboxId: joiner.inboxId, sequenceId: 3n }]);
     const times = { envelopeTimeNs: TEST_TIME_NS, epochStartNs: TEST_TIME_NS };
-    validateExternalCommit({ commit, appData, leaves: adminGroup, identity, ...times });
+    const settledIdentity = () => undefined;
+    validateExternalCommit({ commit, appData, leaves: adminGroup, identity, settledIdentity, ...times });
     const staged = await adminGroup.stage(commit, { appData: applyAppDataUpdates(appData, appDataUpdatesOf(commit)) });
     adminGroup.merge(staged);
     assert.equal(toHex(adminGroup.epochAuthenticator), toHex(joined.group.epochAuthenticator));

@@ -150,7 +150,8 @@ function checkCommitter(
 }
 
 /**
- * Judges a verified commit of a member by XMTP's rules, against the state before it; the order of checks is libxmtp's.
+ * Judges a verified commit of a member by XMTP's rules, against the state before it; the order of checks is libxmtp's, but
+ * that identity logs come last (IDN-02).
  * Reads no clock and does no I/O. Throws CommitRejectedError; `rule` names the broken one.
  */
 export function validateMemberCommit(input: MemberCommitInput): void {
@@ -165,6 +166,7 @@ export function validateMemberCommit(input: MemberCommitInput): void {
   checkPolicyWrite(appDataUpdatesOf(commit), newAppData);
   const after = readState(newAppData);
   checkMinVersion(before, after);
+  checkProtocolFloor(after);
   const changed = changedInboxes(before.members, after.members);
   checkMembershipChange(changed, before, after);
   const committer = checkCommitter(input, before, after);
@@ -178,5 +180,4 @@ export function validateMemberCommit(input: MemberCommitInput): void {
     identity,
     isSuperAdmin: before.superAdmins.has(committer),
   });
-  checkProtocolFloor(after);
 }

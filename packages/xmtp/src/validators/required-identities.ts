@@ -3,13 +3,8 @@ import { appDataUpdatesOf, applyAppDataUpdates, mergeAppData } from "../app-data
 import { COMPONENT } from "../app-data/component.ts";
 import { changedInboxes, readMembership } from "../app-data/membership.ts";
 import { leafInboxId } from "../credential.ts";
-import { CommitRejectedError } from "../errors.ts";
-
-/** An inbox at a point of its identity log. */
-export interface IdentityPoint {
-  readonly inboxId: string;
-  readonly sequenceId: bigint;
-}
+import { CommitRejectedError, type IdentityPoint } from "../errors.ts";
+import { resolve, type IdentityResolver } from "./common.ts";
 
 function membershipAfter(commit: VerifiedCommit, appData: AppData, newAppData: AppData | undefined) {
   // Only the membership matters here; what else the commit writes may be nonsense that a validator refuses later.
@@ -56,4 +51,9 @@ export function membershipIdentities(appData: AppData): IdentityPoint[] {
     inboxId,
     sequenceId,
   }));
+}
+
+/** Throws MissingIdentityError for the first point that does not exist. */
+export function requireIdentities(points: readonly IdentityPoint[], identity: IdentityResolver): void {
+  for (const { inboxId, sequenceId } of points) resolve(identity, inboxId, sequenceId);
 }

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "../clock.ts";
+import { MAX_CLOCK_ERROR_NS, NodeTime } from "./node-time.ts";
+
+const SECOND_NS = 1_000_000_000n;
+const NOW_NS = 1_700_000_000n * SECOND_NS;
+
+/** Clocks of this machine that a test moves, and the time of a node that it stamps by. */
+function movable(wallNs: bigint) {
+  const at = { wallNs, monotonicNs: 5n };
+  const time = new NodeTime({ ...systemClock, nowNs: () => at.wallNs, monotonicNs: () => at.monotonicNs });
+  return { at, time };
+}
+
+test("IDN-02 the node's time is that of its stamps and what has passed here since, whatever this machine's clock says", () => {
+  const { at, time } = movable(0n);
+  time.observe(NOW_NS);
+  at.monotonicNs += 30n * SECOND_NS;
+  assert.equal(time.nowNs(), NOW_NS + 30n * SECOND_NS);
+  at.wallNs = NOW_NS + MAX_CLOCK_ERROR_NS + 20n * SECOND_NS;
+  assert.equal(time.nowNs(), NOW_NS + 30n * SECOND_NS);
+});
+
+test("IDN-02 one false stamp moves nothing, seen once or often", () => {
+  const { at, time } = movable(0n);
+  time.observe(NOW_NS);
+  for (let times = 0; times < 3; times++) time.observe(2n ** 63n - 1n);
+  assert.equal(time.nowNs(), NOW_NS);
+  at.monotonicNs += 60n * SECOND_NS;
+  time.observe(NOW_NS + 61n * SECOND_NS);
+  assert.equal(time.nowNs(), NOW_NS + 61n * SECOND_NS);
+});
+
+test("IDN-02 a node that says no time at all is waited for by this machine's clock, less the error that it may have", () => {
+  const { time } = movable(NOW_NS);
+  assert.equal(time.nowNs(), NOW_NS - MAX_CLOCK_ERROR_NS);
+});
