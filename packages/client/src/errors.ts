@@ -133,6 +133,11 @@ export const ERRORS = {
     "Two groups claim this id, and the one at hand is not proven to be the right one.",
     "Choose one of `conversations.conflicts()`.",
   ),
+  ARGUMENT_INVALID: permanent(
+    "caller",
+    "An argument makes no sense (see `data.argument`).",
+    "Correct the call; nothing was sent.",
+  ),
   NOT_PERMITTED: permanent("caller", "The rules of the group do not allow this to you.", "Ask an admin of the group."),
   INBOX_UNKNOWN: permanent(
     "caller",

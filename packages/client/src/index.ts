@@ -6,6 +6,7 @@ export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversation
 export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, MessageGap, Rejection } from "./group/group.ts";
 export type { Hint, HintKind } from "./group/hints.ts";
+export type { AbsentRole, Role } from "./group/absent-roles.ts";
 export type { AddOptions } from "./group/add-members.ts";
 export type { Addition } from "./group/addition.ts";
 export type { UnusableInbox } from "./group/adds.ts";

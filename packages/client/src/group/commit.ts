@@ -22,6 +22,7 @@ import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./log.ts";
 import { messageHash } from "./own-echo.ts";
+import { withoutAbsentAdmins } from "./absent-roles.ts";
 import { encodeRecipients } from "./queue-follow-ups.ts";
 
 /** What a commit is to change; made anew for every epoch it is tried in. */
@@ -61,7 +62,7 @@ async function tryCommit(core: GroupCore, plan: () => Promise<CommitPlan | undef
     if (core.pendingCommit !== undefined) await readBack(core, () => core.pendingCommit === undefined, signal);
     const planned = await plan();
     if (planned === undefined) return true;
-    const own = await prepareCommit(core, planned, signal);
+    const own = await prepareCommit(core, withoutAbsentAdmins(core, planned), signal);
     await publishCommit(core, own, signal);
     await readBack(core, () => own.outcome !== "waiting", signal);
     if (own.outcome instanceof LatchkeyError) throw own.outcome;

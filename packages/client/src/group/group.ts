@@ -1,10 +1,7 @@
 import { toHex } from "@latchkey/mls";
 import {
-  adminListDelta,
-  COMPONENT,
   followsExternalCommits,
   permissionOf,
-  superAdminListDelta,
   type DisappearingSettings,
   type GroupPermissionSet,
   type MembershipEntry,
@@ -30,9 +27,9 @@ import {
 import type { Invite } from "../invite/invite.ts";
 import { removeMembers, type Removal, type RemoveOptions } from "../invite/removal.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
+import { absentRoles, type AbsentRole, type Role } from "./absent-roles.ts";
 import { addMembers, type AddOptions } from "./add-members.ts";
 import type { Addition } from "./addition.ts";
-import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import { deleteExpired } from "./disappearing.ts";
 import { forgetGroup } from "./forget.ts";
@@ -45,6 +42,7 @@ import { planUpdateInstallations } from "./membership.ts";
 import { settleHints } from "../upkeep/parted-proof.ts";
 import { senderOf } from "./message.ts";
 import { payReceipt } from "./receipts.ts";
+import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
 import { sendText } from "./send.ts";
 import { planDisappearing, planPermission, planText } from "./settings.ts";
 import { streamRecords } from "./stream.ts";
@@ -315,10 +313,11 @@ export class Group {
   }
 
   /**
-   * Removes inboxes with all their installations. An invite in force stays in their hands, as the result says, unless
+   * Removes inboxes with all their installations; super admins lose that role first, in a commit of its own. An invite in force stays in their hands, as the result says, unless
    * `rotateInvite` renews it: off with the removal, on with a fresh key in a later epoch.
    */
-  removeMembers(inboxIds: readonly string[], options: RemoveOptions = {}): Promise<Removal> {
+  async removeMembers(inboxIds: readonly string[], options: RemoveOptions = {}): Promise<Removal> {
+    await demoteBeforeRemoval(this.#core, inboxIds, options.signal);
     return removeMembers(this.#core, inboxIds, options);
   }
 
@@ -369,14 +368,19 @@ export class Group {
     return leaveGroup(this.#core, options.signal);
   }
 
-  /** Makes a member an admin, or a super admin. */
-  async promote(inboxId: string, to: "admin" | "super_admin", options: CallOptions = {}): Promise<void> {
-    await this.#updateRole("insert", inboxId, to, options);
+  /** Makes a member an admin, or a super admin; see `promote` in `group/roles.ts`. */
+  promote(inboxId: string, to: Role, options: CallOptions = {}): Promise<void> {
+    return promote(this.#core, inboxId, to, options.signal);
   }
 
-  /** Takes a role away. */
-  async demote(inboxId: string, from: "admin" | "super_admin", options: CallOptions = {}): Promise<void> {
-    await this.#updateRole("remove", inboxId, from, options);
+  /** Takes a role away; see `demote` in `group/roles.ts`. */
+  demote(inboxId: string, from: Role, options: CallOptions = {}): Promise<void> {
+    return demote(this.#core, inboxId, from, options.signal);
+  }
+
+  /** Roles of inboxes that are no members; one that comes back before a super admin's next commit has its role again. */
+  absentRoles(): AbsentRole[] {
+    return absentRoles(this.#core);
   }
 
   /** Lets people in by invite: a fresh key and slot, in place of an earlier invite. Super admins only. */
@@ -420,23 +424,5 @@ export class Group {
   /** Commits a plan that needs nothing from the network. */
   async #commit(plan: () => CommitPlan | undefined, { signal }: CallOptions): Promise<void> {
     await commitChange(this.#core, async () => plan(), signal);
-  }
-
-  async #updateRole(
-    op: "insert" | "remove",
-    inboxId: string,
-    role: "admin" | "super_admin",
-    options: CallOptions,
-  ): Promise<void> {
-    const superAdmin = role === "super_admin";
-    const componentId = superAdmin ? COMPONENT.superAdminList : COMPONENT.adminList;
-    const payload = superAdmin ? superAdminListDelta : adminListDelta;
-    const plan = () => {
-      const { admins, superAdmins } = this.#core.state;
-      const isThere = (superAdmin ? superAdmins : admins).has(inboxId);
-      if (isThere === (op === "insert")) return undefined;
-      return planOf(this.#core, [{ componentId, update: payload([{ op, inboxId }]) }]);
-    };
-    await this.#commit(plan, options);
   }
 }
