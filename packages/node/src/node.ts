@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
+import { listenForMetrics, type MetricsServer } from "./http/metrics-server.ts";
 import { Router } from "./http/router.ts";
 import { createRpcHandlers } from "./http/rpc.ts";
 import { createSlotsHandler } from "./http/slots-api.ts";
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly port?: number;
   /** Address to listen on, `127.0.0.1` by default. The port is cleartext: see `docs/operator.md` before changing it. */
   readonly host?: string;
+  /** TCP port of `/metrics`, on 127.0.0.1 and apart from everything else; by default it is served on `port`. */
+  readonly metricsPort?: number;
   /** Silent by default. */
   readonly logger?: Logger;
   /** Bounds that differ from `NODE_LIMITS`. */
@@ -42,6 +45,8 @@ export interface DeliveryNode {
   /** `http://host:port`. */
   readonly url: string;
   readonly port: number;
+  /** Where `/metrics` is. */
+  readonly metricsUrl: string;
   /**
    * Stops: accepts nothing more, ends streams with UNAVAILABLE, lets running requests finish for `limits.stopMs`,
    * and closes the store. Idempotent.
@@ -73,10 +78,12 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const quotas = createQuotas({ limits, metrics, proxied, monotonicMs });
   const runtime: NodeRuntime = { store, limits, metrics, quotas, logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
-  const router = createRouter(runtime, proxied, stopping.signal);
+  const router = createRouter(runtime, options, stopping.signal);
   const host = options.host ?? "127.0.0.1";
+  let metricsServer: MetricsServer | undefined;
   let server: HttpServer;
   try {
+    if (options.metricsPort !== undefined) metricsServer = await listenForMetrics(options.metricsPort, metrics);
     server = await listen({
       host,
       port: options.port ?? 0,
@@ -85,10 +92,12 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
       handle: router.handle,
     });
   } catch (error) {
+    await metricsServer?.close();
     await store.close();
     throw error;
   }
   const { port } = server;
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const sweep = startSweep(runtime);
   logger.info({ host, port }, "node started");
 
@@ -100,14 +109,16 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
     void router.idle().then(() => server.closeIdle());
     await server.closed(limits.stopMs);
     await router.idle();
+    await metricsServer?.close();
     await store.close();
     logger.info("node stopped");
   }
 
   let stopped: Promise<void> | undefined;
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url,
     port,
+    metricsUrl: `${metricsServer?.url ?? url}/metrics`,
     close: () => (stopped ??= stop()),
   };
 }
@@ -130,7 +141,7 @@ async function openStore(
   }
 }
 
-function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping: AbortSignal): Router {
+function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: AbortSignal): Router {
   const { limits } = runtime;
   const limiter = (burst: number, perSecond: number): RateLimiter =>
     new RateLimiter({ burst, perSecond, maxKeys: limits.rateLimiterKeys, monotonicMs });
@@ -150,7 +161,9 @@ function createRouter(runtime: NodeRuntime, trustForwardedFor: boolean, stopping
   const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
   const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
   const slots = createSlotsHandler(runtime, slotLimiters, room);
-  return new Router({ runtime, rpc, slots, trustForwardedFor, stopping });
+  const trustForwardedFor = options.trustForwardedFor ?? false;
+  const servesMetrics = options.metricsPort === undefined;
+  return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, stopping });
 }
 
 /** Deletes expired blobs that nobody asks for; reading never shows them anyway. */

@@ -77,6 +77,39 @@ describe("the port", () => {
     await assertAlive(url);
   });
 
+  test("SEC a path has one spelling: no other reaches what a proxy in front keeps to itself", async (t) => {
+    const { port } = await startNode(t);
+    const get = (target: string): Promise<string> => {
+      const socket = connectTcp(port, "127.0.0.1");
+      socket.write(`GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      return readAll(socket);
+    };
+    for (const target of ["/metrics", "/metrics?x"]) assert.match(await get(target), /^HTTP\/1\.1 200 /, target);
+    for (const target of [
+      "/./metrics",
+      "/../metrics",
+      "/v1/slots/../../metrics",
+      "/v1/slots/%2e%2e/%2e%2e/metrics",
+      "/%6detrics",
+      "//metrics",
+      "/metrics/",
+      "/METRICS",
+      "/metrics#x",
+      "\\metrics",
+      "http://x/metrics",
+      "/v1/slots/..\\..\\metrics",
+    ]) {
+      assert.match(await get(target), /^HTTP\/1\.1 40[04] /, target);
+    }
+  });
+
+  test("NODE metrics have a listener of their own when they are given a port", async (t) => {
+    const { url, metricsUrl } = await startNode(t, { metricsPort: 0 });
+    assert.equal((await fetch(`${url}/metrics`)).status, 404);
+    assert.match(await (await fetch(metricsUrl)).text(), /latchkey_node_held\{quota="connections"\} 1/);
+    assert.equal((await fetch(metricsUrl.replace("/metrics", "/healthz"))).status, 404);
+  });
+
   test("SEC hostile bytes on the wire are refused and the node lives on", async (t) => {
     const { url, port } = await startNode(t, { limits: { greetingMs: 100 } });
     const raw = (text: string): Promise<string> => {
@@ -160,7 +193,7 @@ describe("the port", () => {
     const call = (forwarded: string) =>
       mls.queryGroupMessages({ groupId: GROUP }, { headers: { "x-forwarded-for": forwarded } });
     await call("192.0.2.1");
-    await call("198.51.100.9, 192.0.2.1");
+    await call("198.51.100.9, 192.0.2.1:4711");
     await assert.rejects(call("192.0.2.1"), (error) => {
       assert.ok(error instanceof ConnectError && error.code === Code.ResourceExhausted);
       return Number(error.metadata.get("retry-after")) > 100;

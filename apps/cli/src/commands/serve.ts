@@ -10,6 +10,7 @@ import { printableLine } from "../text.ts";
 interface ServeOptions {
   readonly host: string;
   readonly port: number;
+  readonly metricsPort?: number;
   readonly jsonLogs?: true;
 }
 
@@ -22,6 +23,7 @@ export const addServeCommand: AddCommands = (program, execute) => {
     )
     .option("--host <address>", "address to listen on; the port is cleartext, put a TLS proxy before it", "127.0.0.1")
     .option("--port <number>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
+    .option("--metrics-port <number>", "port for /metrics alone, on this machine only; else it is on --port", parsePort)
     .option("--json-logs", "write one JSON log line per event to standard error")
     .action((options: ServeOptions) => execute((context) => serve(context, options)));
 };
@@ -30,7 +32,14 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
   const { nodeDir } = settings.dataDir;
   await createPrivateDir(nodeDir);
   const logger = options.jsonLogs === true ? createLogger("info") : warningsTo((text) => out.warn(text));
-  const node = await startNode({ dataDir: nodeDir, host: options.host, port: options.port, logger });
+  const { host, port, metricsPort } = options;
+  const node = await startNode({
+    dataDir: nodeDir,
+    host,
+    port,
+    logger,
+    ...(metricsPort === undefined ? {} : { metricsPort }),
+  });
   out.entry({ event: "listening", url: node.url, dataDir: nodeDir }, `Node at ${node.url}, data in ${nodeDir}`);
   out.line(out.style.dim("Stop it with Ctrl-C."));
   if (!signal.aborted) await once(signal, "abort");
@@ -38,7 +47,7 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
   return { json: { url: node.url, stopped: true }, human: () => "Stopped; everything is on disk." };
 }
 
-type StartOptions = Readonly<{ dataDir: string; host: string; port: number; logger: Logger }>;
+type StartOptions = Readonly<{ dataDir: string; host: string; port: number; metricsPort?: number; logger: Logger }>;
 
 async function startNode(options: StartOptions): Promise<DeliveryNode> {
   try {

@@ -1,11 +1,12 @@
 import { cors } from "@connectrpc/connect";
 import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
-import { addressKey } from "../address.ts";
+import { addressKey, forwardedAddress } from "../address.ts";
 import { NodeError } from "../errors.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
 import { abortRequest, sendJson, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
+import { sendMetrics } from "./metrics-server.ts";
 import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
@@ -17,6 +18,8 @@ export interface RouterOptions {
   readonly slots: SlotsHandler;
   /** Count clients by the last address in `X-Forwarded-For`, which the proxy in front of the node has added. */
   readonly trustForwardedFor: boolean;
+  /** False when metrics have a listener of their own. */
+  readonly servesMetrics: boolean;
   /** Once aborted, connections of HTTP/1.1 are closed behind their answer. */
   readonly stopping: AbortSignal;
 }
@@ -125,7 +128,7 @@ export class Router {
   }
 
   async #answerHttp(method: string, request: HttpRequest, response: HttpResponse, url: URL): Promise<void> {
-    const { runtime, slots } = this.#options;
+    const { runtime, slots, servesMetrics } = this.#options;
     if (method.startsWith("slots")) {
       await slots(request, response, url, this.#admit(request, response));
       return;
@@ -135,10 +138,8 @@ export class Router {
       throw new NodeError("METHOD_NOT_ALLOWED", "this understands GET and HEAD");
     }
     if (method === "metrics") {
-      const { registry } = runtime.metrics;
-      const text = await registry.metrics();
-      response.writeHead(200, { "content-type": registry.contentType });
-      response.end(text);
+      if (!servesMetrics) throw new NodeError("NOT_FOUND", "there is nothing here");
+      await sendMetrics(runtime.metrics, response);
       return;
     }
     await runtime.store.check();
@@ -173,8 +174,8 @@ export class Router {
 
   #peer(request: HttpRequest): string {
     const forwarded = this.#options.trustForwardedFor ? request.headers["x-forwarded-for"] : undefined;
-    const last = forwarded === undefined ? undefined : String(forwarded).split(",").at(-1)?.trim();
-    return addressKey(last ?? request.socket.remoteAddress ?? "");
+    const address = forwarded === undefined ? undefined : forwardedAddress(String(forwarded));
+    return addressKey(address ?? request.socket.remoteAddress ?? "");
   }
 }
 
@@ -184,9 +185,13 @@ function clockReport({ clockOffsetNs }: NodeRuntime): { readonly clockOffsetMs?:
   return Math.abs(clockOffsetMs) < 1_000 ? {} : { clockOffsetMs };
 }
 
+/** Throws `NOT_FOUND` for a spelling that a proxy in front may read as another path than the node would. */
 function parseUrl(request: HttpRequest): URL {
-  const url = URL.parse(`http://node.invalid${request.url ?? ""}`);
-  if (url === null) throw new NodeError("REQUEST_INVALID", "the path is malformed");
+  const target = request.url ?? "";
+  const url = URL.parse(`http://node.invalid${target}`);
+  if (url === null || url.pathname !== target.split("?", 1).join("")) {
+    throw new NodeError("NOT_FOUND", "there is nothing here: paths are spelled in one way only");
+  }
   return url;
 }
 

@@ -1,7 +1,9 @@
+import { randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
+import { FileGuard } from "./file-guard.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 const SQLITE_BUSY = 5;
@@ -48,36 +50,47 @@ export type Row = Record<string, SQLOutputValue>;
 /** A prepared statement whose integers are bigints and whose failures are NodeErrors. */
 export class Statement {
   readonly #statement: StatementSync;
+  readonly #guard: FileGuard;
 
-  constructor(statement: StatementSync) {
+  constructor(statement: StatementSync, guard: FileGuard) {
     statement.setReadBigInts(true);
     this.#statement = statement;
+    this.#guard = guard;
   }
 
   /** Number of rows changed. */
   run(...values: SQLInputValue[]): bigint {
-    return translated(() => BigInt(this.#statement.run(...values).changes));
+    return this.#translated(() => BigInt(this.#statement.run(...values).changes));
   }
 
   get(...values: SQLInputValue[]): Row | undefined {
-    return translated(() => this.#statement.get(...values));
+    return this.#translated(() => this.#statement.get(...values));
   }
 
   all(...values: SQLInputValue[]): Row[] {
-    return translated(() => this.#statement.all(...values));
+    return this.#translated(() => this.#statement.all(...values));
   }
 
   /** Rows one by one, so that a reader can stop before large ones are loaded. */
   *each(...values: SQLInputValue[]): Generator<Row> {
-    const rows = translated(() => this.#statement.iterate(...values));
+    const rows = this.#translated(() => this.#statement.iterate(...values));
     try {
       for (;;) {
-        const next = translated(() => rows.next());
+        const next = this.#translated(() => rows.next());
         if (next.done === true) return;
         yield next.value;
       }
     } finally {
       rows.return?.(); // Ends the read transaction when the reader stops early.
+    }
+  }
+
+  #translated<T>(step: () => T): T {
+    try {
+      return translated(step);
+    } catch (error) {
+      this.#guard.note(error);
+      throw error;
     }
   }
 }
@@ -114,10 +127,12 @@ export interface DatabaseOptions {
 export class Database {
   readonly #database: DatabaseSync;
   readonly #lock: DatabaseSync;
+  readonly #guard: FileGuard;
 
-  private constructor(database: DatabaseSync, lock: DatabaseSync) {
+  private constructor(database: DatabaseSync, lock: DatabaseSync, guard: FileGuard) {
     this.#database = database;
     this.#lock = lock;
+    this.#guard = guard;
   }
 
   /**
@@ -129,7 +144,9 @@ export class Database {
     makeDirectory(dataDir);
     const lock = acquireLock(join(dataDir, "node.lock"));
     try {
-      return new Database(openFile(join(dataDir, "node.sqlite"), maxBytes), lock);
+      const path = join(dataDir, "node.sqlite");
+      const database = openFile(path, maxBytes);
+      return new Database(database, lock, new FileGuard(path, pragma(database, "application_id")));
     } catch (error) {
       lock.close();
       throw error;
@@ -137,12 +154,20 @@ export class Database {
   }
 
   prepare(sql: string): Statement {
-    return translated(() => new Statement(this.#database.prepare(sql)));
+    return translated(() => new Statement(this.#database.prepare(sql), this.#guard));
   }
 
-  /** All or nothing. */
+  /** All or nothing. Throws `STORE_DAMAGED` when what was written went into a file that is no longer the database. */
   transaction<T>(work: () => T): T {
-    return transaction(this.#database, work);
+    this.#guard.check(); // A file that was cut is as long as before once it was written to.
+    const result = transaction(this.#database, work);
+    this.#guard.check();
+    return result;
+  }
+
+  /** Throws NodeError `STORE_DAMAGED` when the files are no longer those that were opened, or SQLite found damage. */
+  check(): void {
+    this.#guard.check();
   }
 
   /** Moves the write-ahead log into the file and closes. Idempotent. */
@@ -152,6 +177,7 @@ export class Database {
       translated(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
     } finally {
       this.#database.close();
+      this.#guard.close();
       this.#lock.close();
     }
   }
@@ -206,6 +232,7 @@ function openFile(path: string, maxBytes: number): DatabaseSync {
     // FULL: an acknowledged message must survive a power cut, or its id would be given twice.
     translated(() => database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000"));
     migrate(database);
+    if (pragma(database, "application_id") === 0) giveId(database);
     if (maxBytes > 0) limitSize(database, maxBytes);
     return database;
   } catch (error) {
@@ -223,7 +250,13 @@ function refuseDamaged(database: DatabaseSync, size: number): void {
   if (verdict?.["quick_check"] !== "ok") throw damaged("node.sqlite is damaged", verdict);
 }
 
-function pragma(database: DatabaseSync, name: "user_version" | "page_size"): number {
+/** A number of its own in the header of the file, where the guard looks for it. */
+function giveId(database: DatabaseSync): void {
+  const script = `PRAGMA application_id = ${randomInt(1, 2 ** 31)}; PRAGMA wal_checkpoint(TRUNCATE)`;
+  translated(() => database.exec(script));
+}
+
+function pragma(database: DatabaseSync, name: "application_id" | "user_version" | "page_size"): number {
   return translated(() => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]));
 }
 

@@ -5,7 +5,7 @@ import { sqliteIdentityStore } from "./identity-store.ts";
 import { sqliteSlotStore } from "./slot-store.ts";
 import { LOG_TABLES, LogRows, sqliteTopicLog, type Clock } from "./topic-log.ts";
 
-function sqliteKeyPackageStore(database: Database): KeyPackageStore {
+function sqliteKeyPackageStore(database: Database, writes: GroupCommit): KeyPackageStore {
   const put = database.prepare(
     `INSERT INTO key_packages (installation_key, key_package) VALUES (?, ?)
      ON CONFLICT DO UPDATE SET key_package = excluded.key_package`,
@@ -13,7 +13,7 @@ function sqliteKeyPackageStore(database: Database): KeyPackageStore {
   const get = database.prepare("SELECT key_package FROM key_packages WHERE installation_key = ?");
   return {
     async put(installationKey, keyPackage) {
-      put.run(installationKey, keyPackage);
+      await writes.run(() => put.run(installationKey, keyPackage));
     },
     async get(installationKey) {
       const row = get.get(installationKey);
@@ -40,13 +40,14 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
     welcomes: sqliteTopicLog(database, writes, "welcomes", options.clock),
     commitLog: sqliteTopicLog(database, writes, "commit_log", options.clock),
     identity: sqliteIdentityStore(database, options.clock),
-    keyPackages: sqliteKeyPackageStore(database),
+    keyPackages: sqliteKeyPackageStore(database, writes),
     slots: sqliteSlotStore(database, writes),
     async newestStampNs() {
       return newest.reduce((stampNs, rows) => larger(stampNs, rows.newestStampNs()), 0n);
     },
     async check() {
       check.get();
+      database.check();
     },
     async close() {
       writes.flush();
