@@ -144,6 +144,11 @@ export const ERRORS = {
     "No such inbox is registered at the node.",
     "Check the id; its owner has to register first.",
   ),
+  INBOX_UNVERIFIABLE: permanent(
+    "message",
+    "An inbox has a smart-contract wallet that this node does not verify (see `data.inboxIds`).",
+    "Use a node that asks the wallet's chain, or leave these inboxes out.",
+  ),
   KEY_PACKAGE_MISSING: permanent(
     "message",
     "An installation has no usable key package (see `data.installations`).",

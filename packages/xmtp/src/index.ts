@@ -15,6 +15,8 @@ export type { UnverifiedIdentityUpdate, VerifiedAction, VerifiedIdentityUpdate }
 export { verifySignature } from "./identity/signature.ts";
 export { decodeSignatureVerdict, encodeSignatureVerdict } from "./identity/signature-verdict.ts";
 export type { SignatureVerdict } from "./identity/signature-verdict.ts";
+export { contractSignature } from "./identity/contract-signature.ts";
+export type { ContractSignature } from "./identity/contract-signature.ts";
 export type { VerifiedSignature } from "./identity/signature.ts";
 export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
 export {

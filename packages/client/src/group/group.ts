@@ -38,6 +38,7 @@ import { leftOutOf, type LeftOutInstallation } from "./installations.ts";
 import { hintsOf, type Hint } from "./hints.ts";
 import { leaveGroup, runDuties } from "./leave.ts";
 import { syncLocked } from "./log.ts";
+import { inboxUnverifiable } from "../identity/directory.ts";
 import { planUpdateInstallations } from "./membership.ts";
 import { settleHints } from "../upkeep/parted-proof.ts";
 import { senderOf } from "./message.ts";
@@ -321,9 +322,15 @@ export class Group {
     return removeMembers(this.#core, inboxIds, options);
   }
 
-  /** Adds installations that members registered since they were added, and removes those they revoked. */
-  async updateInstallations(options: CallOptions = {}): Promise<void> {
-    await commitChange(this.#core, () => planUpdateInstallations(this.#core, options.signal), options.signal);
+  /**
+   * Adds installations that members registered since they were added, and removes those they revoked. Throws
+   * INBOX_UNVERIFIABLE with the members that could not be followed when all others were.
+   */
+  async updateInstallations({ signal }: CallOptions = {}): Promise<void> {
+    const unverifiable = new Set<string>();
+    const plan = () => planUpdateInstallations(this.#core, signal, undefined, unverifiable);
+    await commitChange(this.#core, plan, signal);
+    if (unverifiable.size > 0) throw inboxUnverifiable([...unverifiable]);
   }
 
   async updateName(name: string, options: CallOptions = {}): Promise<void> {

@@ -107,16 +107,20 @@ async function followInbox(
 /**
  * Follows the identity logs of members, of all unless told whose: adds installations they registered and removes those they
  * revoked. Installations that were left out are added where all members accept that. Those whose key packages cannot be
- * used here are listed as failed. Undefined when nothing changes.
+ * used here are listed as failed. Members that the node does not verify are not followed and collected in `unverifiable`.
+ * Undefined when nothing changes.
  */
 export async function planUpdateInstallations(
   core: GroupCore,
   signal?: AbortSignal,
   inboxIds?: readonly string[],
+  unverifiable: Set<string> = new Set(),
 ): Promise<CommitPlan | undefined> {
   const { members } = core.state;
   const changes: InboxChange[] = [];
-  for (const latest of await core.context.directory.latest(inboxIds ?? [...members.keys()], signal)) {
+  const found = await core.context.directory.latestVerifiable(inboxIds ?? [...members.keys()], signal);
+  for (const inboxId of found.unverifiable) unverifiable.add(inboxId);
+  for (const latest of found.latest) {
     const entry = members.get(latest.inboxId);
     const change = entry === undefined ? undefined : await followInbox(core, entry, latest, signal);
     if (change !== undefined) changes.push(change);

@@ -2,14 +2,14 @@ import { toBinary } from "@bufbuild/protobuf";
 import type { AssociationState, IdentityPoint } from "@latchkey/xmtp";
 import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { systemClock } from "../clock.ts";
-import { clientError, shortId } from "../errors.ts";
+import { clientError, shortId, type ClientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
 import { NodeTime } from "./node-time.ts";
-import { replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
-import { SignatureTurns } from "./signature-turns.ts";
+import { endsUnverified, replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
+import { contractVerifier, SignatureTurns } from "./signature-turns.ts";
 
 /** How identity logs are looked up. */
 interface LookupOptions {
@@ -19,6 +19,9 @@ interface LookupOptions {
   readonly envelopeNs?: bigint;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** An inbox after the newest update of its log. */
+export interface LatestIdentity extends IdentityPoint, KnownState {}
 
 interface DirectoryOptions {
   /** Bounds the updates that are kept on disk, but for what the last request brought. */
@@ -61,7 +64,7 @@ export class IdentityDirectory {
     this.#transport = transport;
     this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
     this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
-    this.#turns = options.turns ?? new SignatureTurns();
+    this.#turns = options.turns ?? new SignatureTurns(undefined, undefined, contractVerifier(transport));
     this.#time = options.time ?? new NodeTime(systemClock);
   }
 
@@ -107,15 +110,36 @@ export class IdentityDirectory {
     return this.#logs.get(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId)?.state;
   }
 
-  /** The newest states of inboxes, asked from the node, in order; throws INBOX_UNKNOWN when one does not exist. */
-  async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<(IdentityPoint & KnownState)[]> {
+  /**
+   * The newest states of inboxes, asked from the node, in order.
+   *
+   * @throws INBOX_UNKNOWN when one does not exist, INBOX_UNVERIFIABLE with all that the node does not verify; as `Transport`.
+   */
+  async latest(inboxIds: readonly string[], signal?: AbortSignal): Promise<LatestIdentity[]> {
+    const { latest, unverifiable } = await this.latestVerifiable(inboxIds, signal);
+    if (unverifiable.length > 0) throw inboxUnverifiable(unverifiable);
+    return latest;
+  }
+
+  /** As `latest`, with the inboxes that the node does not verify beside the others. */
+  async latestVerifiable(
+    inboxIds: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<{ readonly latest: LatestIdentity[]; readonly unverifiable: string[] }> {
     const logs = await this.#fetch(inboxIds, signal);
-    return inboxIds.map((inboxId) => newest(inboxId, logs.get(inboxId)));
+    const isUnverified = (inboxId: string) => endsUnverified(logs.get(inboxId)?.states ?? []);
+    const verified = inboxIds.filter((inboxId) => !isUnverified(inboxId));
+    return {
+      latest: verified.map((inboxId) => newest(inboxId, logs.get(inboxId))),
+      unverifiable: inboxIds.filter(isUnverified),
+    };
   }
 
   /** As `latest`, of one inbox. */
-  async latestOf(inboxId: string, signal?: AbortSignal): Promise<IdentityPoint & KnownState> {
-    return newest(inboxId, (await this.#fetch([inboxId], signal)).get(inboxId));
+  async latestOf(inboxId: string, signal?: AbortSignal): Promise<LatestIdentity> {
+    const [latest] = await this.latest([inboxId], signal);
+    if (latest !== undefined) return latest;
+    throw inboxUnverifiable([inboxId]);
   }
 
   #known(inboxId: string): Promise<readonly KnownState[]> {
@@ -301,7 +325,14 @@ export class IdentityDirectory {
   }
 }
 
-function newest(inboxId: string, log: ReadLog | undefined): IdentityPoint & KnownState {
+/** INBOX_UNVERIFIABLE with the inboxes that it is about. */
+export function inboxUnverifiable(inboxIds: readonly string[]): ClientError {
+  const named = inboxIds.map(shortId).join(", ");
+  const text = `the node does not verify the smart-contract wallet of inbox ${named}, so nobody could follow it`;
+  return clientError("INBOX_UNVERIFIABLE", text, { data: { inboxIds } });
+}
+
+function newest(inboxId: string, log: ReadLog | undefined): LatestIdentity {
   const known = log?.states.at(-1);
   if (known !== undefined) return { inboxId, ...known };
   throw clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {

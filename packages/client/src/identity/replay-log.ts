@@ -39,10 +39,26 @@ export interface ReplayedLog {
   readonly verdicts: ReadonlyMap<bigint, Uint8Array>;
 }
 
-async function judge(unverified: UnverifiedIdentityUpdate, turns: SignatureTurns): Promise<SignatureVerdict> {
+/** Logs that end before an update of a smart-contract wallet which the node does not verify. */
+const unverifiable = new WeakSet<readonly KnownState[]>();
+
+/** Whether a replayed log goes on behind its last state, with a signature that the node does not verify now. */
+export function endsUnverified(states: readonly KnownState[]): boolean {
+  return unverifiable.has(states);
+}
+
+/** Undefined when the node does not verify a signature: it may do so later, and nothing is kept. */
+async function judge(
+  unverified: UnverifiedIdentityUpdate,
+  turns: SignatureTurns,
+): Promise<SignatureVerdict | undefined> {
   const verified = [];
   try {
-    for (const signature of unverified.signatures) verified.push(await turns.verify(unverified.text, signature));
+    for (const message of unverified.signatures) {
+      const signature = await turns.verify(unverified.text, message);
+      if (signature === undefined) return undefined;
+      verified.push(signature);
+    }
   } catch (error) {
     if (error instanceof IdentityError) return "refused";
     throw error;
@@ -75,6 +91,10 @@ export async function replayLog(
       let verdict = kept && decodeSignatureVerdict(update, kept);
       if (verdict === undefined) {
         verdict = await judge(unverified, turns);
+        if (verdict === undefined) {
+          unverifiable.add(states);
+          break;
+        }
         verdicts.set(sequenceId, encodeSignatureVerdict(update, verdict));
       }
       if (verdict === "refused") break;

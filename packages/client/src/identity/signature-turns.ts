@@ -1,8 +1,26 @@
-import { verifySignature, type VerifiedSignature } from "@latchkey/xmtp";
+import { contractSignature, verifySignature, type ContractSignature, type VerifiedSignature } from "@latchkey/xmtp";
 import type { Signature } from "@latchkey/xmtp/proto";
+import { codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import type { Transport } from "../transport/transport.ts";
 
 export type VerifySignature = (text: string, signature: Signature) => VerifiedSignature;
+
+/** Whether a smart-contract wallet signed; throws when that cannot be known now. */
+export type VerifyContract = (question: ContractSignature) => Promise<boolean>;
+
+/** Asks the node as natives do. A node without the method, or without access to the chain, verifies none. */
+export function contractVerifier(transport: Transport): VerifyContract {
+  return async (question) => {
+    try {
+      const [valid] = (await transport.verifyContractSignatures?.([question])) ?? [];
+      return valid === true;
+    } catch (error) {
+      if (codeOf(error) === "NODE_REJECTED") return false;
+      throw error;
+    }
+  };
+}
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
@@ -15,18 +33,27 @@ function nextTurn(): Promise<void> {
 export class SignatureTurns {
   readonly #verify: VerifySignature;
   readonly #pause: () => Promise<void>;
+  readonly #verifyContract: VerifyContract;
   #left: number = CLIENT_LIMITS.identityWorkPerTurn;
   #pausing: Promise<void> | undefined;
 
-  constructor(verify: VerifySignature = verifySignature, pause: () => Promise<void> = nextTurn) {
+  constructor(
+    verify: VerifySignature = verifySignature,
+    pause: () => Promise<void> = nextTurn,
+    verifyContract: VerifyContract = () => Promise.resolve(false),
+  ) {
     this.#verify = verify;
     this.#pause = pause;
+    this.#verifyContract = verifyContract;
   }
 
-  /** As `verifySignature`, when its turn has come. */
-  async verify(text: string, signature: Signature): Promise<VerifiedSignature> {
+  /** As `verifySignature`, when its turn has come; undefined for a smart-contract wallet that the node does not verify. */
+  async verify(text: string, message: Signature): Promise<VerifiedSignature | undefined> {
+    const { signature } = message;
     await this.spend(CLIENT_LIMITS.identityWorkPerSignature);
-    return this.#verify(text, signature);
+    if (signature.case !== "erc6492") return this.#verify(text, message);
+    const question = contractSignature(text, signature.value);
+    return (await this.#verifyContract(question)) ? question.verified : undefined;
   }
 
   /** Resolves when that much work may be done at once. */

@@ -177,7 +177,10 @@ function timeOf(header: string | null): bigint | undefined {
   return timeNs > INT64_MAX ? undefined : timeNs;
 }
 
-type IdentityMethods = Pick<Transport, "publishIdentityUpdate" | "getIdentityUpdates" | "getInboxId">;
+type IdentityMethods = Pick<
+  Transport,
+  "publishIdentityUpdate" | "getIdentityUpdates" | "verifyContractSignatures" | "getInboxId"
+>;
 
 function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): IdentityMethods {
   return {
@@ -198,6 +201,16 @@ function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): 
           return updates.map(logEntry);
         });
         return Object.assign(logs, { asOfNs });
+      });
+    },
+    verifyContractSignatures(questions, signal) {
+      return caller.call("VerifySmartContractWalletSignatures", signal, async (options) => {
+        const signatures = questions.map(({ accountId, blockNumber, signature, hash }) => {
+          return { accountId, blockNumber, signature, hash };
+        });
+        const { responses } = await identity.verifySmartContractWalletSignatures({ signatures }, options);
+        sameLength(responses, questions, "VerifySmartContractWalletSignatures");
+        return responses.map(({ isValid }) => isValid);
       });
     },
     getInboxId(address, signal) {

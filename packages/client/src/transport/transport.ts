@@ -1,4 +1,4 @@
-import type { WrappedPointer, WrappedWelcome } from "@latchkey/xmtp";
+import type { ContractSignature, WrappedPointer, WrappedWelcome } from "@latchkey/xmtp";
 import type { IdentityUpdate, WelcomeMessageInput } from "@latchkey/xmtp/proto";
 
 /** One entry of a group's log as the node serves it. */
@@ -75,6 +75,15 @@ export interface Transport {
     requests: readonly { readonly inboxId: string; readonly afterSequenceId: bigint }[],
     signal?: AbortSignal,
   ): Promise<IdentityAnswer>;
+  /**
+   * Whether each signature of a smart-contract wallet holds on its chain, in order. A transport without this verifies none.
+   */
+  readonly verifyContractSignatures?:
+    | ((
+        questions: readonly Pick<ContractSignature, "accountId" | "blockNumber" | "signature" | "hash">[],
+        signal?: AbortSignal,
+      ) => Promise<readonly boolean[]>)
+    | undefined;
   /** The inbox of an Ethereum address, if it has one. */
   getInboxId(address: string, signal?: AbortSignal): Promise<string | undefined>;
   close(): void;
