@@ -193,6 +193,18 @@ export async function removedAreOut({ stage, world, groupId }: Scene): Promise<v
   }
 }
 
+/** No epoch that began by a removal has an invite key that is new: the removed decrypt the commit that brought it. */
+export function removedLearnNoKey({ stage, groupId }: Scene): void {
+  const keyOf = ({ state }: EpochView) => toHex(state.policy?.symmetricKey?.material ?? new Uint8Array(0));
+  const history = stage.checks.history(groupId);
+  for (const [index, view] of history.entries()) {
+    const before = history[index - 1];
+    if (before?.epoch !== view.epoch - 1n || keyOf(view) === "" || keyOf(view) === keyOf(before)) continue;
+    const removed = [...before.installations].filter((id) => !view.installations.has(id));
+    if (removed.length > 0) fail(`${removed.length} devices that left epoch ${before.epoch} learn the next invite key`);
+  }
+}
+
 /** Every disk is sound, no key was used twice. */
 export function booksClose({ stage }: Scene): void {
   const { checks, devices } = stage;

@@ -65,6 +65,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     isRare: true,
   },
   {
+    name: "a removal that hands the next invite key to the removed",
+    file: "packages/client/src/invite/renewal-journal.ts",
+    find: "update: policyInBetween(policy) },",
+    replace:
+      "update: policyUpdate(policyFromTemplate({ randomBytes: (n) => crypto.getRandomValues(new Uint8Array(n)) }, policyTemplate(policy, rotation))) },",
+    troubles: [],
+  },
+  {
     name: "a message key that is used before it is spent on disk",
     file: "packages/client/src/group/outbox.ts",
     find: "core.step({ change, write: (tables) => tables.outbox.put(queued) });",

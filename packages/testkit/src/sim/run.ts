@@ -9,6 +9,7 @@ import {
   letStrangerIn,
   nothingLost,
   removedAreOut,
+  removedLearnNoKey,
   startAll,
   talk,
   type Scene,
@@ -257,6 +258,7 @@ class Run {
       await letStrangerIn(scene);
       await nothingLost(scene);
       await removedAreOut(scene);
+      removedLearnNoKey(scene);
     }
     booksClose(scene);
   }
