@@ -77,6 +77,8 @@ export class Client {
     try {
       const directory = new IdentityDirectory(environment.store, environment.transport, {
         time: new NodeTime(environment.clock),
+        // Time is the clock's alone: whatever moves by itself would escape a virtual one.
+        pause: () => environment.clock.sleep(0),
       });
       const known = environment.store.identity.get("self")?.registered === 1n;
       const record = await openAccount(signer, environment, directory, signal);

@@ -30,6 +30,8 @@ interface DirectoryOptions {
   readonly maxEntries?: number;
   readonly turns?: SignatureTurns;
   readonly time?: NodeTime;
+  /** Lets others get their turn of the event loop; default: a timer of the platform. */
+  readonly pause?: () => Promise<void>;
 }
 
 /**
@@ -64,7 +66,7 @@ export class IdentityDirectory {
     this.#transport = transport;
     this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
     this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
-    this.#turns = options.turns ?? new SignatureTurns(undefined, undefined, contractVerifier(transport));
+    this.#turns = options.turns ?? new SignatureTurns(undefined, options.pause, contractVerifier(transport));
     this.#time = options.time ?? new NodeTime(systemClock);
   }
 
