@@ -32,6 +32,17 @@ export const XMTP_LIMITS = {
   maxBlobBytes: 8 * 1024 * 1024,
   /** Bytes of a wrapped welcome pointer, which clients keep while it leads nowhere: X-Wing and the pointer take 1 300. */
   maxWelcomePointerBytes: 4_096,
+  /** Installation ids that a membership entry lists as failed: an inbox has 256 updates, and libxmtp lists none here. */
+  maxFailedInstallations: 256,
+  /** Bytes of credential, capabilities and extensions of a leaf: those of XMTP's clients have about 300. */
+  maxLeafBytes: 8 * 1024,
+  /** Bytes of one component beside the membership: XMTP's clients write at most 8 KiB, an admin list of 250 has 8 KiB. */
+  maxComponentBytes: 128 * 1024,
+  /** Bytes of a group's app data: with its tree a group of 10 000 members, of about 60 bytes each, fits into a blob. */
+  appDataBaseBytes: 1024 * 1024,
+  appDataBytesPerMember: 256,
+  /** Bytes of GroupContext extensions beside the app data: required capabilities have 20. */
+  maxContextExtensionBytes: 64 * 1024,
   /** Bytes of a group's name, description, image address and application data: what XMTP's clients write. */
   maxGroupNameBytes: 100,
   maxGroupDescriptionBytes: 1_000,

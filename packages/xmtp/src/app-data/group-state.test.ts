@@ -25,7 +25,7 @@ describe("the app data of a new group", () => {
     );
     assert.deepEqual(decodeRequiredCapabilities(present(extensions[0]).data), {
       extensionTypes: [0x000a, 0x0001, 0x0006],
-      proposalTypes: [7],
+      proposalTypes: [7, 8],
       credentialTypes: [1],
     });
   });

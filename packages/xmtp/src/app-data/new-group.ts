@@ -53,12 +53,12 @@ function newAppData(group: NewGroup): AppData {
 
 /**
  * The GroupContext extensions of a new group in the form that libxmtp's migration leads to: required capabilities, then
- * the app-data dictionary. Beside what a migration writes, EXTERNAL_COMMIT_POLICY is registered for super admins.
+ * the app-data dictionary. Beside those, AppDataUpdate is required: no leaf can drop what every change needs. Beside what a migration writes, EXTERNAL_COMMIT_POLICY is registered for super admins.
  */
 export function newGroupExtensions(group: NewGroup): Extension[] {
   const required = encodeRequiredCapabilities({
     extensionTypes: [EXTENSION_TYPE.lastResort, EXTENSION_TYPE.applicationId, EXTENSION_TYPE.appDataDictionary],
-    proposalTypes: [PROPOSAL_TYPE.group_context_extensions],
+    proposalTypes: [PROPOSAL_TYPE.group_context_extensions, PROPOSAL_TYPE.app_data_update],
     credentialTypes: [CREDENTIAL_TYPE.basic],
   });
   return [

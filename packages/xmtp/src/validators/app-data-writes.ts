@@ -9,6 +9,7 @@ import { CommitRejectedError } from "../errors.ts";
 import { readPolicy, validatePolicyV1 } from "../invite/policy.ts";
 import { MetadataPolicy_MetadataBasePolicy as Base, type ComponentMetadata } from "../proto.ts";
 import { readEntry, reject } from "./common.ts";
+import { checkFailedInstallations } from "./state-bounds.ts";
 
 const POLICY_OF = { insert: "insertPolicy", update: "updatePolicy", delete: "deletePolicy" } as const;
 
@@ -74,12 +75,14 @@ function checkRegistryChange(change: ComponentChange, state: GroupState): void {
 const NO_TAG = new Uint8Array(0);
 
 /** A member's commit never sets, clears or changes where an inbox came in (XIP-82); deleting an entry is free. */
-function checkTag(change: ComponentChange, state: GroupState): void {
+function checkEntry(change: ComponentChange, state: GroupState): void {
   if (change.value === undefined || typeof change.key !== "string") return;
   const before = state.members.get(change.key)?.admittedViaExternalGroupId ?? NO_TAG;
-  if (!equalBytes(readEntry(change.value).admittedViaExternalGroupId, before)) {
+  const entry = readEntry(change.value);
+  if (!equalBytes(entry.admittedViaExternalGroupId, before)) {
     reject("AdmittedViaTagImmutable", "a member's commit changes admitted_via_external_group_id of an entry");
   }
+  checkFailedInstallations(entry);
 }
 
 /** Checks one AppDataUpdate of a member by its author's authority. Throws CommitRejectedError. */
@@ -88,7 +91,7 @@ export function checkComponentWrite(update: ComponentUpdate, authority: Authorit
   for (const change of componentChanges(update, state.registry)) {
     checkPermission(componentId, change, authority, state);
     if (componentId === COMPONENT.componentRegistry) checkRegistryChange(change, state);
-    if (componentId === COMPONENT.groupMembership) checkTag(change, state);
+    if (componentId === COMPONENT.groupMembership) checkEntry(change, state);
   }
 }
 

@@ -28,6 +28,7 @@ import {
   type Leaves,
   type SettledIdentity,
 } from "./common.ts";
+import { checkLeafSizes } from "./state-bounds.ts";
 
 /** What an external commit is judged by. */
 export interface ExternalCommitInput {
@@ -231,6 +232,7 @@ export function validateExternalCommit(input: ExternalCommitInput): void {
   const joiner = joinerOf(commit, input.leaves, state);
   checkUses(state, policy);
   const update = checkShape(commit.proposals);
+  checkLeafSizes(commit);
   checkAdds(commit.proposals, joiner);
   const entry = joinerEntry(update, joiner);
   if (!equalBytes(entry.admittedViaExternalGroupId, policy.externalGroupId)) {

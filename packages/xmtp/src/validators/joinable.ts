@@ -76,12 +76,17 @@ function checkCapabilities(info: JoinableGroup): void {
     if (missing)
       refuse("GROUP_UNSUPPORTED", "RequiredCapabilities", "the group requires what this build does not carry");
   }
+  const inTheWay = new Set<string>();
   for (const { leafNode } of info.members()) {
     const { extensions, proposals } = leafNode.capabilities;
     if (!extensions.includes(EXTENSION_TYPE.appDataDictionary) || !proposals.includes(PROPOSAL_TYPE.app_data_update)) {
-      refuse("GROUP_UNSUPPORTED", "MemberCapabilities", "a member's program is too old for joins by invite");
+      inTheWay.add((leafInboxId(leafNode) ?? "").slice(0, 8));
     }
   }
+  if (inTheWay.size === 0) return;
+  const inboxes = [...inTheWay];
+  const message = `the group cannot be joined because of members that an admin has to remove: ${inboxes.join(", ")}`;
+  throw new JoinError("GROUP_UNSUPPORTED", message, { rule: "MemberCapabilities", data: { inboxes } });
 }
 
 function checkMembership({ info, inboxId }: JoinableInput, state: GroupState): void {

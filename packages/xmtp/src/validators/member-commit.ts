@@ -15,10 +15,12 @@ import { changedInboxes } from "../app-data/membership.ts";
 import type { Authority } from "../app-data/policy-rules.ts";
 import { compareVersions } from "../app-data/semver.ts";
 import { CommitRejectedError } from "../errors.ts";
+import { XMTP_LIMITS } from "../limits.ts";
 import { LEGACY_EXTENSION_TYPES, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import { checkComponentWrite, checkPolicyWrite, checkMinVersion } from "./app-data-writes.ts";
 import { claimOf, readState, reject, resolve, type IdentityResolver, type Leaves } from "./common.ts";
 import { checkInstallationChanges } from "./installation-changes.ts";
+import { checkCapabilitiesKept, checkLeafSizes, checkStateSize } from "./state-bounds.ts";
 
 /** What a member's commit is judged by. */
 export interface MemberCommitInput {
@@ -76,6 +78,10 @@ function checkContextExtensions(extensions: readonly Extension[], context: Group
   }
   if (!authority.isSuperAdmin) {
     reject("InsufficientPermissions", "only a super admin may change the group's extensions");
+  }
+  const others = extensions.filter(({ type }) => type !== EXTENSION_TYPE.appDataDictionary);
+  if (others.reduce((sum, { data }) => sum + data.length, 0) > XMTP_LIMITS.maxContextExtensionBytes) {
+    reject("ContextExtensionsTooLarge", "a commit makes the group's extensions larger than is accepted");
   }
 }
 
@@ -164,12 +170,15 @@ export function validateMemberCommit(input: MemberCommitInput): void {
   checkProtocolFloor(before);
   for (const item of commit.proposals) checkProposal(item, proposerOf(item, leaves), before, commit.context);
   checkPolicyWrite(appDataUpdatesOf(commit), newAppData);
+  checkLeafSizes(commit);
   const after = readState(newAppData);
+  checkStateSize(commit, appData, newAppData, after.members.size);
   checkMinVersion(before, after);
   checkProtocolFloor(after);
   const changed = changedInboxes(before.members, after.members);
   checkMembershipChange(changed, before, after);
   const committer = checkCommitter(input, before, after);
+  checkCapabilitiesKept(commit, leaves);
   checkInstallationChanges({
     added: commit.added.map(({ keyPackage }) => keyPackage.leafNode),
     removed: commit.removed.map(({ leafNode }) => leafNode),
