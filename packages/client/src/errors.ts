@@ -166,6 +166,11 @@ export const ERRORS = {
     "Report it; a message that fails in three syncs, a minute apart, is set aside.",
   ),
   CLIENT_CLOSED: permanent("availability", "The client is closed.", "Create it again."),
+  CLOCK_WRONG: permanent(
+    "caller",
+    "This machine's clock differs from the node's by more than an hour (see `data.differenceNs`).",
+    "Set the clock and repeat.",
+  ),
   IDENTITY_PENDING: transient(
     "availability",
     "A change of the group names an identity update that the node does not show yet.",

@@ -8,8 +8,7 @@ import { judgeEnvelope } from "../identity/judge-envelope.ts";
  * Checks a group that we are about to be in: every leaf is an installation of the inbox it names, and no installation
  * of a member is left out unsaid. Without it a stranger could show us a group of people who never saw it.
  *
- * `envelopeNs` is the node's time of the Welcome, or that at which a blob is looked at: an update that is missing then may
- * still come (IDN-02).
+ * `envelopeNs` is the node's time of the Welcome: an update that is missing then may still come (IDN-02).
  *
  * @throws COMMIT_REJECTED with the rule; IDENTITY_PENDING; errors of the network.
  */

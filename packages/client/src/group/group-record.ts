@@ -8,6 +8,7 @@ export function newGroupRecord(
     ...begin,
     mlsGroupId: begin.groupId,
     role: "shown",
+    checkedId: 0n,
     contestedId: 0n,
     lastCommitId: begin.cursor,
     active: 1n,

@@ -4,7 +4,7 @@ import { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { readPages, type OutgoingMessage } from "../transport/transport.ts";
+import { resumePages, type OutgoingMessage } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { forgetLeavers } from "./leave-requests.ts";
 import { renewedOutbox } from "./outbox.ts";
@@ -36,10 +36,21 @@ async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.isRead) return;
   forgetLeavers(core);
   const { transport } = core.context;
-  const position = { topic: core.mls.groupId, afterId: core.record.cursor };
+  const { cursor: afterId, checkedId } = core.record;
+  let checked: { readonly checkedId: bigint } | undefined;
+  const onChecked = (isThere: boolean) => {
+    if (isThere) checked = { checkedId: afterId };
+    else core.step({ record: { cursor: checkedId } });
+  };
+  const position = { topic: core.mls.groupId, afterId, checkedId, onChecked };
   const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
   try {
-    for await (const page of readPages(query, position, signal)) await receiveEnvelopes(core, page, signal);
+    for await (const page of resumePages(query, position, signal)) {
+      // Written with what comes behind it; where nothing does, the next reading looks again.
+      if (checked !== undefined && page.length > 0) core.pass(checked);
+      checked = page.length > 0 ? undefined : checked;
+      await receiveEnvelopes(core, page, signal);
+    }
     core.identityWait = undefined;
   } catch (error) {
     if (!(error instanceof LatchkeyError) || error.code !== "IDENTITY_PENDING") throw error;

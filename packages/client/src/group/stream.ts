@@ -4,7 +4,7 @@ import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
 import { scheduleRenewal } from "../invite/renewal.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
-import { newBackoff } from "./log.ts";
+import { newBackoff, syncLocked } from "./log.ts";
 import { scheduleReceipt } from "./receipts.ts";
 import { receiveEnvelopes } from "./receive.ts";
 
@@ -26,6 +26,8 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
   const isOver = () => isAborted(stop) || !core.isRead;
   let shown = core.record.cursor;
   function* unseen(): Generator<R, void, void> {
+    // A false id of the node was found out, and what it hid was read.
+    if (core.record.cursor < shown) shown = core.record.cursor;
     for (const record of listAfter(shown)) {
       shown = record.id;
       yield record;
@@ -39,6 +41,8 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         yield* unseen();
         scheduleRenewal(core, stop);
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
+          // An id that is not new shows that the cursor may be false: only a reading of the log finds out.
+          if (envelope.id <= core.record.cursor) await core.exclusive(() => syncLocked(core, stop));
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
           backoff = newBackoff(context);
           scheduleReceipt(core, stop);

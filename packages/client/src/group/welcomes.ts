@@ -7,10 +7,10 @@ import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import type { ReaddRecord } from "../store/records.ts";
+import type { IdentityRecord, ReaddRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import { surplus } from "../store/surplus.ts";
-import { readTopic, type WelcomeEnvelope } from "../transport/transport.ts";
+import { resumePages, type WelcomeEnvelope } from "../transport/transport.ts";
 import { admitWelcome } from "./admit-welcome.ts";
 import { checkMembership } from "./check-membership.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -40,18 +40,25 @@ export async function syncWelcomes(
   for (const { id, ...record } of store.waitingWelcomes.list()) {
     await receive({ kind: "pointer", id, ...record, wrapperAlgorithm: POINTER_ALGORITHM }, true);
   }
-  const position = { topic: context.own.installationKey, afterId: welcomeCursor(context) };
+  const { afterId, checkedId } = welcomePosition(context);
+  const onChecked = (isThere: boolean) => {
+    const write = isThere ? { welcomeCheckedId: afterId } : { welcomeCursor: checkedId };
+    store.transaction((tables) => moveTo(tables, write));
+  };
+  const position = { topic: context.own.installationKey, afterId, checkedId, onChecked };
   const query: typeof transport.queryWelcomeMessages = (at, stop) => transport.queryWelcomeMessages(at, stop);
   let isNext = true;
   let seen = false;
-  for await (const envelope of readTopic(query, position, signal)) {
-    if (envelope.id <= welcomeCursor(context)) continue;
-    if (welcomesAhead.has(envelope.id)) {
-      if (isNext) store.transaction((tables) => moveBehind(tables, envelope));
-    } else if (await receive(envelope, isNext)) {
-      seen = true;
-      if (!isNext) welcomesAhead.add(envelope.id);
-    } else isNext = false;
+  for await (const page of resumePages(query, position, signal)) {
+    for (const envelope of page) {
+      if (envelope.id <= welcomePosition(context).afterId) continue;
+      if (welcomesAhead.has(envelope.id)) {
+        if (isNext) store.transaction((tables) => moveBehind(tables, envelope));
+      } else if (await receive(envelope, isNext)) {
+        seen = true;
+        if (!isNext) welcomesAhead.add(envelope.id);
+      } else isNext = false;
+    }
   }
   if (isNext) welcomesAhead.clear();
   if (seen) await apart.run(() => rotateKeyPackage(context, signal));
@@ -61,8 +68,14 @@ export async function syncWelcomes(
 /** Pointers come with this wrapping only; one that said something else is not kept. */
 const POINTER_ALGORITHM = WelcomePointerWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6;
 
-function welcomeCursor({ store }: ClientContext): bigint {
-  return store.identity.get("self")?.welcomeCursor ?? 0n;
+function welcomePosition({ store }: ClientContext): { readonly afterId: bigint; readonly checkedId: bigint } {
+  const self = store.identity.get("self");
+  return { afterId: self?.welcomeCursor ?? 0n, checkedId: self?.welcomeCheckedId ?? 0n };
+}
+
+function moveTo({ identity }: Tables, position: Partial<IdentityRecord>): void {
+  const self = identity.get("self");
+  if (self !== undefined) identity.put({ ...self, ...position });
 }
 
 /** Deals with one Welcome; undefined when it leads to no group that is new here. `isNext`: none before it is to be read again. */

@@ -64,6 +64,7 @@ async function newIdentity(
     signaturePublicKey: installation.publicKey,
     hmacRoot: environment.crypto.randomBytes(HMAC_ROOT_BYTES),
     welcomeCursor: 0n,
+    welcomeCheckedId: 0n,
     registered: 0n,
   };
   environment.store.transaction(({ identity }) => identity.put(record));
@@ -77,10 +78,12 @@ async function currentState(
 ): Promise<AssociationState | undefined> {
   try {
     const { state } = await directory.latestOf(inboxId, signal);
+    directory.requireClock();
     return state;
   } catch (error) {
-    if (codeOf(error) === "INBOX_UNKNOWN") return undefined;
-    throw error;
+    if (codeOf(error) !== "INBOX_UNKNOWN") throw error;
+    directory.requireClock();
+    return undefined;
   }
 }
 

@@ -36,6 +36,12 @@ export class NodeTime {
     return byNode > byClock ? byNode : byClock;
   }
 
+  /** Nanoseconds by which this machine's clock is ahead of the node's; undefined before the node has told a time. */
+  clockErrorNs(): bigint | undefined {
+    const offsetNs = this.#highest.at(-1)?.offsetNs;
+    return offsetNs === undefined ? undefined : this.#clock.nowNs() - (this.#elapsedNs() + offsetNs);
+  }
+
   #elapsedNs(): bigint {
     return this.#clock.monotonicNs?.() ?? this.#clock.nowNs();
   }

@@ -101,7 +101,7 @@ async function nextStep(
   verdict: Exclude<Verdict, "refused">,
   signal: AbortSignal | undefined,
 ): Promise<JoinRecord | "lost" | undefined> {
-  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor });
+  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor, hinted: true });
   await scan.advance(signal);
   const own = scan.commits(join.epoch).find(({ hash }) => equalBytes(hash, join.messageHash));
   if (verdict === "accepted") return own === undefined ? undefined : recordSequenced(context, join, own);

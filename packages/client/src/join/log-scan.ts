@@ -24,7 +24,7 @@ export interface ScanStart {
   readonly fromEpoch: bigint;
   /** Nothing up to this id is looked at. */
   readonly afterId: bigint;
-  /** `afterId` is what a member said, and counts only if the log has an envelope of that id. */
+  /** `afterId` is what a member or an earlier answer said, and counts only if the log has an envelope of that id. */
   readonly hinted?: boolean;
 }
 
@@ -46,6 +46,8 @@ export class LogScan {
   #cursor: bigint;
   /** The envelope that has to be the next one, or the hint was false. */
   #landmark: bigint | undefined;
+  /** Whether a later answer has shown that the log has an envelope of the id at the cursor. */
+  #isChecked = true;
   #read = 0;
 
   constructor(context: ScanContext, groupId: Uint8Array, start: ScanStart) {
@@ -76,20 +78,27 @@ export class LogScan {
   /** Reads to the end of the log; throws GROUP_UNSUPPORTED when it is endless, and as `Transport`. */
   async advance(signal?: AbortSignal): Promise<void> {
     if (await this.#readOn(signal)) return;
-    // The hint led nowhere: what a member says must not keep anybody out.
+    // The hint led nowhere, or an id of an earlier answer was false: neither may keep anybody out.
     this.#landmark = undefined;
     this.#cursor = 0n;
+    this.#commits.clear();
+    this.#remembered = 0;
     await this.#readOn(signal);
   }
 
   /** False when the hint turned out to be false; nothing was read then. */
   async #readOn(signal: AbortSignal | undefined): Promise<boolean> {
     const { transport } = this.#context;
+    if (!this.#isChecked && this.#cursor > 0n && this.#landmark === undefined) {
+      this.#landmark = this.#cursor;
+      this.#cursor = this.#landmark - 1n;
+    }
     const query: typeof transport.queryGroupMessages = (at, stop) => transport.queryGroupMessages(at, stop);
     for await (const page of readPages(query, { topic: this.#groupId, afterId: this.#cursor }, signal)) {
       for (const envelope of page) {
         if (this.#landmark === undefined) this.#look(envelope);
         else if (envelope.id !== this.#landmark) return false;
+        this.#isChecked = this.#landmark !== undefined;
         this.#landmark = undefined;
         this.#cursor = envelope.id;
         if (++this.#read > CLIENT_LIMITS.maxLogScan) {

@@ -16,17 +16,19 @@ import {
   COMPONENT,
   encodeInvitePayload,
   installationLeaf,
+  membershipIdentities,
   membershipInsert,
+  MissingIdentityError,
   selectCandidates,
+  validateWelcome,
   XMTP_CIPHER_SUITE,
   type Candidate,
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { asLatchkeyError, clientError, codeOf, scopeOf } from "../errors.ts";
+import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages } from "../group/adds.ts";
-import { checkMembership } from "../group/check-membership.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import type { JoinRecord } from "../store/records.ts";
@@ -143,11 +145,12 @@ async function checkCandidateMembers(
   info: VerifiedGroupInfo,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const group = { appData: info.appData, members: () => info.members() };
+  const { appData } = info;
+  const { stateAfter: identity } = await context.directory.lookup(membershipIdentities(appData), { signal });
   try {
-    await checkMembership(context, group, context.clock.nowNs(), signal);
+    validateWelcome({ appData, members: info.members(), identity });
   } catch (cause) {
-    if (codeOf(cause) !== "IDENTITY_PENDING") throw cause;
+    if (!(cause instanceof MissingIdentityError)) throw cause;
     const message = "the node does not show the identity of a member yet; try again shortly";
     throw clientError("IDENTITY_PENDING", message, { scope: "message", cause });
   }

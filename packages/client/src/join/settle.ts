@@ -57,7 +57,7 @@ async function sequence(
   options: SettleOptions,
 ): Promise<JoinRecord | undefined> {
   const { signal, onStep } = options;
-  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor });
+  const scan = new LogScan(context, join.groupId, { fromEpoch: join.epoch, afterId: join.logCursor, hinted: true });
   if (options.unsent !== true) await scan.advance(signal);
   let current = join;
   if (scan.commits(join.epoch).length === 0) {

@@ -239,6 +239,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE pending_commits ADD COLUMN identities BLOB NOT NULL DEFAULT x'';
   ALTER TABLE joins ADD COLUMN identity_id INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE joins ADD COLUMN stale_at_ns INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE groups ADD COLUMN checked_id INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE identity ADD COLUMN welcome_checked_id INTEGER NOT NULL DEFAULT 0;
+  UPDATE groups SET checked_id = cursor;
+  UPDATE identity SET welcome_checked_id = welcome_cursor;
   `,
 ];
 

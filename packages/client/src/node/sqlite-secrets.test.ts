@@ -204,6 +204,7 @@ function sampleRows(): [TableName, Row][] {
         epochEnteredAtNs: 2n,
         mlsGroupId: GROUP_ID,
         role: "shown",
+        checkedId: 5n,
         contestedId: 0n,
         lastCommitId: 1n,
         proven: 1n,

@@ -42,6 +42,7 @@ export const SAMPLE_IDENTITY: IdentityRecord = {
   signaturePublicKey: new Uint8Array(32).fill(0xa2),
   hmacRoot: new Uint8Array(42).fill(0xa3),
   welcomeCursor: 7n,
+  welcomeCheckedId: 6n,
   registered: 1n,
 };
 

@@ -26,6 +26,8 @@ export interface IdentityRecord {
   /** 42 bytes from which `sender_hmac` keys are derived. */
   readonly hmacRoot: Uint8Array;
   readonly welcomeCursor: bigint;
+  /** At most `welcomeCursor`, as for groups. */
+  readonly welcomeCheckedId: bigint;
   /** 1 once the installation stands in the identity log. */
   readonly registered: bigint;
 }
@@ -82,6 +84,8 @@ export interface GroupRecord {
   readonly role: EntryRole;
   /** Id of the last envelope of the group's log that was dealt with. */
   readonly cursor: bigint;
+  /** At most `cursor`: an id that a later answer of the node has shown to be one of the log's, or 0. */
+  readonly checkedId: bigint;
   /** Envelope time of the commit or Welcome that began the current epoch here. */
   readonly epochEnteredAtNs: bigint;
   /**

@@ -117,3 +117,35 @@ export async function* readPages<T extends { readonly id: bigint }>(
     if (page.complete || news.length === 0) return;
   }
 }
+
+/** Where reading goes on that was begun before. */
+export interface Resumption extends Position {
+  /** Up to here the log is known to go on; at most `afterId`. */
+  readonly checkedId: bigint;
+  /** Told whether the log has an envelope of the id `afterId`; false means that it is read from behind `checkedId`. */
+  readonly onChecked: (isThere: boolean) => void;
+}
+
+/**
+ * As `readPages`, from a position that earlier answers have led to. The envelope of that id is asked for once more: an
+ * answer without it shows that the id was false, and what it made us skip is read then.
+ */
+export async function* resumePages<T extends { readonly id: bigint }>(
+  query: (position: Position, signal?: AbortSignal) => Promise<Page<T>>,
+  { topic, afterId, checkedId, onChecked }: Resumption,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly T[], void, void> {
+  if (afterId <= checkedId) {
+    yield* readPages(query, { topic, afterId }, signal);
+    return;
+  }
+  let isThere: boolean | undefined;
+  for await (const page of readPages(query, { topic, afterId: afterId - 1n }, signal)) {
+    const isFirst = isThere === undefined;
+    isThere ??= page[0]?.id === afterId;
+    if (isFirst) onChecked(isThere);
+    if (!isThere) break;
+    yield isFirst ? page.slice(1) : page;
+  }
+  if (isThere !== true) yield* readPages(query, { topic, afterId: checkedId }, signal);
+}
