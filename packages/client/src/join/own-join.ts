@@ -11,12 +11,18 @@ import { draftOf } from "./draft.ts";
  * one, and has to be built anew (IDN-03).
  */
 export async function isOutdated(
-  { directory, own }: ClientContext,
-  { identityId }: JoinRecord,
+  context: ClientContext,
+  join: JoinRecord,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
+  const { directory, own } = context;
   const { sequenceId } = await directory.latestOf(own.inboxId, signal);
-  return sequenceId !== identityId;
+  return sequenceId !== (join.identityId === 0n ? recordedId(context, join) : join.identityId);
+}
+
+/** The point of the own identity log that the commit itself names: release 0.1.0 wrote no `identityId`. */
+function recordedId(context: ClientContext, join: JoinRecord): bigint | undefined {
+  return readGroupState(draftOf(context, join).appData).members.get(context.own.inboxId)?.sequenceId;
 }
 
 /**
