@@ -148,6 +148,8 @@ test("TRU-10 a parted member asks, a super admin's client adds it again, and its
   await victim.client.conversations.sync();
   assert.deepEqual(epochOf(victimGroup), epochOf(adminGroup));
   assert.equal(victimGroup.status, "pending");
+  const waits = await failsWith(victimGroup.rotateKeys(), "GROUP_PARTED");
+  assert.equal(waits.retryable, true);
   await member.client.conversations.sync();
   assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup), "a bystander follows");
   await adminGroup.send("welcome back");

@@ -11,6 +11,9 @@ export function groupJson(group: Group): JsonObject {
     epoch: group.epoch,
     status: group.status,
     active: group.isActive,
+    current: group.isCurrent,
+    hints: group.hints().map(({ kind }) => kind),
+    gaps: group.gaps().length,
     members: group.members().length,
     installations: group.installationCount,
   };
@@ -21,11 +24,19 @@ export function groupName(group: Group): string {
   return printableLine(group.name ?? "(unnamed)");
 }
 
+/** What people have to know about this device's part in a group. */
+function standing({ isActive, isCurrent, status }: Group): string {
+  if (status === "parted") return ", parted: the group went on without this device, which asks to be added again";
+  if (!isCurrent) return ", earlier history";
+  if (!isActive) return ", left";
+  return status === "pending" ? ", not confirmed by a member yet" : "";
+}
+
 /** A group on one line. */
 export function groupLine(group: Group, style: Style): string {
   const members = plural(group.members().length, "member");
   const devices = plural(group.installationCount, "device");
-  const note = group.isActive ? (group.status === "pending" ? ", not confirmed by a member yet" : "") : ", left";
+  const note = `${standing(group)}${group.hints().length > 0 ? ", may not be up to date" : ""}`;
   return `${shortId(group.id)}  ${style.bold(groupName(group))}  ${style.dim(`${members}, ${devices}${note}`)}`;
 }
 
@@ -105,5 +116,6 @@ export function plural(count: number, noun: string): string {
 
 /** Why a stream of messages ended, where that was not the user's will. */
 export function endNote(group: Group): string {
+  if (group.status === "parted") return "This device cannot follow the group any more, and asks to be added again.";
   return group.isActive ? "" : "This device is not in the group any more.";
 }

@@ -70,10 +70,19 @@ export async function withGroup<T>(
   });
 }
 
+/** The group that a user means; a history that another one took the place of is meant by its id only. */
+export function findOwnGroup(groups: readonly Group[], wanted: string): Group {
+  const lower = wanted.toLowerCase();
+  return findGroup(
+    groups.filter(({ isCurrent, id }) => isCurrent || id === lower),
+    wanted,
+  );
+}
+
 /** A group that is not here although the user names it may be what could not be fetched. */
 function findSynced(groups: readonly Group[], wanted: string, failure: LatchkeyError | undefined): Group {
   try {
-    return findGroup(groups, wanted);
+    return findOwnGroup(groups, wanted);
   } catch (error) {
     if (failure !== undefined && codeOf(error) === "GROUP_UNKNOWN") throw failure;
     throw error;

@@ -6,6 +6,7 @@ import { groupJson, groupLine, groupName, memberJson, memberLine, plural } from 
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withClient, withGroup } from "../own-client.ts";
+import { addGroupHistories } from "./group-histories.ts";
 import { addGroupSettings } from "./group-settings.ts";
 import { quoted, shortId } from "../text.ts";
 
@@ -36,6 +37,7 @@ export const addGroupCommands: AddCommands = (program, execute) => {
     .argument("<name>", "the new name")
     .action((wanted: string, name: string) => execute((context) => rename(context, wanted, name)));
   addGroupSettings(group, execute);
+  addGroupHistories(group, execute);
   group
     .command("remove")
     .description("remove people from a group; an invite in force stays in their hands unless it is replaced")
@@ -126,9 +128,14 @@ function list(context: CommandContext): Promise<CommandResult> {
     const groups = client.conversations.list();
     const lines = groups.map((group) => groupLine(group, context.out.style)).join("\n");
     const unsupported = client.conversations.listUnsupported();
-    const note = unsupportedNote(unsupported.length);
+    const conflicting = await client.conversations.conflicts({ signal: context.signal });
+    const note = unsupportedNote(unsupported.length) + conflictNote(conflicting.length);
     return {
-      json: { groups: groups.map(groupJson), unsupported: unsupported.map(({ id }) => id) },
+      json: {
+        groups: groups.map(groupJson),
+        unsupported: unsupported.map(({ id }) => id),
+        conflicts: conflicting.map(({ groupId }) => groupId),
+      },
       human: () => (lines || 'No groups yet; "latchkey group create <name>" makes one.') + note,
     };
   });
@@ -139,6 +146,12 @@ function unsupportedNote(count: number): string {
   if (count === 0) return "";
   const groups = `${plural(count, "group")} of XMTP's older form`;
   return `\nYou were added to ${groups} as well: ask the admins to migrate, to remove you and to add you again.`;
+}
+
+/** What to do about ids that several histories claim; nothing when there are none. */
+function conflictNote(count: number): string {
+  if (count === 0) return "";
+  return `\nSomebody claims the id of ${plural(count, "group")}; "latchkey group conflicts" shows by whom.`;
 }
 
 function members(context: CommandContext, wanted: string): Promise<CommandResult> {

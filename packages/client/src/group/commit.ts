@@ -23,6 +23,7 @@ import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./log.ts";
 import { messageHash } from "./own-echo.ts";
 import { withoutAbsentAdmins } from "./absent-roles.ts";
+import { requireConfirmedReturn } from "./parted.ts";
 import { encodeRecipients } from "./queue-follow-ups.ts";
 
 /** What a commit is to change; made anew for every epoch it is tried in. */
@@ -59,6 +60,7 @@ async function tryCommit(core: GroupCore, plan: () => Promise<CommitPlan | undef
     await syncLocked(core, signal);
     core.requireActive();
     requireNoWait(core);
+    requireConfirmedReturn(core);
     if (core.pendingCommit !== undefined) await readBack(core, () => core.pendingCommit === undefined, signal);
     const planned = await plan();
     if (planned === undefined) return true;

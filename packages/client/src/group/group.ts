@@ -193,6 +193,11 @@ export class Group {
     return this.#core.active;
   }
 
+  /** False for a history that was shown until another one of the same id took its place; nothing is read into it. */
+  get isCurrent(): boolean {
+    return this.#core.record.role === "shown";
+  }
+
   /** Where this installation stands in the group; see `GroupStatus`. */
   get status(): GroupStatus {
     return this.#core.record.status;

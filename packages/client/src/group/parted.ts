@@ -1,5 +1,6 @@
 import type { GroupRecord } from "../store/records.ts";
-import { historyOf } from "./entries.ts";
+import { clientError } from "../errors.ts";
+import { hiddenEntries, historyOf } from "./entries.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /**
@@ -27,6 +28,18 @@ export function recordParted(core: GroupCore, proof: PartedProof, record: Partia
     },
   });
   core.settlePendingCommit("lost");
+}
+
+/**
+ * Throws GROUP_PARTED while no member has confirmed that this installation is back: a commit of its own would leave the
+ * last good state behind for one that nobody vouches for. Messages may be sent.
+ */
+export function requireConfirmedReturn({ context, record }: GroupCore): void {
+  if (record.status !== "pending") return;
+  if (!hiddenEntries(context, record.mlsGroupId).some(({ role }) => role === "kept")) return;
+  throw clientError("GROUP_PARTED", "this installation is back, and changes wait for the next message of a member", {
+    retryable: true,
+  });
 }
 
 /** A commit that applies shows that a GroupInfo of a later epoch was only ahead of what had been read. */
