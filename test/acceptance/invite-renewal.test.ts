@@ -132,20 +132,24 @@ test("TRU-06 the removed reads no new key or slot in anything it can open, and d
 });
 
 test("TRU-06 a renewal that loses is minted anew: its key in the log is worth nothing; who joined meanwhile is named", async (t) => {
-  const { world, admin, second, others, id, secondGroup, invite } = await circle(t, ["member", "friend"]);
-  const [member, friend] = others;
+  const { world, admin, second, others, id, secondGroup, invite } = await circle(t, ["member", "friend", "guest"]);
+  const [member, friend, guest] = others;
   const accomplice = await world.device("accomplice");
   const states: MlsGroup[] = [];
+  const removeWhileReady = async (device: Device | undefined) => {
+    if (device === undefined) throw new Error("no such device");
+    await groupOf(device, id).sync();
+    states.push(mlsOf(device, id));
+    await secondGroup.removeMembers([inboxOf(device)]);
+  };
   await world.restart(
     admin,
     onPublish(async (count) => {
       // The removal is ready, and the link still works.
       if (count === 1) await accomplice.client.conversations.joinByInvite(invite.url);
-      if (count !== 3 || friend === undefined) return;
       // The commit with the new key is ready: another admin removes somebody in the very epoch that it is for.
-      await groupOf(friend, id).sync();
-      states.push(mlsOf(friend, id));
-      await secondGroup.removeMembers([inboxOf(friend)]);
+      if (count === 3) await removeWhileReady(friend);
+      if (count === 5) await removeWhileReady(guest);
     }),
   );
   const removal = await groupOf(admin, id).removeMembers([inboxOf(member)], { rotateInvite: "slot" });
@@ -159,6 +163,12 @@ test("TRU-06 a renewal that loses is minted anew: its key in the log is worth no
   await secondGroup.sync();
   assert.equal(secondGroup.invite?.url, renewed.url);
   assert.deepEqual([renewals(admin), renewals(second)], [[], []]);
+
+  // The same of a rotation, which a removal without one overtakes.
+  const rotated = await groupOf(admin, id).rotateInvite();
+  const both = await readableKeys(accomplice, id, states);
+  assert.equal(both.size, 2);
+  assert.ok(!both.has(keyOf(rotated.payload)) && !both.has(keyOf(renewed.payload)));
 });
 
 test("TRU-06 stopped in between: invites are off until the next start, another super admin, or whoever writes the policy", async (t) => {
