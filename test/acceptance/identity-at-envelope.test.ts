@@ -332,6 +332,31 @@ describe("TRU-07 a revoked device", () => {
     assert.deepEqual(epochOf(group), epochOf(adminGroup));
   });
 
+  test("TRU-07 IDN-03 what a revoked device says is not shown, and what it said before is", async (t) => {
+    const world = await World.start(t);
+    const { admin, adminGroup, memberGroup } = await world.group();
+    const stolen = await world.device("stolen");
+    const owner = await world.device("owner", { signer: stolen.signer });
+    await adminGroup.addMembers([owner.client.inboxId]);
+    for (const device of [stolen, owner]) await device.client.conversations.sync();
+    const onStolen = groupOf(stolen, adminGroup.id);
+    await onStolen.send("still mine");
+    await revoke(owner, stolen);
+    await onStolen.send("stolen by now");
+    // The admin reads the owner's identity log for another group, before this one.
+    await admin.client.conversations.createGroup([owner.client.inboxId], { name: "Other" });
+    await adminGroup.sync();
+    assert.deepEqual(textsOf(adminGroup), ["still mine"]);
+    assert.deepEqual(
+      adminGroup.rejections().map(({ rule }) => rule),
+      ["MessageOfRevokedInstallation"],
+    );
+    await world.restart(admin);
+    assert.deepEqual(textsOf(groupOf(admin, adminGroup.id)), ["still mine"]);
+    await memberGroup.sync();
+    assert.deepEqual(epochOf(memberGroup), epochOf(groupOf(admin, adminGroup.id)));
+  });
+
   test("IDN-03 a commit that names a device which was revoked before it left is built anew", async (t) => {
     const world = await World.start(t);
     const { admin, adminGroup } = await world.group();

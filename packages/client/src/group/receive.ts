@@ -91,7 +91,7 @@ async function receiveForeign(core: GroupCore, envelope: Envelope, signal: Abort
   const received = await core.mls.verify(envelope.data);
   switch (received.kind) {
     case "application":
-      receiveApplication(core, envelope, received);
+      receiveApplication(core, envelope, received, await isRevoked(core, received.senderLeaf, envelope));
       break;
     case "proposal":
       core.step({ change: received.change, record: advance(core, envelope) });
@@ -120,19 +120,35 @@ function isMember({ mls }: GroupCore, { signatureKey }: LeafNode): boolean {
   return mls.findBySignatureKey(signatureKey) !== undefined;
 }
 
-/** Throws NOT_A_MEMBER for a sender that was removed. */
-function requireMember(core: GroupCore, sender: LeafNode): void {
-  if (isMember(core, sender)) return;
-  throw clientError("NOT_A_MEMBER", "the sender was removed from the group before this message arrived");
+/** Whether a message was stamped after the revocation of its sender's installation, as far as that is known. */
+function isRevoked({ context }: GroupCore, sender: LeafNode, { createdNs }: Envelope): Promise<boolean> {
+  const { inboxId, installationId } = senderOf(sender);
+  return context.directory.isRevokedAt(inboxId, installationId, createdNs);
 }
 
-function receiveApplication(core: GroupCore, envelope: Envelope, received: Received & { kind: "application" }): void {
+/** Throws NOT_A_MEMBER for a sender that was removed, or revoked. */
+function requireMember(core: GroupCore, sender: LeafNode, revoked: boolean): void {
+  if (!isMember(core, sender)) {
+    throw clientError("NOT_A_MEMBER", "the sender was removed from the group before this message arrived");
+  }
+  if (!revoked) return;
+  throw clientError("NOT_A_MEMBER", "the sender's installation was revoked before this message arrived", {
+    rule: "MessageOfRevokedInstallation",
+  });
+}
+
+function receiveApplication(
+  core: GroupCore,
+  envelope: Envelope,
+  received: Received & { kind: "application" },
+  revoked: boolean,
+): void {
   const { change, senderLeaf, data } = received;
-  const word = isMember(core, senderLeaf) ? wordOf(core, senderLeaf, received.epoch) : undefined;
+  const word = isMember(core, senderLeaf) && !revoked ? wordOf(core, senderLeaf, received.epoch) : undefined;
   const record = { ...advance(core, envelope), ...word?.record };
   let message: MessageRecord | undefined;
   try {
-    requireMember(core, senderLeaf);
+    requireMember(core, senderLeaf, revoked);
     message = messageRecord(core, envelope, senderOf(senderLeaf), data);
   } catch (error) {
     // The message key is used up whatever the content is worth: the change has to be kept.

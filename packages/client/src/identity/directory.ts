@@ -108,6 +108,16 @@ export class IdentityDirectory {
   }
 
   /**
+   * Whether an installation was revoked before a time of the node, as far as its log was read; asks nobody. One that was
+   * registered after that time is not revoked: nodes stamp updates and messages by two clocks.
+   */
+  async isRevokedAt(inboxId: string, installationId: string, timeNs: bigint): Promise<boolean> {
+    const before = (await this.#known(inboxId)).filter(({ serverTimestampNs }) => serverTimestampNs < timeNs);
+    if (before.at(-1)?.state.hasInstallation(installationId) !== false) return false;
+    return before.some(({ state }) => state.hasInstallation(installationId));
+  }
+
+  /**
    * Checks this machine's clock against the node's, as far as that has told its time.
    *
    * @throws CLOCK_WRONG when they differ by more than an hour; `data.differenceNs` is positive when this one is ahead.
