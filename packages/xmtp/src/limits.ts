@@ -10,6 +10,8 @@ export const XMTP_LIMITS = {
   maxIdentityLogBytes: 4 * 1024 * 1024,
   /** Distinct signatures of all updates of one inbox, 2 ms each for every reader: 256 updates need two or three each. */
   maxIdentitySignatures: 1_024,
+  /** Installations of an inbox that joins by external commit: clients hold at most ten, and 256 updates added no more. */
+  maxJoinerInstallations: 256,
   /** Nesting of And/Any conditions in a policy: deeper ones are refused instead of recursed into. */
   maxPolicyDepth: 8,
   /** Conditions within one And/Any. */

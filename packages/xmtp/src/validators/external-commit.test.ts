@@ -368,6 +368,21 @@ describe("external commit, who really joins", () => {
     judge({ proposals: [...SIBLINGS.slice(1), INIT, registration({ failedInstallations })] });
   });
 
+  test("TRU-03 ExternalCommitTooManyInstallations: an inbox with 257 installations joins by no external commit", () => {
+    const state = present(joiner.states.at(-1));
+    const withInstallations = (count: number) => {
+      let grown = state;
+      for (let index = state.installations().length; index < count; index++) {
+        const value = index.toString(16).padStart(64, "0");
+        const identifier = { kind: "installation" as const, value };
+        grown = grown.withMember({ identifier, addedBy: undefined, clientTimestampNs: undefined, chainId: undefined });
+      }
+      return () => grown;
+    };
+    expectRule("ExternalCommitTooManyInstallations", { identity: withInstallations(257) });
+    expectRule("ExternalCommitInstallationMissing", { identity: withInstallations(256) });
+  });
+
   test("ExternalCommitFailedInstallationsInvalid: strangers, joined ones and repetitions are not failed installations", () => {
     const rule = "ExternalCommitFailedInstallationsInvalid";
     const missing = present(joiner.keys[1]).id;

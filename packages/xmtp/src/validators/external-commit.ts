@@ -15,6 +15,7 @@ import { decodeMapDelta, type MapMutation } from "../app-data/tls-map.ts";
 import { credentialText, leafInboxId } from "../credential.ts";
 import { CommitRejectedError } from "../errors.ts";
 import { isInboxId } from "../identity/identifier.ts";
+import { XMTP_LIMITS } from "../limits.ts";
 import { countUses } from "../invite/policy.ts";
 import type { ExternalCommitPolicyV1 } from "../proto.ts";
 import {
@@ -167,6 +168,11 @@ function joinerEntry(update: ReturnType<typeof checkShape>, joiner: Claim): Memb
  */
 function checkInstallations({ leaves, inboxId, entry, identity }: JoinerInput): void {
   const state = resolve(identity, inboxId, entry.sequenceId);
+  const { maxJoinerInstallations } = XMTP_LIMITS;
+  if (state.installations().length > maxJoinerInstallations) {
+    const text = `an inbox with more than ${maxJoinerInstallations} installations joins by no external commit`;
+    reject("ExternalCommitTooManyInstallations", text);
+  }
   const rule = "ExternalCommitNotAnInstallation";
   const joined = new Set(leaves.map((leaf) => claimOf(leaf, rule).installationId));
   if ([...joined].some((installationId) => !state.hasInstallation(installationId))) {
