@@ -68,5 +68,15 @@ export const scenario: Scenario = {
       assert.deepEqual(ownerOf(group)?.leftOut, []);
       await inStep("without the watch", [group]);
     });
+
+    await step("the native member leaves a device out unsaid; whom it adds next opens the group", async () => {
+      const kimsWallet = newWallet();
+      const [kim, lea] = [await ours("kim", kimsWallet), await ours("lea")];
+      await registerBareDevice(wire.url, kimsWallet, kim.inboxId);
+      await onAna.addMembers([kim.inboxId]);
+      await onAna.addMembers([lea.inboxId]);
+      const onLea = await ourGroup(lea, group.id);
+      await inStep("with kim and lea", [group, onLea, await ourGroup(kim, group.id)]);
+    });
   },
 };

@@ -5,8 +5,8 @@ import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";
 
 /**
- * Checks a group that we are about to be in: every leaf is an installation of the inbox it names, and no installation
- * of a member is left out unsaid. Without it a stranger could show us a group of people who never saw it.
+ * Checks a group that we are about to be in: every leaf is an installation of the inbox it names, and of a member. Whoever
+ * adds us may have left devices out, and whoever is listed may have none in the group: `members()` says so.
  *
  * `envelopeNs` is the node's time of the Welcome: an update that is missing then may still come (IDN-02).
  *

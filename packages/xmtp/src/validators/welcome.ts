@@ -4,8 +4,8 @@ import { checkProtocolFloor } from "./member-commit.ts";
 
 /**
  * Judges the group that a Welcome leads to: every leaf is an installation of an inbox of the membership at its recorded
- * point, and every such installation is a leaf or listed as failed. O(leaves). Throws CommitRejectedError
- * `InvalidGroupMembership`, `MissingIdentityUpdate`, `ComponentSource` or `ProtocolVersionTooLow`.
+ * point. An installation that is no leaf may be missing unsaid: libxmtp leaves one out and lists none as failed. O(leaves).
+ * Throws CommitRejectedError `InvalidGroupMembership`, `MissingIdentityUpdate`, `ComponentSource` or `ProtocolVersionTooLow`.
  */
 export function validateWelcome(input: {
   readonly appData: AppData;
@@ -25,15 +25,11 @@ export function validateWelcome(input: {
   for (const inboxId of leaves.keys()) {
     if (!state.members.has(inboxId)) reject(rule, "the group holds a leaf of an inbox that is not in its membership");
   }
-  for (const [inboxId, { sequenceId, failedInstallations }] of state.members) {
+  for (const [inboxId, { sequenceId }] of state.members) {
     const inbox = resolve(input.identity, inboxId, sequenceId);
     const present = leaves.get(inboxId) ?? new Set<string>();
     if ([...present].some((id) => !inbox.hasInstallation(id))) {
       reject(rule, "the group holds a leaf that is no installation of its inbox");
-    }
-    const failed = new Set(failedInstallations);
-    if (inbox.installations().some((id) => !present.has(id) && !failed.has(id))) {
-      reject(rule, "an installation of a member is neither in the group nor listed as failed");
     }
   }
 }
