@@ -13,6 +13,7 @@ import { createMlsService } from "./services/mls-service.ts";
 import { envelopeDigest, type NodeRuntime } from "./services/runtime.ts";
 import type { SlotWriter } from "./storage/storage.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
+import { inlineWork } from "./work/work.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** What a look-up of a slot gives. */
@@ -84,7 +85,15 @@ export function openInProcess(options: { readonly dataDir: string; readonly nowN
   const store = openSqliteStore({ dataDir, maxBytes: limits.databaseBytes, clock: nowNs });
   const metrics = createMetrics();
   const quotas = createQuotas({ limits, metrics, proxied: false, monotonicMs: () => performance.now() });
-  const runtime: NodeRuntime = { store, limits, metrics, quotas, logger: createLogger("silent"), nowNs };
+  const runtime: NodeRuntime = {
+    store,
+    limits,
+    metrics,
+    quotas,
+    work: inlineWork(),
+    logger: createLogger("silent"),
+    nowNs,
+  };
   const rpc = createRouterTransport(
     (router) => {
       router.service(MlsApi, createMlsService(runtime));

@@ -34,10 +34,18 @@ export const NODE_LIMITS = {
   keyPackageBytes: 64 * 1024,
   /** Signatures of smart-contract wallets in one call: their answer is always no. */
   walletSignatureBytes: MIB,
-  /** Largest identity update, in bytes: one with ten passkey signatures has about 20 KiB. */
-  identityUpdateBytes: 128 * 1024,
+  /** Largest identity update, in bytes: the heaviest that the protocol allows, 256 revocations with long signatures. */
+  identityUpdateBytes: MIB,
   /** Identity updates of one inbox, as on XMTP's network: everybody replays all of them. */
   identityUpdatesPerInbox: 256,
+  /** Installations of one inbox at once: native clients stop at 10. */
+  installationsPerInbox: 256,
+  /** Microseconds of verification that one address may cause at once: five thousand signatures. */
+  workBurstMicros: 10_000_000,
+  /** Microseconds of verification that one address may cause per second, over time: a quarter of a core. */
+  workMicrosPerSecond: 250_000,
+  /** Refused identity updates that are remembered: the same bytes are refused again at once. */
+  refusalsRemembered: 4_096,
   /** Characters of an identifier in a look-up: an address has 42, a passkey 130. */
   identifierCharacters: 512,
 
@@ -136,7 +144,7 @@ const SPARE_BYTES = 4 * 1024;
 const ENTRY_FRAME_BYTES = 64;
 
 /** Fields of one entry of each list, with room for what later versions add: twice what clients send today. */
-const FIELDS = { envelope: 16, lookup: 8, filter: 4, identityUpdate: 4_096, small: 64 };
+const FIELDS = { envelope: 16, lookup: 8, filter: 4, identityUpdate: 16_384, small: 64 };
 
 /** Bounds of every method that takes more than a few fields, by its path's last part. */
 export function requestBounds(limits: NodeLimits): ReadonlyMap<string, RequestBounds> {
@@ -160,7 +168,7 @@ export function requestBounds(limits: NodeLimits): ReadonlyMap<string, RequestBo
     ["SubscribeGroupMessages", filters],
     ["SubscribeWelcomeMessages", filters],
     ["UploadKeyPackage", { bytes: limits.keyPackageBytes + SPARE_BYTES, fields: FIELDS.small }],
-    // 64 actions of two signatures each have about 1 500 fields.
+    // 512 actions of two signatures each have about 7 000 fields.
     ["PublishIdentityUpdate", { bytes: limits.identityUpdateBytes + SPARE_BYTES, fields: FIELDS.identityUpdate }],
     ["GetIdentityUpdates", list(lookupEntries, 64, FIELDS.lookup)],
     ["GetInboxIds", list(lookupEntries, limits.identifierCharacters, FIELDS.lookup)],

@@ -81,6 +81,11 @@ export function createMetrics() {
       labelNames: ["scope"],
       registers,
     }),
+    workSeconds: new Counter({
+      name: "latchkey_node_verification_seconds_total",
+      help: "Time that the verification of identity updates and key packages took.",
+      registers,
+    }),
     storageErrors: new Counter({
       name: "latchkey_node_storage_errors_total",
       help: "Requests that failed because of the store.",

@@ -11,6 +11,7 @@ import { createLogger, type Logger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createQuotas } from "./quotas.ts";
 import { RateLimiter } from "./rate-limiter.ts";
+import { budgetedWork } from "./work/work.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
@@ -76,7 +77,8 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const metrics = createMetrics();
   const proxied = options.trustForwardedFor ?? false;
   const quotas = createQuotas({ limits, metrics, proxied, monotonicMs });
-  const runtime: NodeRuntime = { store, limits, metrics, quotas, logger, nowNs, clockOffsetNs };
+  const work = budgetedWork(limits, metrics, monotonicMs);
+  const runtime: NodeRuntime = { store, limits, metrics, quotas, work, logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
   const router = createRouter(runtime, options, stopping.signal);
   const host = options.host ?? "127.0.0.1";

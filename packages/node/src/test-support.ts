@@ -28,6 +28,7 @@ import { createNode, type DeliveryNode, type NodeOptions } from "./node.ts";
 import { createQuotas } from "./quotas.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
 import type { Store } from "./storage/storage.ts";
+import { inlineWork } from "./work/work.ts";
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 
@@ -63,7 +64,7 @@ export async function startNode(t: TestContext, options: Partial<NodeOptions> = 
 export function runtimeOf(store: Store, nowNs: () => bigint): NodeRuntime {
   const metrics = createMetrics();
   const quotas = createQuotas({ limits: NODE_LIMITS, metrics, proxied: false, monotonicMs: () => 0 });
-  return { store, limits: NODE_LIMITS, metrics, quotas, logger: createLogger("silent"), nowNs };
+  return { store, limits: NODE_LIMITS, metrics, quotas, work: inlineWork(), logger: createLogger("silent"), nowNs };
 }
 
 /** Both services over one protocol. */

@@ -1,7 +1,13 @@
 export { CommitRejectedError, IDENTITY_RULES, IdentityError, JoinError, MissingIdentityError } from "./errors.ts";
 export type { IdentityPoint, IdentityErrorCode, JoinErrorCode } from "./errors.ts";
 export { XMTP_LIMITS } from "./limits.ts";
-export { deriveInboxId, ethereumIdentifier, installationIdentifier, isInboxId } from "./identity/identifier.ts";
+export {
+  deriveInboxId,
+  ethereumIdentifier,
+  installationIdentifier,
+  isInboxId,
+  rootIdentifier,
+} from "./identity/identifier.ts";
 export type { Identifier, RootIdentifier } from "./identity/identifier.ts";
 export { InstallationKey } from "./identity/installation-key.ts";
 export { localWallet } from "./identity/eip191.ts";

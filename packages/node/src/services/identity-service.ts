@@ -1,40 +1,41 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
-import { equalBytes, utf8 } from "@latchkey/mls";
+import { utf8 } from "@latchkey/mls";
 import {
-  applyVerifiedUpdate,
+  deriveInboxId,
   IDENTITY_AS_OF_HEADER,
+  IdentityError,
   isInboxId,
-  verifyIdentityUpdate,
-  type AssociationState,
-  type VerifiedIdentityUpdate,
+  readIdentityUpdate,
+  rootIdentifier,
 } from "@latchkey/xmtp";
 import { IdentifierKind, IdentityUpdateSchema, type IdentityApi, type IdentityUpdate } from "@latchkey/xmtp/proto";
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import type { Envelope, IndexedIdentifier } from "../storage/storage.ts";
-import { createIdentityReplay } from "./identity-replay.ts";
-import { ANSWER, answerSize, envelopeDigest, mapInTurns, type NodeRuntime } from "./runtime.ts";
+import { createJudge } from "./judge.ts";
+import { ANSWER, answerSize, envelopeDigest, mapInTurns, PEER, type NodeRuntime } from "./runtime.ts";
 
 /** Other updates of the same inbox that may come in between before the publisher is told to try again. */
 const MAX_ATTEMPTS = 8;
-
-function indexed(state: AssociationState | undefined): Map<string, IndexedIdentifier> {
-  const identifiers = new Map<string, IndexedIdentifier>();
-  for (const [key, { identifier }] of state?.members ?? []) {
-    const { kind, value } = identifier;
-    if (kind !== "installation") identifiers.set(key, { kind, identifier: value });
-  }
-  return identifiers;
-}
-
-function difference(from: ReadonlyMap<string, IndexedIdentifier>, without: ReadonlyMap<string, unknown>) {
-  return [...from].flatMap(([key, identifier]) => (without.has(key) ? [] : [identifier]));
-}
 
 function indexedKind(kind: IdentifierKind): IndexedIdentifier["kind"] | undefined {
   // Older clients do not set the kind and mean a wallet address.
   if (kind === IdentifierKind.UNSPECIFIED || kind === IdentifierKind.ETHEREUM) return "ethereum";
   return kind === IdentifierKind.PASSKEY ? "passkey" : undefined;
+}
+
+/** Throws what the replay would throw, before any signature is verified: the first update of an inbox creates it. */
+function requireBeginning({ inboxId, actions: [first] }: IdentityUpdate): void {
+  if (first?.kind.case !== "createInbox") {
+    throw new IdentityError("IDENTITY_NOT_CREATED", "the first action of an inbox must create it");
+  }
+  const { initialIdentifier, initialIdentifierKind, nonce } = first.kind.value;
+  if (deriveInboxId(rootIdentifier(initialIdentifier, initialIdentifierKind).value, nonce) !== inboxId) {
+    throw new IdentityError(
+      "IDENTITY_WRONG_INBOX_ID",
+      "an update names another inbox than the one its actions lead to",
+    );
+  }
 }
 
 /**
@@ -43,34 +44,21 @@ function indexedKind(kind: IdentifierKind): IndexedIdentifier["kind"] | undefine
  */
 export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof IdentityApi> {
   const { store, limits } = runtime;
-  const replay = createIdentityReplay();
+  const judge = createJudge(runtime);
 
-  async function publish(update: IdentityUpdate): Promise<void> {
+  async function publish(update: IdentityUpdate, address: string): Promise<void> {
     const { inboxId } = update;
     const payload = toBinary(IdentityUpdateSchema, update);
     requireAtMost("the identity update", payload.length, limits.identityUpdateBytes);
     const digest = envelopeDigest(utf8(inboxId), payload);
+    const signatureCount = readIdentityUpdate(update).signatures.length;
 
-    let verified: VerifiedIdentityUpdate | undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const log = await store.identity.read(inboxId, 0n);
-      if (log.some((entry) => equalBytes(entry.payload, payload))) return;
-      if (log.length >= limits.identityUpdatesPerInbox) {
-        const text = `the inbox has ${log.length} identity updates, the most there may be`;
-        throw new NodeError("IDENTITY_LOG_FULL", text);
-      }
-      verified ??= verifyIdentityUpdate(update);
-      const before = replay(inboxId, log);
-      const after = applyVerifiedUpdate(before, verified);
-      const [old, now] = [indexed(before), indexed(after)];
-      const outcome = await store.identity.append({
-        inboxId,
-        payload,
-        digest,
-        expectedLastId: log.at(-1)?.id ?? 0n,
-        added: difference(now, old),
-        removed: difference(old, now),
-      });
+      if (await store.identity.has(digest)) return;
+      const lastId = await store.identity.lastId(inboxId);
+      if (lastId === 0n) requireBeginning(update);
+      const changes = await judge({ inboxId, payload, digest, lastId, signatureCount, address });
+      const outcome = await store.identity.append({ inboxId, payload, digest, expectedLastId: lastId, ...changes });
       if (outcome !== "conflict") return;
     }
     throw new NodeError("IDENTITY_CONFLICT", "other updates of this inbox came in between; try again", {
@@ -79,10 +67,10 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
   }
 
   return {
-    async publishIdentityUpdate({ identityUpdate }) {
+    async publishIdentityUpdate({ identityUpdate }, { values }) {
       if (identityUpdate === undefined) throw invalidRequest("the identity update is missing");
       if (!isInboxId(identityUpdate.inboxId)) throw invalidRequest("an inbox id has 64 lower-case hex digits");
-      await publish(identityUpdate);
+      await publish(identityUpdate, values.get(PEER));
       return {};
     },
 

@@ -1,23 +1,32 @@
 import type { ServiceImpl } from "@connectrpc/connect";
-import { nodeCrypto } from "@latchkey/mls/node";
-import { verifyInstallationKeyPackage } from "@latchkey/xmtp";
 import type { MlsApi } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
 import { requireTopic } from "./request-checks.ts";
-import { ANSWER, answerSize, mapInTurns, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerSize, mapInTurns, PEER, type NodeRuntime } from "./runtime.ts";
 
 type Methods = "uploadKeyPackage" | "fetchKeyPackages";
 
+/** What the verification of a key package takes: two signatures, natively. */
+const KEY_PACKAGE_MICROS = 1_000;
+
 /** The methods of MlsApi about key packages: one per installation, the latest upload wins. */
-export function keyPackageMethods({ store, limits, nowNs }: NodeRuntime): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+export function keyPackageMethods({
+  store,
+  limits,
+  work,
+  nowNs,
+}: NodeRuntime): Pick<ServiceImpl<typeof MlsApi>, Methods> {
   return {
-    async uploadKeyPackage({ keyPackage }) {
+    async uploadKeyPackage({ keyPackage }, { values }) {
       const bytes = keyPackage?.keyPackageTlsSerialized ?? new Uint8Array();
       if (bytes.length === 0) throw invalidRequest("the key package is missing");
       requireAtMost("the key package", bytes.length, limits.keyPackageBytes);
       const nowSeconds = nowNs() / 1_000_000_000n;
-      const verified = await verifyInstallationKeyPackage(nodeCrypto, bytes, { nowSeconds });
-      await store.keyPackages.put(verified.keyPackage.leafNode.signatureKey, bytes);
+      const installationKey = await work.run(
+        { kind: "keyPackage", bytes, nowSeconds },
+        { address: values.get(PEER), estimateMicros: KEY_PACKAGE_MICROS, isAdmitted: true },
+      );
+      await store.keyPackages.put(installationKey, bytes);
       return {};
     },
 

@@ -9,6 +9,7 @@ import type { Notifier } from "../notifier.ts";
 import { FREE_LEASE, type Lease } from "../quota.ts";
 import type { Quotas } from "../quotas.ts";
 import type { NewEnvelope, Store, TopicLog } from "../storage/storage.ts";
+import type { Work } from "../work/work.ts";
 
 /** What the services of one node share. */
 export interface NodeRuntime {
@@ -16,6 +17,7 @@ export interface NodeRuntime {
   readonly limits: NodeLimits;
   readonly metrics: Metrics;
   readonly quotas: Quotas;
+  readonly work: Work;
   readonly logger: Logger;
   /** The clock that envelopes are stamped by, in nanoseconds since 1970; it never goes back. */
   readonly nowNs: () => bigint;

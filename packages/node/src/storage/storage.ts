@@ -92,6 +92,10 @@ export interface NewIdentityUpdate {
 export interface IdentityStore {
   /** Compare and append, in one transaction with the index. `conflict`: the log has grown, read and verify again. */
   append(update: NewIdentityUpdate): Promise<"stored" | "duplicate" | "conflict">;
+  /** Whether an update with this digest is stored. */
+  has(digest: Uint8Array): Promise<boolean>;
+  /** Id of the inbox's last update, 0 for none. */
+  lastId(inboxId: string): Promise<bigint>;
   /** Updates with ids greater than `afterId`, ascending; `reserve` as for a page. */
   read(inboxId: string, afterId: bigint, reserve?: (bytes: number) => void): Promise<readonly Envelope[]>;
   /** The inbox that the identifier joined last and still belongs to. */

@@ -174,7 +174,8 @@ export class Database {
   close(): void {
     if (!this.#database.isOpen) return;
     try {
-      translated(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+      // What is damaged is left as it is, for whoever restores it.
+      if (!this.#guard.isDamaged) translated(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
     } finally {
       this.#database.close();
       this.#guard.close();

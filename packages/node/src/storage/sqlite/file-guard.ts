@@ -26,6 +26,7 @@ export class FileGuard {
   readonly #applicationId: number;
   #changes = 0;
   #damage: NodeError | undefined;
+  #isClosed = false;
 
   /** For a database that is open; `applicationId` is its own, by which it is told from others. */
   constructor(path: string, applicationId: number) {
@@ -37,9 +38,15 @@ export class FileGuard {
 
   /** Throws NodeError `STORE_DAMAGED`, from the first time on that something was found. */
   check(): void {
+    if (this.#isClosed) return; // Then SQLite refuses everything.
     const found = this.#damage === undefined ? this.#look() : undefined;
     if (found !== undefined) this.note(damaged(found));
     if (this.#damage !== undefined) throw this.#damage;
+  }
+
+  /** Whether damage was found before. */
+  get isDamaged(): boolean {
+    return this.#damage !== undefined;
   }
 
   /** Remembers damage that SQLite has found. */
@@ -49,6 +56,7 @@ export class FileGuard {
 
   /** To be called when the database was closed. */
   close(): void {
+    this.#isClosed = true;
     closeSync(this.#file);
   }
 

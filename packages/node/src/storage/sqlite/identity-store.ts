@@ -13,8 +13,15 @@ export function sqliteIdentityStore(database: Database, clock: Clock): IdentityS
   const find = database.prepare(
     "SELECT inbox_id FROM identifiers WHERE kind = ? AND identifier = ? ORDER BY joined_at DESC LIMIT 1",
   );
+  const known = database.prepare("SELECT 1 AS one FROM identity_updates WHERE digest = ?");
 
   return {
+    async has(digest) {
+      return known.get(digest) !== undefined;
+    },
+    async lastId(inboxId) {
+      return rows.newest(utf8(inboxId))?.id ?? 0n;
+    },
     async append({ inboxId, payload, digest, expectedLastId, added, removed }) {
       const topic = utf8(inboxId);
       return database.transaction(() => {
