@@ -38,6 +38,12 @@ describe("EIP-191 wallet signatures", () => {
     assert.notEqual(recoverEip191("text", turned).signer.value, wallet.identifier);
   });
 
+  test("IDENTITY_MALFORMED: bytes that are no key of a wallet", () => {
+    for (const key of [new Uint8Array(5), new Uint8Array(32), new Uint8Array(32).fill(0xff)]) {
+      assert.throws(() => localWallet(key), { code: "IDENTITY_MALFORMED" });
+    }
+  });
+
   test("wrong lengths, a wrong v and numbers off the curve are refused", async () => {
     const signature = await localWallet(seed(3)).signMessage("text");
     const wrongV = signature.slice();

@@ -57,8 +57,14 @@ export function recoverEip191(text: string, signature: Uint8Array): { signer: Ro
   }
 }
 
-/** A wallet whose key is held here: for tools, tests and bots. The key has 32 bytes; fresh when none is given. */
+/**
+ * A wallet whose key is held here: for tools, tests and bots. The key has 32 bytes; fresh when none is given. Throws
+ * IdentityError `IDENTITY_MALFORMED` for bytes that are no secp256k1 key.
+ */
 export function localWallet(privateKey: Uint8Array = secp256k1.utils.randomSecretKey()): WalletSigner {
+  if (!secp256k1.utils.isValidSecretKey(privateKey)) {
+    throw new IdentityError("IDENTITY_MALFORMED", "a wallet's key is 32 bytes, above 0 and below the group order");
+  }
   const identifier = ethereumAddress(secp256k1.getPublicKey(privateKey, false));
   return {
     identifier,
