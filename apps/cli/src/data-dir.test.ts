@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createPrivateDir, dataDirAt, readConfig, writeConfig, writePrivateFile } from "./data-dir.ts";
+import {
+  createPrivateDir,
+  dataDirAt,
+  isInSharedFolder,
+  readConfig,
+  writeConfig,
+  writePrivateFile,
+} from "./data-dir.ts";
 import { readOrCreateKey, readKey, writeKey } from "./key-file.ts";
 
 async function tempDir(t: TestContext): Promise<string> {
@@ -38,6 +45,29 @@ test("a private file that replaces an open one is private", async (t) => {
   await chmod(path, 0o644);
   await writePrivateFile(path, "new");
   assert.equal(await modeOf(path), 0o600);
+});
+
+test("a private file follows no link, and takes nothing that lies at a name beside it", async (t) => {
+  const directory = await tempDir(t);
+  const [path, precious] = [join(directory, "file"), join(directory, "precious")];
+  await writeFile(precious, "keep");
+  await symlink(precious, path);
+  await symlink(precious, `${path}.new`);
+  await writePrivateFile(path, "new");
+  assert.equal(await readFile(precious, "utf8"), "keep");
+  assert.equal(await readFile(path, "utf8"), "new");
+  assert.equal(await modeOf(path), 0o600);
+  assert.deepEqual((await readdir(directory)).sort(), ["file", "file.new", "precious"]);
+});
+
+test("a directory into which others may write is refused for keys, and said of images", async (t) => {
+  const directory = await tempDir(t);
+  await chmod(directory, 0o777);
+  await assert.rejects(createPrivateDir(directory), { code: "FILE_UNWRITABLE", message: /chmod go-w/ });
+  assert.equal(await isInSharedFolder(join(directory, "invite.png")), true);
+  await chmod(directory, 0o1777);
+  assert.equal(await isInSharedFolder(join(directory, "invite.png")), false);
+  await createPrivateDir(directory);
 });
 
 test("a configuration is read as it was written, a damaged one is CONFIG_INVALID", async (t) => {

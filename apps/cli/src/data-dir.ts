@@ -1,4 +1,5 @@
-import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { cliError } from "./errors.ts";
@@ -49,22 +50,47 @@ async function writing<T>(path: string, write: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Permission bits by which others than the owner write. */
+const OTHERS_WRITE = 0o022;
+/** A folder in which nobody replaces the files of others, such as `/tmp`. */
+const STICKY = 0o1000;
+
 /**
- * Creates the directory, and those above it, for its owner alone; one that exists keeps its permissions.
- * Throws FILE_UNWRITABLE.
+ * Creates the directory, and those above it, for its owner alone. One that exists keeps its permissions, and is refused where
+ * others may write: they could replace keys and database. Throws FILE_UNWRITABLE.
  */
 export async function createPrivateDir(path: string): Promise<void> {
   await writing(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
+  const { mode } = await writing(path, () => stat(path));
+  if (process.platform !== "win32" && (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+    throw cliError(
+      "FILE_UNWRITABLE",
+      `other users may write into ${path}; take that right away with "chmod go-w" first`,
+    );
+  }
 }
 
-/** Writes a file for its owner alone, whole or not at all; throws FILE_UNWRITABLE. */
+/** Whether other users may replace files in the folder of a path. */
+export async function isInSharedFolder(path: string): Promise<boolean> {
+  if (process.platform === "win32") return false;
+  const { mode } = await writing(path, () => stat(dirname(resolve(path))));
+  return (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0;
+}
+
+/**
+ * Writes a file for its owner alone, whole or not at all. The temporary file has a name that nobody can guess, and must not
+ * exist: nobody else holds it open, and no link leads elsewhere. Throws FILE_UNWRITABLE.
+ */
 export async function writePrivateFile(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
+  const temporary = `${path}.${randomBytes(8).toString("hex")}.new`;
   await writing(path, async () => {
-    await writeFile(temporary, content, { mode: 0o600, flush: true });
-    // A file that was left there before may have other permissions.
-    await chmod(temporary, 0o600);
-    await rename(temporary, path);
+    try {
+      await writeFile(temporary, content, { flag: "wx", mode: 0o600, flush: true });
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   });
 }
 

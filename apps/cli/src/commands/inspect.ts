@@ -8,7 +8,7 @@ export const addInspectCommand: AddCommands = (program, execute) => {
   program
     .command("inspect")
     .description("say what an invite is, offline; never shows its key")
-    .argument("<invite>", "a link, a PNG or JPEG file with its QR code, or - to read either from standard input")
+    .argument("<invite>", "a link, a file with its QR code or link, or - to read either from standard input")
     .action((source: string) => execute((context) => inspect(context, source)));
 };
 

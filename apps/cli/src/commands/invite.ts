@@ -1,7 +1,7 @@
 import type { Group, Invite } from "@latchkey/client";
 import { InvalidArgumentError, type Command } from "commander";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { writePrivateFile } from "../data-dir.ts";
+import { isInSharedFolder, writePrivateFile } from "../data-dir.ts";
 import { groupName } from "../describe.ts";
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
@@ -83,7 +83,7 @@ function create(context: CommandContext, wanted: string, options: CreateOptions)
       force: options.force === true,
       signal: context.signal,
     });
-    return present(group, invite, options);
+    return present(context, group, invite, options);
   });
 }
 
@@ -92,14 +92,14 @@ function show(context: CommandContext, wanted: string, images: ImageOptions): Pr
     const { invite } = group;
     if (invite === undefined)
       throw cliError("INVITE_NONE", 'the group has no invite; "latchkey invite create" makes one');
-    return present(group, invite, images);
+    return present(context, group, invite, images);
   });
 }
 
 function rotate(context: CommandContext, wanted: string, images: ImageOptions, slot: boolean): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
     context.out.progress("replacing the invite");
-    return present(group, await group.rotateInvite({ slot, signal: context.signal }), images);
+    return present(context, group, await group.rotateInvite({ slot, signal: context.signal }), images);
   });
 }
 
@@ -116,7 +116,7 @@ function change(context: CommandContext, wanted: string, options: ChangeOptions)
       ...(maxUses === undefined ? {} : { maxUses }),
       signal: context.signal,
     });
-    return present(group, invite, options);
+    return present(context, group, invite, options);
   });
 }
 
@@ -140,9 +140,20 @@ function revoke(context: CommandContext, wanted: string): Promise<CommandResult>
   });
 }
 
-async function present(group: Group, invite: Invite, { qrPng, qrSvg }: ImageOptions): Promise<CommandResult> {
-  if (qrPng !== undefined) await writePrivateFile(qrPng, invite.toQR("png"));
-  if (qrSvg !== undefined) await writePrivateFile(qrSvg, invite.toQR("svg"));
+/** Writes an image of the invite, and says where others could replace it by one of their own. */
+async function writeImage({ out }: CommandContext, file: string, content: string | Uint8Array): Promise<void> {
+  await writePrivateFile(file, content);
+  if (await isInSharedFolder(file)) out.warn(`other users may replace ${file}: its folder is open to them`);
+}
+
+async function present(
+  context: CommandContext,
+  group: Group,
+  invite: Invite,
+  { qrPng, qrSvg }: ImageOptions,
+): Promise<CommandResult> {
+  if (qrPng !== undefined) await writeImage(context, qrPng, invite.toQR("png"));
+  if (qrSvg !== undefined) await writeImage(context, qrSvg, invite.toQR("svg"));
   const { url, externalGroupId, serviceUrl = null, expiresAtNs = null, uploadFailure } = invite;
   const files = [qrPng, qrSvg].filter((file) => file !== undefined);
   return {

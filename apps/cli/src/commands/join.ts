@@ -24,7 +24,7 @@ export const addJoinCommand: AddCommands = (program, execute) => {
   program
     .command("join")
     .description("join a group by its invite, with all your devices at once")
-    .argument("<invite>", "a link, a PNG or JPEG file with its QR code, or - to read either from standard input")
+    .argument("<invite>", "a link, a file with its QR code or link, or - to read either from standard input")
     .option("--timeout <duration>", "give up after so long, as in 30s or 2m (default: 1m)", parseTimeoutMs)
     .option("--yes", "join without asking, also at a terminal")
     .action((source: string, options: { timeout?: number; yes?: true }) =>

@@ -1,45 +1,58 @@
 import { decodeQR } from "qr/decode.js";
 import type { Luma } from "./luma.ts";
+import { halved, mirrored, stretched, thresholded, turned } from "./luma-changes.ts";
+import { readWithZxing } from "./zxing.ts";
 
-/** Time for the decoder's extra attempts on a bad picture, in milliseconds. */
-const DECODE_TIME_MS = 2_000;
+/** Time for extra attempts of the first decoder, in milliseconds: at first sight, and when nothing else helps. */
+const QUICK_MS = 16;
+const THOROUGH_MS = 1_500;
+const EFFORT = 8;
 
-/** The texts of the QR codes in a picture. */
-export function findCodes(luma: Luma): string[] {
-  return decode(luma) ?? decode(turned(luma)) ?? [];
+/** One way to look for codes. */
+export interface Stage {
+  readonly name: string;
+  readonly read: (luma: Luma) => readonly string[] | Promise<readonly string[]>;
 }
 
-function decode(luma: Luma): string[] | undefined {
-  try {
-    return [decodeQR(planar(luma), { format: "I420", timeLimit: DECODE_TIME_MS })];
-  } catch {
-    return undefined;
-  }
-}
-
-/** The picture in a format with one byte of brightness a pixel; its colours are not looked at. */
-function planar({ width, height, data }: Luma) {
-  const colours = 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
-  const planes = new Uint8Array(data.length + colours);
-  planes.set(data);
-  return { width, height, data: planes };
-}
+/** The ways, cheapest first. Most pictures end with the first or the second. */
+export const STAGES: readonly Stage[] = [
+  { name: "qr", read: (luma) => readWithQr(luma, QUICK_MS) },
+  { name: "zxing", read: readWithZxing },
+  { name: "zxing, darkest", read: (luma) => readWithZxing(thresholded(luma, 0.07)) },
+  { name: "zxing, halved", read: (luma) => readWithZxing(halved(luma)) },
+  { name: "zxing, stretched", read: (luma) => readWithZxing(stretched(luma)) },
+  { name: "qr, thorough", read: (luma) => readWithQr(luma, THOROUGH_MS) },
+  { name: "qr, turned", read: (luma) => readWithQr(turned(luma), THOROUGH_MS) },
+  { name: "qr, mirrored", read: (luma) => readWithQr(mirrored(luma), QUICK_MS) },
+  { name: "zxing, brightest", read: (luma) => readWithZxing(thresholded(luma, 0.93)) },
+];
 
 /**
- * The picture turned by 45 degrees, shrunk so that its corners stay in the frame: the decoder looks along lines and misses
- * codes that stand on a corner.
+ * Returns the texts of the QR codes in a picture. Ends with the first stage that finds an invite; else with the first two
+ * that find anything, because the first decoder stops at one code.
  */
-function turned({ width, height, data }: Luma): Luma {
-  const out = new Uint8Array(width * height).fill(128);
-  const step = (width + height) / (2 * Math.min(width, height));
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [dx, dy] = [(x - width / 2) * step, (y - height / 2) * step];
-      const column = Math.round(dx - dy + width / 2);
-      const row = Math.round(dx + dy + height / 2);
-      if (column < 0 || row < 0 || column >= width || row >= height) continue;
-      out[y * width + x] = data[row * width + column] ?? 0;
-    }
+export async function findCodes(luma: Luma): Promise<string[]> {
+  const texts = new Set<string>();
+  for (const { name, read } of STAGES) {
+    for (const text of await read(luma)) texts.add(text);
+    if ([...texts].some(looksLikeInvite) || (texts.size > 0 && name !== "qr")) break;
   }
-  return { width, height, data: out };
+  return [...texts];
+}
+
+/** Whether a code may be an invite: a payload, in letters or as a number, behind a mark or alone. */
+export function looksLikeInvite(text: string): boolean {
+  return /(?:^|[#:/])(?:C[g-v][\w-]{40,}|\d{100,})/.test(text);
+}
+
+function readWithQr({ width, height, data }: Luma, timeLimit: number): string[] {
+  // The decoder takes planes of colour as well, and does not look at them.
+  const planes = new Uint8Array(data.length + 2 * Math.ceil(width / 2) * Math.ceil(height / 2));
+  planes.set(data);
+  const effort = timeLimit > QUICK_MS ? { effort: EFFORT } : {};
+  try {
+    return [decodeQR({ width, height, data: planes }, { format: "I420", timeLimit, ...effort })];
+  } catch {
+    return [];
+  }
 }

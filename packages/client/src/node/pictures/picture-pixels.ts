@@ -1,14 +1,36 @@
 import { checkPicture } from "./check-picture.ts";
+import { readBmp } from "./bmp-pixels.ts";
+import { readGif } from "./gif-pixels.ts";
 import { readJpeg } from "./jpeg-pixels.ts";
-import type { Backdrop, Picture } from "./luma.ts";
+import type { Backdrop, Luma, Picture } from "./luma.ts";
 import { readPng } from "./png-pixels.ts";
 import { damaged, PictureRefusal } from "./refusal.ts";
+import { readSvg } from "./svg-pixels.ts";
 
-/** Decodes a picture file to brightness; throws PictureRefusal with what is wrong with it. */
-export async function readPicture(bytes: Uint8Array, backdrop: Backdrop): Promise<Picture> {
+/**
+ * Decodes a picture file to brightness: once on white, and on black where something is transparent; of an animation each
+ * frame. A picture is decoded when it is asked for. Throws PictureRefusal with what is wrong with the file.
+ */
+export async function* readPictures(bytes: Uint8Array): AsyncGenerator<Luma> {
+  let transparent = false;
+  for await (const picture of readOn(bytes, 255)) {
+    yield picture.luma;
+    transparent ||= picture.transparent;
+  }
+  if (!transparent) return;
+  for await (const { luma } of readOn(bytes, 0)) yield luma;
+}
+
+async function* readOn(bytes: Uint8Array, backdrop: Backdrop): AsyncGenerator<Picture> {
   const kind = checkPicture(bytes);
   try {
-    return kind === "png" ? await readPng(bytes, backdrop) : readJpeg(bytes);
+    if (kind === "png") yield await readPng(bytes, backdrop);
+    else if (kind === "jpeg") yield readJpeg(bytes);
+    else if (kind === "gif") yield* readGif(bytes, backdrop);
+    else if (kind === "bmp") yield readBmp(bytes);
+    else if (kind === "svg") yield readSvg(bytes);
+    // The decoders of these kinds are loaded when one is met.
+    else yield await (await import("./wasm-pixels.ts")).readByWasm(bytes, kind, backdrop);
   } catch (error) {
     if (error instanceof PictureRefusal) throw error;
     throw damaged(kind.toUpperCase(), error);

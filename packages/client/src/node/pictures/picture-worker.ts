@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
-import { findCodes } from "./find-codes.ts";
-import { readPicture } from "./picture-pixels.ts";
+import { findCodes, looksLikeInvite } from "./find-codes.ts";
+import { readPictures } from "./picture-pixels.ts";
 import { PictureRefusal } from "./refusal.ts";
 
 /** What the worker answers: the texts of the codes, or why there are none. */
@@ -8,10 +8,12 @@ export type PictureAnswer = { readonly texts: readonly string[] } | { readonly r
 
 async function answer(bytes: Uint8Array): Promise<PictureAnswer> {
   try {
-    const onWhite = await readPicture(bytes, 255);
-    const texts = findCodes(onWhite.luma);
-    if (texts.length > 0 || !onWhite.transparent) return { texts };
-    return { texts: findCodes((await readPicture(bytes, 0)).luma) };
+    const texts = new Set<string>();
+    for await (const luma of readPictures(bytes)) {
+      for (const text of await findCodes(luma)) texts.add(text);
+      if ([...texts].some(looksLikeInvite)) break;
+    }
+    return { texts: [...texts] };
   } catch (error) {
     if (error instanceof PictureRefusal) return { refusal: error.message };
     throw error;
