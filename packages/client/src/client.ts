@@ -36,8 +36,9 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);
-  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses(), welcomesAhead: new Set<bigint>() };
-  const context: ClientContext = { ...environment, own, directory, groups, ...waits, groupConfig };
+  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses() };
+  const welcomes = { welcomesAhead: new Set<bigint>() };
+  const context: ClientContext = { ...environment, own, directory, groups, ...waits, ...welcomes, groupConfig };
   return context;
 }
 

@@ -26,6 +26,8 @@ export const CLIENT_LIMITS = {
   maxJpegScans: 32,
   /** Time for one picture in milliseconds: a phone's photo without a code takes about three seconds on a slow machine. */
   pictureTimeoutMs: 10_000,
+  /** Inboxes or installations looked up in one call: an answer of 1 MB for ordinary logs, below what any node takes. */
+  lookUpKeys: 500,
   /** Envelopes asked for at once: the page size of XMTP clients. */
   pageSize: 100,
   /** Envelopes of one group's log that are looked through to learn who was first. */
@@ -43,6 +45,8 @@ export const CLIENT_LIMITS = {
   /** In a crowd that joins by one invite: pause between two looks at the log for each one ahead, and at most, in ms. */
   turnPollMs: 40,
   maxTurnPollMs: 1_000,
+  /** People ahead that a service can claim: so many joined by one code at once in a measured crowd. */
+  maxAhead: 250,
   /** How long a crowd waits for one who does not join when it is its turn, in milliseconds. */
   turnPatienceMs: 1_000,
   /** Commits of other joiners that are remembered while a join waits: a crowd of 250, each commit beaten by some. */
@@ -83,8 +87,7 @@ export const CLIENT_LIMITS = {
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */
   backoffBaseMs: 40,
   backoffCapMs: 5_000,
-  /** Members of a group and installations of an inbox, as XMTP clients hold them. */
-  maxGroupMembers: 250,
+  /** Installations of an inbox, as XMTP clients hold them. */
   maxInstallations: 10,
   /** Bytes of a group's id: nodes take no longer topics, ours have 16. */
   maxGroupIdBytes: 64,

@@ -1,5 +1,13 @@
 /** Every bound of the package, with its reason. */
 export const XMTP_LIMITS = {
+  /** Largest id of an envelope, a commit or an identity update, and largest time: nodes and databases keep 63 bits. */
+  maxInt64: (1n << 63n) - 1n,
+  /** Largest epoch of a group that is opened: no group gets there, and none that is below can come to 2^63. */
+  maxEpoch: (1n << 62n) - 1n,
+  /** Entries of the membership that one commit of a member touches: XMTP's clients add 250 at most. */
+  maxCommitInboxes: 1_024,
+  /** Installations of one inbox that one commit of a member adds or removes: identity logs have 256 updates. */
+  maxCommitInstallations: 256,
   /** Identity updates of one inbox; the identity log of the network refuses more. */
   maxIdentityUpdates: 256,
   /** Actions of one identity update: an inbox that reached its 256 updates revokes all its installations in one. */

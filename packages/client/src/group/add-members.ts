@@ -1,8 +1,14 @@
-import type { KeyPackage, Proposal } from "@latchkey/mls";
-import { COMPONENT, isInboxId, membershipDelta, type MembershipEntry, type MembershipMutation } from "@latchkey/xmtp";
+import { MLS_LIMITS, type KeyPackage, type Proposal } from "@latchkey/mls";
+import {
+  COMPONENT,
+  isInboxId,
+  membershipDelta,
+  XMTP_LIMITS,
+  type MembershipEntry,
+  type MembershipMutation,
+} from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { UnusableInstallation } from "../identity/key-package-faults.ts";
-import { CLIENT_LIMITS } from "../limits.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages, type WantedInstallations } from "./adds.ts";
 import { planOf } from "./changes.ts";
@@ -35,15 +41,23 @@ function idsOf(unusable: readonly UnusableInstallation[]): string[] {
   return unusable.map(({ installationId }) => installationId);
 }
 
+/** The bounds that every member applies to a group and to one commit; see `checkCommitSize` of `@latchkey/xmtp`. */
+function requireRoom(present: number, joining: number): void {
+  const { maxLeaves } = MLS_LIMITS;
+  const { maxCommitInboxes } = XMTP_LIMITS;
+  if (joining > maxCommitInboxes) {
+    throw clientError("NOT_PERMITTED", `one commit adds at most ${maxCommitInboxes} members; add them in parts`);
+  }
+  if (present + joining > maxLeaves) throw clientError("NOT_PERMITTED", `a group has at most ${maxLeaves} members`);
+}
+
 /** Inboxes that are no members yet, each once; throws INBOX_UNKNOWN, NOT_PERMITTED. */
 function joiningInboxes(core: GroupCore, inboxIds: readonly string[]): string[] {
   const { members } = core.state;
   const joining = [...new Set(inboxIds)].filter((inboxId) => !members.has(inboxId));
   const malformed = joining.find((inboxId) => !isInboxId(inboxId));
   if (malformed !== undefined) throw clientError("INBOX_UNKNOWN", "an inbox id has 64 lower-case hex digits");
-  if (members.size + joining.length > CLIENT_LIMITS.maxGroupMembers) {
-    throw clientError("NOT_PERMITTED", `a group has at most ${CLIENT_LIMITS.maxGroupMembers} members`);
-  }
+  requireRoom(members.size, joining.length);
   return joining;
 }
 

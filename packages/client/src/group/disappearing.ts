@@ -1,16 +1,16 @@
-import { readDisappearing } from "@latchkey/xmtp";
+import { readDisappearing, saturatedNs } from "@latchkey/xmtp";
 import type { MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /**
  * Notes when a message is to disappear, in the transaction that keeps it: by the settings of the epoch it is read in and
- * the node's clock, so that all installations forget it at the same time.
+ * the node's clock, so that all installations forget it at the same time. A time from 2^63 ns on counts as the last one.
  */
 export function noteExpiry(core: GroupCore, { expiries }: Tables, { groupId, id, sentAtNs }: MessageRecord): void {
   const settings = readDisappearing(core.mls.appData);
   if (settings === undefined || sentAtNs < settings.fromNs) return;
-  expiries.put({ groupId, expiresAtNs: sentAtNs + settings.inNs, id });
+  expiries.put({ groupId, expiresAtNs: saturatedNs(sentAtNs + settings.inNs), id });
 }
 
 /** Deletes the messages whose time has come; O(messages of the group that are to disappear). */

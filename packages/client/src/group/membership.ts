@@ -2,6 +2,7 @@ import { toHex, type LeafIndex, type Proposal } from "@latchkey/mls";
 import {
   COMPONENT,
   membershipDelta,
+  XMTP_LIMITS,
   type AssociationState,
   type IdentityPoint,
   type MembershipEntry,
@@ -46,6 +47,12 @@ export async function planRemoveMembers(
   const leaving = [...new Set(inboxIds)].filter((inboxId) => members.has(inboxId));
   if (leaving.includes(core.context.own.inboxId)) {
     throw clientError("NOT_PERMITTED", "members cannot remove themselves; ask an admin of the group");
+  }
+  if (leaving.length > XMTP_LIMITS.maxCommitInboxes) {
+    throw clientError(
+      "NOT_PERMITTED",
+      `one commit removes at most ${XMTP_LIMITS.maxCommitInboxes} members; remove them in parts`,
+    );
   }
   if (leaving.length === 0) return undefined;
   const mutations = leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId }));
@@ -124,6 +131,8 @@ export async function planUpdateInstallations(
     const entry = members.get(latest.inboxId);
     const change = entry === undefined ? undefined : await followInbox(core, entry, latest, signal);
     if (change !== undefined) changes.push(change);
+    // What is left comes with the next commit.
+    if (changes.length >= XMTP_LIMITS.maxCommitInboxes) break;
   }
   const removed = changes.flatMap(({ revoked }) => revoked);
   const wanted = changes.map((change) => change.wanted);

@@ -48,16 +48,17 @@ export function planText(core: GroupCore, kind: GroupText, text: string): Commit
   return planOf(core, [{ componentId: TEXTS[kind].componentId, update: stringUpdate(text) }]);
 }
 
-const INT64_MAX = (1n << 63n) - 1n;
+/** Longest time after which messages disappear: 100 years; the sum with any time of this century fits 63 bits. */
+const MAX_DISAPPEAR_NS = 36_525n * 86_400n * 1_000_000_000n;
 
-/** Undefined lets messages stay. Throws NOT_PERMITTED for times that are none. */
+/** Undefined lets messages stay. Throws NOT_PERMITTED for times that are none, and for more than 100 years. */
 export function planDisappearing(core: GroupCore, settings: DisappearingSettings | undefined): CommitPlan {
   const { fromNs, inNs } = settings ?? { fromNs: 0n, inNs: 0n };
-  const isTime = (ns: bigint) => ns > 0n && ns <= INT64_MAX;
-  if (settings !== undefined && !(isTime(fromNs) && isTime(inNs))) {
+  const isTime = (ns: bigint, max: bigint) => ns > 0n && ns <= max;
+  if (settings !== undefined && !(isTime(fromNs, XMTP_LIMITS.maxInt64) && isTime(inNs, MAX_DISAPPEAR_NS))) {
     throw clientError(
       "NOT_PERMITTED",
-      "messages disappear from a time on, after a time: both are positive nanoseconds",
+      "messages disappear from a time on, after a time: both are positive nanoseconds, the second at most 100 years",
     );
   }
   return planOf(core, [

@@ -185,8 +185,17 @@ export class IdentityDirectory {
    */
   async #fetch(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
     const logs = new Map<string, ReadLog>();
-    if (inboxIds.length === 0) return logs;
-    this.#forgetIfFull();
+    if (inboxIds.length > 0) this.#forgetIfFull();
+    // A part at a time: others say how many inboxes are looked up, and how long their logs are.
+    for (let start = 0; start < inboxIds.length; start += CLIENT_LIMITS.lookUpKeys) {
+      const part = await this.#fetchPart(inboxIds.slice(start, start + CLIENT_LIMITS.lookUpKeys), signal);
+      for (const [inboxId, log] of part) logs.set(inboxId, log);
+    }
+    return logs;
+  }
+
+  async #fetchPart(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
+    const logs = new Map<string, ReadLog>();
     const known = new Map<string, readonly KnownState[]>();
     for (const inboxId of inboxIds) known.set(inboxId, await this.#known(inboxId));
     const requests = inboxIds.map((inboxId) => {

@@ -13,6 +13,7 @@ import {
   applyAppDataUpdates,
   appDataUpdate,
   checkJoinable,
+  checkWelcomedGroup,
   COMPONENT,
   encodeInvitePayload,
   installationLeaf,
@@ -146,9 +147,11 @@ async function checkCandidateMembers(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { appData } = info;
+  const group = { epoch: info.context.epoch, appData, members: () => info.members() };
+  checkWelcomedGroup(group);
   const { stateAfter: identity } = await context.directory.lookup(membershipIdentities(appData), { signal });
   try {
-    validateWelcome({ appData, members: info.members(), identity });
+    validateWelcome(group, identity);
   } catch (cause) {
     if (!(cause instanceof MissingIdentityError)) throw cause;
     const message = "the node does not show the identity of a member yet; try again shortly";

@@ -26,7 +26,7 @@ export class Turn {
   constructor({ clock, random, ahead }: TurnOptions) {
     this.#clock = clock;
     this.#random = random;
-    this.#ahead = Math.min(ahead, CLIENT_LIMITS.maxGroupMembers);
+    this.#ahead = Math.min(ahead, CLIENT_LIMITS.maxAhead);
   }
 
   /** Whether others go first. */

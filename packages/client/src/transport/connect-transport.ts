@@ -13,7 +13,8 @@ import {
 } from "@latchkey/xmtp/proto";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { networkError } from "./network-errors.ts";
+import { inParts } from "./in-parts.ts";
+import { networkError, type NetworkErrorOptions } from "./network-errors.ts";
 import type { Envelope, IdentityLogEntry, Page, Position, Transport, WelcomeEnvelope } from "./transport.ts";
 
 const INT64_MAX = (1n << 63n) - 1n;
@@ -56,6 +57,12 @@ function pagingFrom(position: Position) {
   return { direction: SortDirection.ASCENDING, limit: CLIENT_LIMITS.pageSize, idCursor: position.afterId };
 }
 
+/** The time up to which all answers are complete; undefined when one does not say. */
+function earliest(times: readonly (bigint | undefined)[]): bigint | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length < times.length ? undefined : known.sort((one, other) => (one < other ? -1 : 1))[0];
+}
+
 function sameLength(answer: readonly unknown[], request: readonly unknown[], what: string): void {
   if (answer.length !== request.length) malformed(what);
 }
@@ -64,12 +71,27 @@ function sameLength(answer: readonly unknown[], request: readonly unknown[], wha
 class Caller {
   readonly #closing = new AbortController();
 
-  async call<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>): Promise<T> {
+  /** A call whose request the caller made. */
+  call<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>): Promise<T> {
+    return this.#run(what, signal, run, {});
+  }
+
+  /** A call whose request holds what others wrote: that a node refuses it is their fault, and no trouble of the node. */
+  lookUp<T>(what: string, signal: AbortSignal | undefined, run: (options: CallOptions) => Promise<T>): Promise<T> {
+    return this.#run(what, signal, run, { scope: "message" });
+  }
+
+  async #run<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    run: (options: CallOptions) => Promise<T>,
+    told: NetworkErrorOptions,
+  ): Promise<T> {
     this.#closing.signal.throwIfAborted();
     try {
       return await run({ timeoutMs: CLIENT_LIMITS.callTimeoutMs, ...(signal === undefined ? {} : { signal }) });
     } catch (error) {
-      throw networkError(error, what, signal);
+      throw networkError(error, what, signal, told);
     }
   }
 
@@ -102,7 +124,7 @@ function groupMethods(mls: Client<typeof MlsApi>, caller: Caller): GroupMethods 
       await caller.call("SendGroupMessages", signal, (options) => mls.sendGroupMessages({ messages: inputs }, options));
     },
     queryGroupMessages(position, signal) {
-      return caller.call("QueryGroupMessages", signal, async (options) => {
+      return caller.lookUp("QueryGroupMessages", signal, async (options) => {
         const request = { groupId: position.topic, pagingInfo: pagingFrom(position) };
         const answer = await mls.queryGroupMessages(request, options);
         return pageOf(answer.messages.map(groupEnvelope), answer.pagingInfo);
@@ -127,7 +149,7 @@ function welcomeMethods(mls: Client<typeof MlsApi>, caller: Caller): WelcomeMeth
       );
     },
     queryWelcomeMessages(position, signal) {
-      return caller.call("QueryWelcomeMessages", signal, async (options) => {
+      return caller.lookUp("QueryWelcomeMessages", signal, async (options) => {
         const request = { installationKey: position.topic, pagingInfo: pagingFrom(position) };
         const answer = await mls.queryWelcomeMessages(request, options);
         return pageOf(answer.messages.map(welcomeEnvelope), answer.pagingInfo);
@@ -151,11 +173,15 @@ function keyPackageMethods(
       await caller.call("UploadKeyPackage", signal, (options) => mls.uploadKeyPackage(request, options));
     },
     fetchKeyPackages(installationKeys, signal) {
-      return caller.call("FetchKeyPackages", signal, async (options) => {
-        const answer = await mls.fetchKeyPackages({ installationKeys: [...installationKeys] }, options);
-        sameLength(answer.keyPackages, installationKeys, "FetchKeyPackages");
-        return answer.keyPackages.map(({ keyPackageTlsSerialized: bytes }) => (bytes.length === 0 ? undefined : bytes));
-      });
+      return inParts(installationKeys, CLIENT_LIMITS.lookUpKeys, (part) =>
+        caller.lookUp("FetchKeyPackages", signal, async (options) => {
+          const answer = await mls.fetchKeyPackages({ installationKeys: [...part] }, options);
+          sameLength(answer.keyPackages, part, "FetchKeyPackages");
+          return answer.keyPackages.map(({ keyPackageTlsSerialized: bytes }) =>
+            bytes.length === 0 ? undefined : bytes,
+          );
+        }),
+      );
     },
   };
 }
@@ -189,19 +215,24 @@ function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): 
         identity.publishIdentityUpdate({ identityUpdate: update }, options),
       );
     },
-    getIdentityUpdates(requests, signal) {
-      return caller.call("GetIdentityUpdates", signal, async (options) => {
-        const wire = requests.map(({ inboxId, afterSequenceId }) => ({ inboxId, sequenceId: afterSequenceId }));
-        let asOfNs: bigint | undefined;
-        const onHeader = (headers: Headers) => void (asOfNs = timeOf(headers.get(IDENTITY_AS_OF_HEADER)));
-        const { responses } = await identity.getIdentityUpdates({ requests: wire }, { ...options, onHeader });
-        sameLength(responses, requests, "GetIdentityUpdates");
-        const logs = responses.map(({ inboxId, updates }, index) => {
-          if (inboxId !== requests[index]?.inboxId) malformed("GetIdentityUpdates");
-          return updates.map(logEntry);
+    async getIdentityUpdates(requests, signal) {
+      const times: (bigint | undefined)[] = [];
+      const ask = (part: typeof requests) =>
+        caller.lookUp("GetIdentityUpdates", signal, async (options) => {
+          const wire = part.map(({ inboxId, afterSequenceId }) => ({ inboxId, sequenceId: afterSequenceId }));
+          let asOfNs: bigint | undefined;
+          const onHeader = (headers: Headers) => void (asOfNs = timeOf(headers.get(IDENTITY_AS_OF_HEADER)));
+          const { responses } = await identity.getIdentityUpdates({ requests: wire }, { ...options, onHeader });
+          sameLength(responses, part, "GetIdentityUpdates");
+          times.push(asOfNs);
+          return responses.map(({ inboxId, updates }, index) => {
+            if (inboxId !== part[index]?.inboxId) malformed("GetIdentityUpdates");
+            return updates.map(logEntry);
+          });
         });
-        return Object.assign(logs, { asOfNs });
-      });
+      // A log that no node hands out is to everybody as if it were not there.
+      const logs = (await inParts(requests, CLIENT_LIMITS.lookUpKeys, ask)).map((log) => log ?? []);
+      return Object.assign(logs, { asOfNs: earliest(times) });
     },
     verifyContractSignatures(questions, signal) {
       return caller.call("VerifySmartContractWalletSignatures", signal, async (options) => {

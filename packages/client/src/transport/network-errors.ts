@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { LatchkeyError } from "@latchkey/mls";
+import { LatchkeyError, type ErrorScope } from "@latchkey/mls";
 import { asError } from "../clock.ts";
 import { clientError } from "../errors.ts";
 
@@ -11,15 +11,21 @@ const UNREACHABLE_RETRY_AFTER_MS = 2_000;
 
 /** Refusals of the request as such: sending it again would end the same way. */
 const REFUSALS: ReadonlySet<Code> = new Set([
-  Code.InvalidArgument,
   Code.NotFound,
   Code.AlreadyExists,
   Code.PermissionDenied,
   Code.FailedPrecondition,
-  Code.OutOfRange,
   Code.Unimplemented,
   Code.Unauthenticated,
 ]);
+
+/** Refusals of what the request holds: where others wrote that, it is their fault. */
+const REFUSED_AS_ASKED: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.OutOfRange]);
+
+/** Whether a message is too large for one side: gRPC has the same status for it as for rate limits. */
+function isTooLarge({ code, rawMessage }: ConnectError): boolean {
+  return code === Code.ResourceExhausted && /\b(larger|too large|exceeds)\b/i.test(rawMessage);
+}
 
 /** Milliseconds of a Retry-After header, which counts in seconds. */
 export function retryAfterMs(header: string | null): number {
@@ -27,17 +33,33 @@ export function retryAfterMs(header: string | null): number {
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 3_600) * 1000 : DEFAULT_RETRY_AFTER_MS;
 }
 
+/** How a failed call is told. */
+export interface NetworkErrorOptions {
+  /** The scope of a refusal of what the request holds; `message` where others wrote that. Default: `availability`. */
+  readonly scope?: ErrorScope;
+}
+
 /**
  * What a failed call over the network means: the reason of the signal when it was aborted, else NODE_REJECTED,
  * RATE_LIMITED, or NODE_UNREACHABLE for everything of which the outcome is not known.
  */
-export function networkError(error: unknown, what: string, signal: AbortSignal | undefined): Error {
+export function networkError(
+  error: unknown,
+  what: string,
+  signal: AbortSignal | undefined,
+  options: NetworkErrorOptions = {},
+): Error {
   if (signal?.aborted === true) return asError(signal.reason);
   if (error instanceof LatchkeyError) return error;
   const cause = ConnectError.from(error);
   const retryAfter = cause.metadata.get("retry-after");
   const nodeCode = cause.metadata.get("x-latchkey-error") ?? undefined;
   const data = { call: what, status: Code[cause.code], ...(nodeCode === undefined ? {} : { nodeCode }) };
+  const isOverSize = retryAfter === null && isTooLarge(cause);
+  if (isOverSize || REFUSED_AS_ASKED.has(cause.code)) {
+    const text = `the node refused ${what}: ${cause.rawMessage}`;
+    return clientError("NODE_REJECTED", text, { data, cause, ...options });
+  }
   if (cause.code === Code.ResourceExhausted) {
     const waitMs = retryAfterMs(retryAfter);
     return clientError("RATE_LIMITED", `the node limits ${what}; wait ${waitMs} ms`, {

@@ -52,7 +52,8 @@ export interface Page<T> {
  * The way to a delivery node.
  *
  * Every call may throw NODE_UNREACHABLE (the outcome is unknown), NODE_REJECTED (it was refused), RATE_LIMITED (it
- * was refused, see `retryAfterMs`), or the reason of an aborted signal.
+ * was refused, see `retryAfterMs`), or the reason of an aborted signal. A look-up whose request was refused has scope
+ * `message`: topics, inboxes and installations are names that others wrote.
  */
 export interface Transport {
   sendGroupMessages(messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void>;
@@ -64,13 +65,16 @@ export interface Transport {
   queryWelcomeMessages(position: Position, signal?: AbortSignal): Promise<Page<WelcomeEnvelope>>;
   subscribeWelcomeMessages(position: Position, signal: AbortSignal): AsyncIterable<WelcomeEnvelope>;
   uploadKeyPackage(keyPackage: Uint8Array, signal?: AbortSignal): Promise<void>;
-  /** Same length and order as the request. */
+  /** Same length and order as the request, of any length: it is asked in parts. Undefined for what a node refuses. */
   fetchKeyPackages(
     installationKeys: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<readonly (Uint8Array | undefined)[]>;
   publishIdentityUpdate(update: IdentityUpdate, signal?: AbortSignal): Promise<void>;
-  /** Per request the entries with a greater sequence id, ascending; same length and order as the request. */
+  /**
+   * Per request the entries with a greater sequence id, ascending; same length and order as the request, of any length: it
+   * is asked in parts. No entries for what a node refuses.
+   */
   getIdentityUpdates(
     requests: readonly { readonly inboxId: string; readonly afterSequenceId: bigint }[],
     signal?: AbortSignal,

@@ -27,11 +27,15 @@ describe("GROUP_MEMBERSHIP", () => {
 
   test("an entry is read back as it was written", () => {
     const entry = {
-      sequenceId: 2n ** 64n - 1n,
+      sequenceId: 2n ** 63n - 1n,
       failedInstallations: ["11".repeat(32), "22".repeat(32)],
       admittedViaExternalGroupId: hex(SLOT),
     };
     assert.deepEqual(decodeMembershipEntry(encodeMembershipEntry(entry)), entry);
+    for (const sequenceId of [2n ** 63n, 2n ** 64n - 1n]) {
+      const bytes = encodeMembershipEntry({ ...entry, sequenceId });
+      assert.throws(() => decodeMembershipEntry(bytes), { name: "DecodeError", rule: "SequenceIdOutOfRange" });
+    }
   });
 
   test("changed inboxes are those that a change names, and no others", () => {

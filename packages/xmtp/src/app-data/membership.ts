@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { DecodeError, fromHex, toHex } from "@latchkey/mls";
+import { requireInt64 } from "../numbers.ts";
 import { decodeProto } from "../protobuf.ts";
 import { GroupMembershipEntrySchema } from "../proto.ts";
 import { INBOX_ID_KEY } from "./keys.ts";
@@ -26,10 +27,11 @@ export function encodeMembershipEntry(entry: MembershipEntry): Uint8Array {
   return toBinary(GroupMembershipEntrySchema, create(GroupMembershipEntrySchema, { version: { case: "v1", value } }));
 }
 
-/** Throws DecodeError when the entry is malformed or of an unknown version. */
+/** Throws DecodeError when the entry is malformed or of an unknown version, or its sequence id is 2^63 or more. */
 export function decodeMembershipEntry(bytes: Uint8Array): MembershipEntry {
   const { version } = decodeProto(GroupMembershipEntrySchema, bytes);
   if (version.case !== "v1") throw new DecodeError("a membership entry is of an unknown version");
+  requireInt64(version.value.sequenceId, "SequenceIdOutOfRange", "the sequence id of a membership entry");
   return {
     sequenceId: version.value.sequenceId,
     failedInstallations: version.value.failedInstallations.map(toHex),

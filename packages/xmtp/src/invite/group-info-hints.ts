@@ -1,4 +1,5 @@
 import { encode, findExtension, Reader, type Extension } from "@latchkey/mls";
+import { XMTP_LIMITS } from "../limits.ts";
 import { LOG_CURSOR_HINT } from "../protocol.ts";
 
 /**
@@ -25,5 +26,6 @@ export function encodeGroupInfoHints({ logCursor }: GroupInfoHints): Extension[]
 export function readGroupInfoHints(extensions: readonly Extension[]): GroupInfoHints {
   const data = findExtension(extensions, LOG_CURSOR_HINT);
   const logCursor = data?.length === U64_BYTES ? new Reader(data).u64() : 0n;
-  return { logCursor: logCursor > 0n ? logCursor : undefined };
+  const isId = logCursor > 0n && logCursor <= XMTP_LIMITS.maxInt64;
+  return { logCursor: isId ? logCursor : undefined };
 }

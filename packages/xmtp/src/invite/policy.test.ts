@@ -145,7 +145,10 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     assert.equal(at(0n, 5n, 100n), 105n);
     assert.equal(at(103n, 5n, 100n), 103n);
     assert.equal(at(107n, 5n, 100n), 105n);
-    assert.equal(at(0n, 2n ** 64n - 1n, 100n), 2n ** 64n - 1n);
+    for (const ns of [2n ** 63n, 2n ** 64n - 1n]) {
+      assert.equal(at(0n, ns, 100n), 2n ** 63n - 1n);
+      assert.equal(at(ns, 0n, 100n), 2n ** 63n - 1n);
+    }
   });
 
   test("XIP-12 uses are the members tagged with the present slot: a new slot starts at zero, a new key does not", () => {

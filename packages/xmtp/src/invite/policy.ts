@@ -4,6 +4,7 @@ import type { GroupState } from "../app-data/group-state.ts";
 import { CommitRejectedError } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
 import { isExternalGroupId } from "./external-group-id.ts";
+import { saturatedNs } from "../numbers.ts";
 import { decodeProto } from "../protobuf.ts";
 import {
   ExternalCommitPolicyEntrySchema,
@@ -25,7 +26,6 @@ export interface PolicySettings {
 }
 
 const EXTERNAL_GROUP_ID_BYTES = 16;
-const MAX_U64 = (1n << 64n) - 1n;
 
 /**
  * Reads EXTERNAL_COMMIT_POLICY; undefined when it is absent or of an unknown version, which means "off". Throws
@@ -179,17 +179,17 @@ export function validatePolicyV1(policy: ExternalCommitPolicyV1): void {
 
 /**
  * When an invite for an epoch that began at `epochStartNs` ends: the earlier of the policy's end and the epoch's age
- * limit; 0 for never.
+ * limit, below 2^63; 0 for never.
  */
 export function effectiveExpiryNs(
   policy: Pick<ExternalCommitPolicyV1, "expiresAtNs" | "expireInNs">,
   epochStartNs: bigint,
 ): bigint {
   const { expiresAtNs, expireInNs } = policy;
-  if (expireInNs === 0n) return expiresAtNs;
-  const sum = epochStartNs + expireInNs;
-  const stale = sum > MAX_U64 ? MAX_U64 : sum;
-  return expiresAtNs !== 0n && expiresAtNs < stale ? expiresAtNs : stale;
+  const end = saturatedNs(expiresAtNs);
+  if (expireInNs === 0n) return end;
+  const stale = saturatedNs(epochStartNs + expireInNs);
+  return end !== 0n && end < stale ? end : stale;
 }
 
 /** Members that came through the policy's present slot: what `max_uses` is compared with. */

@@ -56,8 +56,8 @@ export function resolve(identity: IdentityResolver, inboxId: string, sequenceId:
 }
 
 /**
- * A group's decoded app data; throws CommitRejectedError `ComponentSource` when it is malformed, `GroupNotMigrated` for a
- * legacy group.
+ * A group's decoded app data; throws CommitRejectedError `ComponentSource`, or the rule that a component breaks, when it
+ * is malformed; `GroupNotMigrated` for a legacy group.
  */
 export function readState(appData: AppData): GroupState {
   if (!isMigrated(appData)) reject("GroupNotMigrated", "the group does not keep its state in app data");
@@ -65,17 +65,20 @@ export function readState(appData: AppData): GroupState {
     return readGroupState(appData);
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
-    throw new CommitRejectedError("ComponentSource", "a component of the group cannot be read", { cause });
+    throw new CommitRejectedError(cause.rule ?? "ComponentSource", "a component of the group cannot be read", {
+      cause,
+    });
   }
 }
 
-/** A membership entry; throws CommitRejectedError `GroupMembershipEntryMalformed`. */
+/** A membership entry; throws CommitRejectedError `GroupMembershipEntryMalformed` or `SequenceIdOutOfRange`. */
 export function readEntry(value: Uint8Array): MembershipEntry {
   try {
     return decodeMembershipEntry(value);
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
-    throw new CommitRejectedError("GroupMembershipEntryMalformed", "a membership entry cannot be read", { cause });
+    const rule = cause.rule ?? "GroupMembershipEntryMalformed";
+    throw new CommitRejectedError(rule, "a membership entry cannot be read", { cause });
   }
 }
 

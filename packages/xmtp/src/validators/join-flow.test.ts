@@ -124,7 +124,7 @@ describe("a join by invite on the real engine", () => {
     // The laptop gets its Welcome and finds the membership as it must be.
     const laptop = configOf(joiner, at(joiner.keys, 1));
     const { group } = await MlsGroup.fromWelcome(laptop, present(joined.welcome), [at(bundles, 0)]);
-    validateWelcome({ appData: group.appData, members: group.members(), identity });
+    validateWelcome(group, identity);
 
     // A second attempt of the same inbox is refused before anything is sent.
     const again = await verifyGroupInfo(phone, await adminGroup.exportGroupInfo());

@@ -18,6 +18,7 @@ import { checkConsistency } from "../invite/candidates.ts";
 import type { InvitePayload } from "../invite/payload.ts";
 import { countUses } from "../invite/policy.ts";
 import { installationCapabilities } from "../key-package.ts";
+import { XMTP_LIMITS } from "../limits.ts";
 import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
 import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import type { TreeMember } from "./common.ts";
@@ -49,6 +50,7 @@ function refuse(code: JoinErrorCode, rule: string, message: string): never {
 
 function checkForm({ context, appData }: JoinableGroup): GroupState {
   const unsupported = (rule: string, message: string) => refuse("GROUP_UNSUPPORTED", rule, message);
+  if (context.epoch > XMTP_LIMITS.maxEpoch) unsupported("EpochOutOfRange", "the group's epoch is 2^62 or more");
   if (context.cipherSuite !== XMTP_CIPHER_SUITE)
     unsupported("CipherSuite", "the group uses another cipher suite than 3");
   const state = readGroupState(appData);

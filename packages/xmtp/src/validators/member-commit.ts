@@ -17,6 +17,7 @@ import { compareVersions } from "../app-data/semver.ts";
 import { CommitRejectedError } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
 import { LEGACY_EXTENSION_TYPES, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
+import { checkCommitSize } from "./commit-size.ts";
 import { checkComponentWrite, checkPolicyWrite, checkMinVersion } from "./app-data-writes.ts";
 import { claimOf, readState, reject, resolve, type IdentityResolver, type Leaves } from "./common.ts";
 import { checkInstallationChanges } from "./installation-changes.ts";
@@ -176,6 +177,7 @@ export function validateMemberCommit(input: MemberCommitInput): void {
   checkMinVersion(before, after);
   checkProtocolFloor(after);
   const changed = changedInboxes(before.members, after.members);
+  checkCommitSize(commit, changed, after);
   checkMembershipChange(changed, before, after);
   const committer = checkCommitter(input, before, after);
   checkCapabilitiesKept(commit, leaves);

@@ -1,22 +1,38 @@
 import type { AppData } from "@latchkey/mls";
+import type { GroupState } from "../app-data/group-state.ts";
+import { XMTP_LIMITS } from "../limits.ts";
+import { checkMemberCount } from "./commit-size.ts";
 import { claimOf, readState, reject, resolve, type IdentityResolver, type TreeMember } from "./common.ts";
 import { checkProtocolFloor } from "./member-commit.ts";
 
-/**
- * Judges the group that a Welcome leads to: every leaf is an installation of an inbox of the membership at its recorded
- * point. An installation that is no leaf may be missing unsaid: libxmtp leaves one out and lists none as failed. O(leaves).
- * Throws CommitRejectedError `InvalidGroupMembership`, `MissingIdentityUpdate`, `ComponentSource` or `ProtocolVersionTooLow`.
- */
-export function validateWelcome(input: {
+const rule = "InvalidGroupMembership";
+
+/** The group that a Welcome leads to. */
+export interface WelcomedGroup {
+  readonly epoch: bigint;
   readonly appData: AppData;
-  readonly members: Iterable<TreeMember>;
-  readonly identity: IdentityResolver;
-}): void {
-  const rule = "InvalidGroupMembership";
-  const state = readState(input.appData);
+  members(): Iterable<TreeMember>;
+}
+
+/** What a group says of itself: installation ids of its leaves by inbox, beside its state. */
+interface StatedMembership {
+  readonly state: GroupState;
+  readonly leaves: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/**
+ * Judges what the bytes of a group decide, before an identity log is asked for: the membership has no more inboxes than
+ * leaves can be, every leaf is of one of them, the epoch leaves room. O(leaves). Throws CommitRejectedError
+ * `EpochOutOfRange`, `ComponentSource`, `SequenceIdOutOfRange`, `ProtocolVersionTooLow`, `TooManyMembers` or
+ * `InvalidGroupMembership`.
+ */
+export function checkWelcomedGroup(group: WelcomedGroup): StatedMembership {
+  if (group.epoch > XMTP_LIMITS.maxEpoch) reject("EpochOutOfRange", "the epoch of a group is 2^62 or more");
+  const state = readState(group.appData);
   checkProtocolFloor(state);
+  checkMemberCount(state);
   const leaves = new Map<string, Set<string>>();
-  for (const { leafNode } of input.members) {
+  for (const { leafNode } of group.members()) {
     const { inboxId, installationId } = claimOf(leafNode, rule);
     const known = leaves.get(inboxId);
     if (known === undefined) leaves.set(inboxId, new Set([installationId]));
@@ -25,8 +41,19 @@ export function validateWelcome(input: {
   for (const inboxId of leaves.keys()) {
     if (!state.members.has(inboxId)) reject(rule, "the group holds a leaf of an inbox that is not in its membership");
   }
+  return { state, leaves };
+}
+
+/**
+ * Judges the group that a Welcome leads to, by `checkWelcomedGroup` and by the identity logs: every leaf is an installation
+ * of an inbox of the membership at its recorded point. An installation that is no leaf may be missing unsaid: libxmtp leaves
+ * one out and lists none as failed. O(leaves).
+ * Throws CommitRejectedError `InvalidGroupMembership`, `MissingIdentityUpdate`, and as `checkWelcomedGroup`.
+ */
+export function validateWelcome(group: WelcomedGroup, identity: IdentityResolver): void {
+  const { state, leaves } = checkWelcomedGroup(group);
   for (const [inboxId, { sequenceId }] of state.members) {
-    const inbox = resolve(input.identity, inboxId, sequenceId);
+    const inbox = resolve(identity, inboxId, sequenceId);
     const present = leaves.get(inboxId) ?? new Set<string>();
     if ([...present].some((id) => !inbox.hasInstallation(id))) {
       reject(rule, "the group holds a leaf that is no installation of its inbox");

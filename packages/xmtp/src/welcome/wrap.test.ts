@@ -36,6 +36,22 @@ for (const algorithm of [CURVE25519, X_WING] as const) {
       assert.deepEqual(wrapped.hpkePublicKey, keyPair.publicKey);
     });
 
+    test("MessageCursorOutOfRange: ids are below 2^63", async () => {
+      for (const messageCursor of [0n, 1n, 2n ** 53n, 2n ** 63n - 1n]) {
+        const opened = await unwrapWelcome(
+          suite,
+          keyPair,
+          await wrapWelcome(suite, keyPair, { ...content, messageCursor }),
+        );
+        assert.equal(opened.messageCursor, messageCursor);
+      }
+      for (const messageCursor of [2n ** 63n, 2n ** 64n - 1n]) {
+        const far = await wrapWelcome(suite, keyPair, { ...content, messageCursor });
+        const refused = { name: "DecodeError", rule: "MessageCursorOutOfRange" };
+        await assert.rejects(unwrapWelcome(suite, keyPair, far), refused);
+      }
+    });
+
     test("it is one HPKE context under the label MLS_WELCOME: Welcome first, metadata second", async () => {
       const info = hex(`13 ${Buffer.from("MLS 1.0 MLS_WELCOME").toString("hex")} 00`);
       const { kemOutput, ciphertext } = decodeExact(wrapped.data, decodeHpkeCiphertext);

@@ -11,6 +11,7 @@ import {
   type CipherSuite,
   type HpkeContext,
 } from "@latchkey/mls";
+import { requireInt64 } from "../numbers.ts";
 import { decodeProto } from "../protobuf.ts";
 import { WelcomeMetadataSchema, WelcomeWrapperAlgorithm } from "../proto.ts";
 import type { WelcomeKey } from "./key.ts";
@@ -49,9 +50,11 @@ export function encodeMetadata(messageCursor: bigint): Uint8Array {
   return toBinary(WelcomeMetadataSchema, create(WelcomeMetadataSchema, { messageCursor }));
 }
 
-/** Throws DecodeError. */
+/** Throws DecodeError, also for a cursor from 2^63 on (`MessageCursorOutOfRange`). */
 export function decodeMetadata(bytes: Uint8Array): bigint {
-  return decodeProto(WelcomeMetadataSchema, bytes).messageCursor;
+  const { messageCursor } = decodeProto(WelcomeMetadataSchema, bytes);
+  requireInt64(messageCursor, "MessageCursorOutOfRange", "the message cursor of a Welcome");
+  return messageCursor;
 }
 
 /** Seals several texts for the owner of a key in one HPKE context: the first one as TLS HPKECiphertext, the others bare. */
