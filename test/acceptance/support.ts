@@ -235,11 +235,19 @@ export function failingWrites(environment: Environment, table: TableName, broken
   const transaction: typeof store.transaction = (write) =>
     store.transaction((tables) => {
       const touched: string[] = [];
-      const put = (row: never) => {
-        touched.push(table);
-        (tables[table] as Table<never, never>).put(row);
+      const inner = tables[table] as Table<never, never>;
+      const watched: Table<never, never> = {
+        get: (...key) => inner.get(...key),
+        list: (...prefix) => inner.list(...prefix),
+        listAfter: (...key) => inner.listAfter(...key),
+        count: (...prefix) => inner.count(...prefix),
+        delete: (...prefix) => inner.delete(...prefix),
+        put(row) {
+          touched.push(table);
+          inner.put(row);
+        },
       };
-      const result = write({ ...tables, [table]: { ...tables[table], put } });
+      const result = write({ ...tables, [table]: watched });
       if (touched.length > 0 && broken()) throw new LatchkeyError("STORE_FULL", "the disk is full (made up by a test)");
       return result;
     });
