@@ -20,6 +20,7 @@ import {
   membershipIdentities,
   membershipInsert,
   MissingIdentityError,
+  saturatedNs,
   selectCandidates,
   validateWelcome,
   XMTP_CIPHER_SUITE,
@@ -72,13 +73,6 @@ export interface JoinableCandidate {
   readonly logCursor: bigint;
   /** The end of the blob, in nanoseconds since 1970; 0 for none. */
   readonly expiresAtNs: bigint;
-}
-
-/** The latest time that the store can hold. */
-const MAX_TIME_NS = (1n << 63n) - 1n;
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }
 
 /**
@@ -137,7 +131,7 @@ async function checkCandidate(
   const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
   await requireOpen(scan, epoch, logCursor, signal);
   await checkCandidateMembers(context, info, signal);
-  return { info, policy, scan, logCursor, expiresAtNs: smaller(candidate.expiresAtNs, MAX_TIME_NS) };
+  return { info, policy, scan, logCursor, expiresAtNs: saturatedNs(candidate.expiresAtNs) };
 }
 
 /** A candidate that names an update which the node does not show yet: another one may do better, or a later look. */
