@@ -139,6 +139,11 @@ export const ERRORS = {
     "Correct the call; nothing was sent.",
   ),
   NOT_PERMITTED: permanent("caller", "The rules of the group do not allow this to you.", "Ask an admin of the group."),
+  MEMBER_IN_THE_WAY: permanent(
+    "caller",
+    "Members' programs do not support what this change needs (see `data.inboxes`).",
+    "Remove these members, or have them update their programs.",
+  ),
   INBOX_UNKNOWN: permanent(
     "caller",
     "No such inbox is registered at the node.",

@@ -20,6 +20,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
+import { namingWhoIsInTheWay } from "./in-the-way.ts";
 import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./log.ts";
 import { messageHash } from "./own-echo.ts";
 import { withoutAbsentAdmins } from "./absent-roles.ts";
@@ -123,10 +124,13 @@ async function checkOwnCommit(
 }
 
 async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSignal): Promise<PendingOwnCommit> {
-  const live = await core.mls.createCommit({
+  const building = core.mls.createCommit({
     proposals: plan.proposals,
     references: [],
     ...(plan.appData === undefined ? {} : { appData: plan.appData }),
+  });
+  const live = await building.catch((error: unknown) => {
+    throw namingWhoIsInTheWay(core.mls.members(), error);
   });
   const points = await checkOwnCommit(core, plan, live, signal);
   const record: PendingCommitRecord = {

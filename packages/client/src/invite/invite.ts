@@ -28,6 +28,8 @@ export interface Invite {
    * until it has. Tried again with each sync; after INVITE_SLOT_CLOSED only a fresh slot helps.
    */
   readonly uploadFailure?: LatchkeyError | undefined;
+  /** Inboxes of members whose programs cannot follow joins by invite: they stay behind at the next join. */
+  readonly behind: readonly string[];
   /** The link as a QR code: a PNG file, an SVG document, or text for a terminal. */
   toQR(format: "png"): Uint8Array;
   toQR(format: "svg" | "terminal"): string;
@@ -63,6 +65,7 @@ export function newInvite(
     externalGroupId: toHex(payload.externalGroupId),
     serviceUrl: serviceUrlOf(payload.servicePointer),
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
+    behind: [],
     toQR,
   };
 }

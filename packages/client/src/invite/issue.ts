@@ -4,6 +4,7 @@ import {
   decodeMlsCredential,
   enablePolicy,
   encodeInvitePayload,
+  FOLLOWS_EXTERNAL_COMMITS,
   followsExternalCommits,
   policyFromTemplate,
   policyTemplate,
@@ -99,7 +100,7 @@ export function activeInvite(core: GroupCore, service?: ServicePointer): Invite 
   const known = own !== undefined && refreshed.some((pointer) => samePointer(pointer, own)) ? own : refreshed[0];
   const pointer = service ?? known ?? own;
   const invite = newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
-  return { ...invite, uploadFailure: core.uploadFailure };
+  return { ...invite, uploadFailure: core.uploadFailure, behind: inboxesBehind(core) };
 }
 
 /**
@@ -121,19 +122,28 @@ async function issued(core: GroupCore, service: ServicePointer | undefined, sign
 }
 
 /**
- * Released XMTP clients refuse every external commit: after the first join by invite such a member would stay in an epoch
- * of its own and read nothing more.
+ * Members whose programs cannot follow joins by invite. Released XMTP clients refuse every external commit: after the first
+ * join such a member stays in an epoch of its own and reads nothing more. Whoever came in by a join follows joins.
  */
-function requireFollowers(core: GroupCore): void {
+function inboxesBehind(core: GroupCore): string[] {
+  if (core.mls.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS)) return [];
+  const { members } = core.state;
   const behind = new Set<string>();
   for (const { leafNode } of core.mls.members()) {
-    if (!followsExternalCommits(leafNode)) behind.add(decodeMlsCredential(leafNode.credential).slice(0, 8));
+    const inboxId = decodeMlsCredential(leafNode.credential);
+    const wasAdded = members.get(inboxId)?.admittedViaExternalGroupId.length === 0;
+    if (wasAdded && !followsExternalCommits(leafNode)) behind.add(inboxId);
   }
-  if (behind.size === 0) return;
+  return [...behind];
+}
+
+function requireFollowers(core: GroupCore): void {
+  const behind = inboxesBehind(core).map((inboxId) => inboxId.slice(0, 8));
+  if (behind.length === 0) return;
   throw clientError(
     "INVITE_LEAVES_BEHIND",
-    `${behind.size} of the members use a program that cannot follow joins by invite; have them update it first`,
-    { data: { inboxes: [...behind] } },
+    `${behind.length} of the members use a program that cannot follow joins by invite; have them update it first`,
+    { data: { inboxes: behind } },
   );
 }
 
