@@ -254,11 +254,11 @@ class Run {
     await startAll(scene);
     if (!isSplit) {
       await converge(scene);
+      removedLearnNoKey(scene);
       await talk(scene);
       await letStrangerIn(scene);
       await nothingLost(scene);
       await removedAreOut(scene);
-      removedLearnNoKey(scene);
     }
     booksClose(scene);
   }
