@@ -118,7 +118,11 @@ export class Client {
    * thoroughly. Clients do so by themselves unless `keepInvitesFresh` is off in their environment; see
    * `invite/keep-fresh.ts`.
    */
-  keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
+  async keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
+    // A program in plain JavaScript may leave it out, and could then never end this.
+    if (!((options as Partial<KeepFreshOptions> | undefined)?.signal instanceof AbortSignal)) {
+      throw clientError("ARGUMENT_INVALID", "a signal has to end it", { data: { argument: "signal" } });
+    }
     return keepInvitesFresh(this.#context, options);
   }
 

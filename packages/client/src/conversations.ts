@@ -78,10 +78,10 @@ export class Conversations {
     return new Group(await chooseHistory(this.#context, claimId));
   }
 
-  /** The group with that id in hex. */
+  /** The group with that id in hex, in upper or lower case. */
   get(groupId: string): Group | undefined {
-    if (!/^([0-9a-f]{2})+$/.test(groupId)) return undefined;
-    const core = this.#context.groups.get(fromHex(groupId));
+    if (!/^([0-9a-f]{2})+$/i.test(groupId)) return undefined;
+    const core = this.#context.groups.get(fromHex(groupId.toLowerCase()));
     if (core?.record.role === "claim" || core?.record.role === "kept") return undefined;
     return core === undefined ? undefined : new Group(core);
   }

@@ -17,3 +17,9 @@ test("a viem account and a key held here are the same wallet: same address, same
 test("without a key a fresh wallet is made each time", () => {
   assert.notEqual(generatedSigner().identifier, generatedSigner().identifier);
 });
+
+test("ARGUMENT_INVALID: bytes that are no private key", () => {
+  for (const bytes of [new Uint8Array(31).fill(1), new Uint8Array(32), new Uint8Array(32).fill(0xff)]) {
+    assert.throws(() => generatedSigner(bytes), { code: "ARGUMENT_INVALID" });
+  }
+});

@@ -1,5 +1,6 @@
 import { fromHex } from "@latchkey/mls";
 import { localWallet, type WalletSigner } from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
 
 /** The part of a viem `LocalAccount` that is needed. */
 export interface MessageAccount {
@@ -18,7 +19,16 @@ export function walletSigner(account: MessageAccount): WalletSigner {
   };
 }
 
-/** A wallet whose 32-byte key is held here, fresh unless given: for bots, tools and tests. */
+/**
+ * A wallet whose 32-byte key is held here, fresh unless given: for bots, tools and tests.
+ *
+ * @throws ARGUMENT_INVALID for bytes that are no private key of secp256k1.
+ */
 export function generatedSigner(privateKey?: Uint8Array): WalletSigner {
-  return localWallet(privateKey);
+  try {
+    return localWallet(privateKey);
+  } catch (cause) {
+    const message = "a private key has 32 bytes, is not zero and below the order of the curve";
+    throw clientError("ARGUMENT_INVALID", message, { data: { argument: "privateKey" }, cause });
+  }
 }
