@@ -5,15 +5,17 @@ export class Waits {
   readonly #open: (() => void)[] = [];
   readonly #begun: (() => void)[] = [];
 
-  /** An environment whose every wait is one of these. */
+  /** An environment whose every wait is one of these; a pause of no time is none. */
   readonly wrap: Wrap = (environment) => {
-    const sleep = (_ms: number, signal?: AbortSignal) =>
-      new Promise<void>((resolve, reject) => {
-        this.#open.push(resolve);
-        signal?.addEventListener("abort", () => reject(new Error("the test is over")), { once: true });
-        this.#begun.shift()?.();
-      });
     const { clock } = environment;
+    const sleep = (ms: number, signal?: AbortSignal) =>
+      ms === 0
+        ? clock.sleep(ms, signal)
+        : new Promise<void>((resolve, reject) => {
+            this.#open.push(resolve);
+            signal?.addEventListener("abort", () => reject(new Error("the test is over")), { once: true });
+            this.#begun.shift()?.();
+          });
     return {
       ...environment,
       clock: { nowNs: () => clock.nowNs(), timeout: (ms) => clock.timeout(ms), sleep },

@@ -4,7 +4,7 @@ import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
 import { scheduleRenewal } from "../invite/renewal.ts";
 import type { GroupCore } from "./group-core.ts";
 import { runDuties } from "./leave.ts";
-import { newBackoff, syncLocked } from "./log.ts";
+import { newBackoff } from "./log.ts";
 import { scheduleReceipt } from "./receipts.ts";
 import { receiveEnvelopes } from "./receive.ts";
 
@@ -41,8 +41,6 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         yield* unseen();
         scheduleRenewal(core, stop);
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
-          // An id that is not new shows that the cursor may be false: only a reading of the log finds out.
-          if (envelope.id <= core.record.cursor) await core.exclusive(() => syncLocked(core, stop));
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
           backoff = newBackoff(context);
           scheduleReceipt(core, stop);
