@@ -172,6 +172,17 @@ test("TRU-10 a parted member asks, a super admin's client adds it again, and its
   assert.equal(adminGroup.epoch, epoch);
 });
 
+test("TRU-10 removed and added again while it is in doubt, a member takes the super admin's Welcome for the proof", async (t) => {
+  const { victim, adminGroup, victimGroup } = await withVictim(t);
+  await adminGroup.removeMembers([victim.client.inboxId]);
+  await adminGroup.addMembers([victim.client.inboxId]);
+  await victim.client.conversations.sync();
+  assert.deepEqual([victimGroup.status, epochOf(victimGroup)], ["pending", epochOf(adminGroup)]);
+  await adminGroup.send("welcome back");
+  await victim.client.conversations.sync();
+  assert.deepEqual([victimGroup.status, textsOf(victimGroup)], ["confirmed", ["before", "welcome back"]]);
+});
+
 test("TRU-10 junk of strangers and link holders beyond the epoch leaves every member able to send", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();

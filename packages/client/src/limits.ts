@@ -91,7 +91,7 @@ export const CLIENT_LIMITS = {
   maxInstallations: 10,
   /** Bytes of a group's id: nodes take no longer topics, ours have 16. */
   maxGroupIdBytes: 64,
-  /** Least time between two questions to slots and commit log because of hints, per group, in nanoseconds. */
+  /** Least time between two questions to slots because of hints, per group, in nanoseconds. */
   hintQuestionNs: 60_000_000_000n,
   /** Least time between two requests to be added again, and between two re-adds of one installation, in nanoseconds. */
   readdPauseNs: 86_400_000_000_000n,

@@ -7,7 +7,7 @@ import type { Refusal } from "./refusals.ts";
 
 /*
  * A hint says that this installation may not follow the group. Anybody who knows the group's id can cause one, so that it
- * refuses nothing: it is shown, and lets this installation ask slots and commit log once in a while (`parted.ts`).
+ * refuses nothing: it is shown, and lets this installation ask slots once in a while (`parted.ts`).
  */
 
 /** What may be the matter: see `hintOf`. */

@@ -9,10 +9,12 @@ import type { GroupCore } from "./group-core.ts";
  * - `own-envelope`: the log has a message under the own signature that this state never sent, so that the database is an
  *   older copy.
  * - `group-info`: members of the last good epoch signed a GroupInfo that this state cannot lead to.
- * - `commit-log`: the group's commit log disagrees about an epoch that was applied here.
  * - `readded`: a commit has put another leaf in the place of the own one.
+ *
+ * XMTP's commit log is no proof: the key that signs it is a private key in the group's state, so that every member and
+ * every former one could stop all others with it.
  */
-export type PartedProof = "own-envelope" | "group-info" | "commit-log" | "readded";
+export type PartedProof = "own-envelope" | "group-info" | "readded";
 
 /** Records the proof, with further changes of the record; what waits to be sent stays queued for the way back. */
 export function recordParted(core: GroupCore, proof: PartedProof, record: Partial<GroupRecord> = {}): void {

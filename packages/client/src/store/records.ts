@@ -305,7 +305,7 @@ export interface HistoryRecord {
   readonly trusted: bigint;
   /** What proved that this installation is parted. */
   readonly proof: string | undefined;
-  /** When slots and commit log were asked last because of doubts. */
+  /** When slots were asked last because of doubts. */
   readonly askedAtNs: bigint;
   /** When super admins were asked last to add this installation again. */
   readonly requestedAtNs: bigint;

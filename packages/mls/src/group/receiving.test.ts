@@ -6,8 +6,8 @@ import { computeMembershipTag } from "../messages/public-message.ts";
 import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { createKeyPackage } from "./key-packages.ts";
-import type { MlsGroup } from "./mls-group.ts";
-import { verifySignatures } from "./protect.ts";
+import { MlsGroup } from "./mls-group.ts";
+import { protect, signContent, verifySignatures } from "./protect.ts";
 import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
 import {
   addProposal,
@@ -161,5 +161,38 @@ describe("a received message", () => {
     assert.equal((await deliverCommit(cat, pending.message)).selfRemoved, true);
     await assertRefused(cat, other.message, { code: "MLS_STATE" });
     assert.deepEqual((await deliver(cat, late.message, "application")).data, utf8("late"));
+  });
+});
+
+describe("a message of the own leaf", () => {
+  /** The member as a copy of its rows from before would be. */
+  const restored = (member: TestMember, rows: ReadonlyMap<string, Uint8Array>): TestMember => ({
+    ...member,
+    group: MlsGroup.load(member.config, rows),
+    rows: new Map(rows),
+  });
+
+  for (const kind of ["application", "commit"] as const) {
+    test(`is known for sent, and in an older copy of the state for foreign: ${kind}`, async () => {
+      const [ann] = await trio();
+      const before = new Map(ann.rows);
+      const { message, sent } =
+        kind === "commit"
+          ? await ann.group.createCommit()
+          : await ann.group.encryptApplication(utf8("x")).then(({ message, change }) => ({ message, sent: change }));
+      write(ann, sent);
+      assert.deepEqual(await ann.group.verify(message), { kind: "own", isForeign: false });
+      assert.deepEqual(await restored(ann, before).group.verify(message), { kind: "own", isForeign: true });
+    });
+  }
+
+  test("signature, CRYPTO: another member cannot write one", async () => {
+    const [ann, bob] = await trio();
+    // With the state of bob the leaf of ann is claimed: sender data and keys are all members', the signature is not.
+    const state = stateOf(bob);
+    const forger = { ...state, head: { ...state.head, ownLeafIndex: ann.group.ownLeafIndex } };
+    const content = { kind: "application", data: utf8("x") } as const;
+    const signed = await signContent(forger, "private_message", content, utf8(""));
+    await assertRefused(ann, protect(forger, signed).message, "signature");
   });
 });

@@ -54,13 +54,23 @@ test("every fault of an operation has a name of its own", () => {
 
 test("the ledger of message keys notices a database that was rolled back between two messages", async (t) => {
   const { stage, victim, groupId } = await closedMember(t);
-  const sendFrom = async (text: string) => {
+  /** `isBlind`: the node withholds the group's log, or the client would know its own message and send nothing. */
+  const sendFrom = async (text: string, isBlind = false) => {
+    const nothing = () => Promise.resolve({ items: [], complete: true });
     const rig = new Rig(
       { kind: "none" },
       { sent: (message) => stage.ledger.note(message), dies: () => assert.fail("nobody dies here") },
     );
-    await victim.open({ wrap: (environment) => rig.wrap(environment) });
-    await victim.group(groupId)?.send(text);
+    await victim.open({
+      wrap: (environment) => {
+        const wrapped = rig.wrap(environment);
+        const { transport } = wrapped;
+        return isBlind ? { ...wrapped, transport: { ...transport, queryGroupMessages: nothing } } : wrapped;
+      },
+    });
+    const sent = victim.group(groupId)?.send(text);
+    if (isBlind) await assert.rejects(sent ?? Promise.resolve(), { code: "NODE_UNREACHABLE" });
+    else await sent;
     stage.observe();
     victim.close();
   };
@@ -68,7 +78,11 @@ test("the ledger of message keys notices a database that was rolled back between
   await sendFrom("once");
   assert.deepEqual(stage.ledger.audit().reused, []);
   copyFileSync(`${victim.dbPath}.old`, victim.dbPath);
-  await sendFrom("and once more with the same key");
+  await assert.rejects(sendFrom("what it knows better than to send"), { code: "GROUP_PARTED" });
+  assert.deepEqual(stage.ledger.audit().reused, []);
+  victim.close();
+  copyFileSync(`${victim.dbPath}.old`, victim.dbPath);
+  await sendFrom("and once more with the same key", true);
   assert.equal(stage.ledger.audit().reused.length, 1);
 });
 

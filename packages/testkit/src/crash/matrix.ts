@@ -1,5 +1,6 @@
 import { faultName, faultsOf, type Fault } from "./fault.ts";
-import { operationNamed, OPERATIONS, type Operation } from "./operations.ts";
+import { operationNamed, OPERATIONS } from "./operations.ts";
+import type { Operation } from "./scene.ts";
 import { runPoint, type Verdict } from "./point.ts";
 import { Intruder } from "./processes.ts";
 import { World } from "./stage.ts";

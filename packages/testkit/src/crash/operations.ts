@@ -1,84 +1,14 @@
 import { generatedSigner } from "@latchkey/client/node";
 import { fromHex, toHex } from "@latchkey/mls";
-import type { Client, Group } from "@latchkey/client";
+import type { Group } from "@latchkey/client";
 import type { Fault } from "./fault.ts";
+import { RETURN_OPERATIONS } from "./return-operations.ts";
 import { Rig } from "./rig.ts";
+import { circle, groupIn, inputOf, isIn, sights, standingOf, syncAll, type Operation, type Scene } from "./scene.ts";
 import type { Device, Stage } from "./stage.ts";
-
-/** What an operation works on, in a form that can be handed to another process. */
-export interface Input {
-  readonly groupId: string;
-  readonly link: string;
-  readonly inboxId: string;
-  /** In hex: somebody else's commit that comes first when the victim sends its own; empty for none. */
-  readonly rival: string;
-}
-
-/** How the world stands, seen by everybody: nobody sees the operation, or everybody sees it exactly once. */
-export type Standing = "before" | "after" | "between";
-
-/** Who does it, and on what. */
-export interface Scene {
-  readonly victim: Device;
-  readonly input: Input;
-}
-
-/** One operation of a client that can be interrupted. */
-export interface Operation {
-  readonly name: string;
-  /** The operation is the first opening of the installation. */
-  readonly opens?: boolean;
-  /** Another commit comes first: the operation may fail, and what was on its way may be given up, for a repetition. */
-  readonly loses?: boolean;
-  prepare(stage: Stage): Promise<Scene>;
-  run(client: Client, input: Input): Promise<void>;
-  standing(stage: Stage, scene: Scene): Standing;
-  /** What has to work once the operation is done, beyond what `standing` sees; throws when it does not. */
-  proof?(stage: Stage, scene: Scene): Promise<void>;
-}
 
 const NEW_NAME = "Night readers";
 const TEXT = "the message under test";
-
-function standingOf(sights: readonly boolean[]): Standing {
-  if (sights.every((seen) => seen)) return "after";
-  return sights.some((seen) => seen) ? "between" : "before";
-}
-
-async function syncAll(...devices: Device[]): Promise<void> {
-  for (const { client } of devices) await client.conversations.sync();
-}
-
-/** An admin and a member in a group. */
-async function circle(stage: Stage): Promise<{ admin: Device; member: Device; group: Group }> {
-  const admin = await stage.device("admin");
-  const member = await stage.device("member");
-  const group = await admin.client.conversations.createGroup([member.client.inboxId], { name: "Reading circle" });
-  await syncAll(member);
-  return { admin, member, group };
-}
-
-function inputOf(input: Partial<Input>): Input {
-  return { groupId: "", link: "", inboxId: "", rival: "", ...input };
-}
-
-function groupIn(client: Client, { groupId }: Input): Group {
-  const group = client.conversations.get(groupId);
-  if (group === undefined) throw new Error("the group is not there");
-  return group;
-}
-
-/** For each device that has the group whether it shows it so. */
-function sights(stage: Stage, { groupId }: Input, look: (group: Group) => boolean): boolean[] {
-  return stage.devices.flatMap((device) => {
-    const group = device.group(groupId);
-    return group?.isActive === true ? [look(group)] : [];
-  });
-}
-
-function isIn(device: Device, { groupId }: Input): boolean {
-  return device.group(groupId)?.isActive === true;
-}
 
 /** A stranger scans the code that the admin would show now, and gets in. */
 async function nextScannerGetsIn(stage: Stage, { input }: Scene): Promise<void> {
@@ -458,6 +388,7 @@ export const OPERATIONS: readonly Operation[] = [
   registerSecond,
   rotateKeyPackage,
   create,
+  ...RETURN_OPERATIONS,
 ];
 
 /** The wallet of a device, in whatever process. */

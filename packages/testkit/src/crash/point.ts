@@ -3,7 +3,7 @@ import { LatchkeyError, fromHex } from "@latchkey/mls";
 import { openSqliteStore } from "@latchkey/client/node";
 import { codeOf, isRetryable } from "@latchkey/client";
 import type { Extent, Fault } from "./fault.ts";
-import type { Operation, Scene } from "./operations.ts";
+import type { Operation, Scene } from "./scene.ts";
 import { runVictim, type Intruder } from "./processes.ts";
 import { ProcessDied, Rig, SPARE_PAGES, type RigEvents } from "./rig.ts";
 import { keyed, type Stage } from "./stage.ts";

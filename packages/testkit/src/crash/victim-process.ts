@@ -2,7 +2,8 @@ import { writeSync, openSync } from "node:fs";
 import { Client } from "@latchkey/client";
 import { fromHex, toHex } from "@latchkey/mls";
 import type { Fault } from "./fault.ts";
-import { operationNamed, signerOf, type Input } from "./operations.ts";
+import { operationNamed, signerOf } from "./operations.ts";
+import type { Input } from "./scene.ts";
 import { Rig } from "./rig.ts";
 import { hurriedClock, realEnvironment } from "./stage.ts";
 

@@ -93,7 +93,8 @@ export class Checks {
 
   #inspect(device: Device): void {
     const store = device.disk.look();
-    for (const { groupId, cursor, active, createdAtNs } of store.groups.list()) {
+    for (const { groupId, cursor, active, createdAtNs, role } of store.groups.list()) {
+      if (role !== "shown") continue;
       const id = toHex(groupId);
       const key = `${device.name}/${id}`;
       const epoch = newestEpoch(store, groupId);
