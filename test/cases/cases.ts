@@ -17,7 +17,7 @@ function numbered(prefix: string, count: number): string[] {
 }
 
 /** Cases of TRU that have a test. There are 22 in all; numbers that are missing here are still to come. */
-const TRU: readonly string[] = ["10", "11"];
+const TRU: readonly string[] = ["01", "02", "04", "05", "10", "11", "21"];
 
 /**
  * Every case there is: joins and refusals of XIP-82 (XIP), findings of the review of its reference (REV), safety beyond

@@ -45,7 +45,8 @@ async function openGroupSecrets(
     const plaintext = await decryptWithLabel(suite, keyPair, "Welcome", context, encryptedGroupSecrets);
     return { secrets: decodeGroupSecrets(plaintext), bundle };
   }
-  throw new StateError("the Welcome is for none of the given key packages");
+  // Its sender wrote for whom it is, so that this is no mistake of the caller.
+  throw new StateError("the Welcome is for none of the given key packages", { scope: "message" });
 }
 
 /** The own leaf: the one that is exactly the leaf of the key package. */
