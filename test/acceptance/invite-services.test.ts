@@ -24,9 +24,10 @@ class AppService implements SlotService {
     return this.slots.get(id) ?? this.slots.set(id, []).get(id) ?? [];
   }
 
-  async upload({ externalGroupId }: { externalGroupId: Uint8Array }, blob: Uint8Array): Promise<void> {
+  async upload({ externalGroupId }: { externalGroupId: Uint8Array }, blob: Uint8Array): Promise<undefined> {
     this.uploads++;
     this.#held(externalGroupId).push(blob);
+    return undefined;
   }
 
   async fetch({ externalGroupId }: { externalGroupId: Uint8Array }) {

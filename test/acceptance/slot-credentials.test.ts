@@ -15,7 +15,7 @@ function withoutUploads(broken: () => boolean): Wrap {
     const { slots } = environment;
     const upload: typeof slots.upload = async (...args) => {
       if (broken()) throw new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
-      await slots.upload(...args);
+      return slots.upload(...args);
     };
     return { ...environment, slots: { ...slots, upload } };
   };
@@ -33,7 +33,7 @@ function junkOf(device: Device, groupId: string): Promise<Uint8Array> {
   return presentBlob(device, groupId, { key: nodeCrypto.randomBytes(32) });
 }
 
-async function refused(upload: Promise<void>): Promise<void> {
+async function refused(upload: Promise<unknown>): Promise<void> {
   const { data } = await failsWith(upload, "INVITE_SLOT_CLOSED");
   assert.equal(data["nodeCode"], "SLOT_FORBIDDEN");
 }

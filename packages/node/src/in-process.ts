@@ -4,7 +4,7 @@ import { toHex, utf8 } from "@latchkey/mls";
 import { GroupMessage_V1Schema, IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { toConnectError } from "./http/error-codes.ts";
 import { readBlob } from "./http/slots-api.ts";
-import { NODE_LIMITS } from "./limits.ts";
+import { NODE_LIMITS, slotBounds } from "./limits.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createQuotas } from "./quotas.ts";
@@ -54,7 +54,7 @@ const translateErrors: Interceptor = (next) => async (request) => {
 };
 
 function slotsOf({ store, limits, nowNs }: NodeRuntime): InProcessSlots {
-  const bounds = { blobsPerSlot: limits.slotBlobs, slotsTotal: limits.slotsTotal, bytesTotal: limits.slotBytesTotal };
+  const bounds = slotBounds(limits);
   const monotonicMs = () => Number(nowNs() / 1_000_000n);
   const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
   const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });

@@ -1,3 +1,5 @@
+import type { SlotBounds } from "./storage/storage.ts";
+
 const MIB = 1024 * 1024;
 
 /** Every bound of the node, with its reason. Each can be set in `createNode({ limits })`. */
@@ -59,6 +61,8 @@ export const NODE_LIMITS = {
   slotBlobs: 8,
   /** Milliseconds for which the credential of a slot that holds nothing is remembered: an invite may rest for a month. */
   slotCredentialMs: 30 * 86_400_000,
+  /** Milliseconds that a blob lives at most, from its last upload: an invite that nobody used for a year is forgotten. */
+  slotBlobMs: 400 * 86_400_000,
   /** Slots in all: bounds what anonymous uploads can make the node index. */
   slotsTotal: 1_000_000,
   /** Bytes of all blobs in all slots: bounds what anonymous uploads can make the node store. */
@@ -72,6 +76,12 @@ export const NODE_LIMITS = {
   slotAddressBurst: 1_000,
   /** Slot requests per second of one client address, over time. */
   slotAddressPerSecond: 100,
+  /** Bytes of blobs that one address may have stored at once, each counted as `slotMinBytes` at least: 8 192 uploads. */
+  slotBytesBurst: 512 * MIB,
+  /** The same per second, over time: one address needs 18 hours to fill `slotBytesTotal`, and days for `slotsTotal`. */
+  slotBytesPerSecond: 256 * 1024,
+  /** Bytes that the smallest blob counts as: a slot takes more than its bytes. */
+  slotMinBytes: 64 * 1024,
   /** Uploads to one slot at once: a crowd that joins by one invite uploads a blob each. */
   slotUploadBurst: 240,
   /** Uploads per second to one slot, over time: a flood evicts the genuine blobs more slowly. */
@@ -181,3 +191,9 @@ export function requestBounds(limits: NodeLimits): ReadonlyMap<string, RequestBo
 
 /** Bounds of the methods that ask for one thing, such as a page of a group: a topic and where to go on. */
 export const SMALL_REQUEST: RequestBounds = { bytes: 2 * SPARE_BYTES, fields: FIELDS.small };
+
+/** Bounds of the slots, as the store applies them. */
+export function slotBounds(limits: NodeLimits): SlotBounds {
+  const { slotBlobs: blobsPerSlot, slotsTotal, slotBytesTotal: bytesTotal, slotBlobMs } = limits;
+  return { blobsPerSlot, slotsTotal, bytesTotal, lifeNs: BigInt(slotBlobMs) * 1_000_000n };
+}

@@ -158,6 +158,7 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
   });
   const slotLimiters = {
     address: limiter(limits.slotAddressBurst, limits.slotAddressPerSecond),
+    bytes: limiter(limits.slotBytesBurst, limits.slotBytesPerSecond),
     slot: limiter(limits.slotUploadBurst, limits.slotUploadPerSecond),
   };
   const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;

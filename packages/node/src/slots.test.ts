@@ -240,4 +240,28 @@ test("SLOT a joiner is told how many others have come and not uploaded; looking 
   assert.equal(await waiting(), "1");
   await put(url, slotBlob("of the first who is in"));
   assert.equal(await waiting(), "1");
+
+  test("TRU-19 an address may fill slots for a while only, and an upload says until when it is served", async (t) => {
+    const day = 86_400_000_000_000n;
+    const { url } = await startNode(t, {
+      trustForwardedFor: true,
+      nowNs: () => 1_000n * day,
+      limits: { slotMinBytes: 1_000, slotBytesBurst: 1_500, slotBytesPerSecond: 1 },
+    });
+    const upload = (slot: string, address: string, expiresAtNs = 0n) =>
+      fetch(`${url}/v1/slots/${slot}`, {
+        method: "PUT",
+        body: Buffer.from(slotBlob("a blob", { expiresAtNs })),
+        headers: { "x-forwarded-for": address },
+      });
+    const servedUntil = (response: Response) => BigInt(response.headers.get("x-latchkey-served-until") ?? 0) / day;
+    const first = await upload("00000001", "192.0.2.1");
+    assert.deepEqual([first.status, servedUntil(first)], [201, 1_400n]);
+    const second = await upload("00000002", "192.0.2.1", 1_001n * day);
+    assert.deepEqual([second.status, servedUntil(second)], [201, 1_001n]);
+    const third = await upload("00000003", "192.0.2.1");
+    assert.deepEqual([third.status, Number(third.headers.get("retry-after")) > 400], [429, true]);
+    const other = await upload("00000003", "192.0.2.2", 2n ** 64n - 1n);
+    assert.deepEqual([other.status, servedUntil(other)], [201, 1_400n]);
+  });
 });

@@ -37,6 +37,8 @@ export interface UploadedBlob {
   readonly state: string;
   /** How far this member had read the log. */
   readonly logCursor: bigint;
+  /** Until when the service said to serve it. */
+  readonly servedUntilNs: bigint | undefined;
 }
 
 /** Writes rows of an MLS group; null deletes. */

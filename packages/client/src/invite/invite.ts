@@ -24,6 +24,11 @@ export interface Invite {
   /** End by the policy and the epoch it was made in; undefined for none. */
   readonly expiresAtNs: bigint | undefined;
   /**
+   * Until when its service serves the blob that this client uploaded last, in nanoseconds since 1970; undefined when the
+   * service does not say, or nothing was uploaded. Each upload prolongs it.
+   */
+  readonly servedUntilNs?: bigint | undefined;
+  /**
    * Why a service does not have its blob, or not the present one, as far as this client knows: nobody can join there
    * until it has. Tried again with each sync; after INVITE_SLOT_CLOSED only a fresh slot helps.
    */

@@ -100,7 +100,8 @@ export function activeInvite(core: GroupCore, service?: ServicePointer): Invite 
   const known = own !== undefined && refreshed.some((pointer) => samePointer(pointer, own)) ? own : refreshed[0];
   const pointer = service ?? known ?? own;
   const invite = newInvite(core.context, payloadOf(policy, pointer), policy, core.record.epochEnteredAtNs);
-  return { ...invite, uploadFailure: core.uploadFailure, behind: inboxesBehind(core) };
+  const { servedUntilNs } = core.uploads.get(invite.serviceUrl ?? "") ?? {};
+  return { ...invite, servedUntilNs, uploadFailure: core.uploadFailure, behind: inboxesBehind(core) };
 }
 
 /**

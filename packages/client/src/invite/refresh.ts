@@ -232,6 +232,6 @@ async function uploadTo(
   if (unless !== undefined && !asksOnly && (await servesGenuine(core, slots, slot, state, signal))) return;
   const made = await makeBlob();
   if (made === undefined) return;
-  await slots.upload(slot, made.blob, signal);
-  core.uploads.set(url, { state: name, logCursor: made.logCursor });
+  const servedUntilNs = await slots.upload(slot, made.blob, signal);
+  core.uploads.set(url, { state: name, logCursor: made.logCursor, servedUntilNs });
 }

@@ -43,8 +43,11 @@ export interface SlotFetchOptions {
 
 /** The invite service: it keeps encrypted blobs by slot and can read none of them. */
 export interface SlotService {
-  /** Stores a blob; the same bytes again change nothing. Throws INVITE_SLOT_CLOSED when no credential admits. */
-  upload(slot: Slot, blob: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /**
+   * Stores a blob; the same bytes again only prolong its life. Resolves with the time until which the blob is served, in
+   * nanoseconds since 1970; undefined when the service does not say. Throws INVITE_SLOT_CLOSED when no credential admits.
+   */
+  upload(slot: Slot, blob: Uint8Array, signal?: AbortSignal): Promise<bigint | undefined>;
   /** What the slot holds; throws INVITE_UNKNOWN_SLOT. */
   fetch(slot: Slot, options?: SlotFetchOptions): Promise<SlotContents>;
   /** Whether a blob of that epoch and state is there already. */
@@ -156,6 +159,11 @@ function waitingOf({ headers }: Response): number | undefined {
   return /^\d{1,9}$/.test(told) ? Number(told) : undefined;
 }
 
+function servedUntilOf({ headers }: Response): bigint | undefined {
+  const told = headers.get("x-latchkey-served-until") ?? "";
+  return /^\d{1,19}$/.test(told) ? BigInt(told) : undefined;
+}
+
 /** What one attempt to write a slot shows. */
 export interface SlotKey {
   readonly credential: Uint8Array;
@@ -190,9 +198,10 @@ export const httpSlots: SlotService = {
       const headers = { "content-type": "application/octet-stream", ...way };
       const response = await request(what, slotUrl(slot), { method: "PUT", body: blob.slice(), headers }, signal);
       await response.body?.cancel();
-      if (response.ok) return;
+      if (response.ok) return servedUntilOf(response);
       if (response.status !== 403 || index === ways.length - 1) refuse(what, response);
     }
+    return undefined;
   },
 
   async fetch(slot, { joining = false, unless, signal } = {}) {

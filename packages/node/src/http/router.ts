@@ -8,7 +8,7 @@ import { abortRequest, sendJson, type Caller, type HttpRequest, type HttpRespons
 import { reportError, type Outcome } from "./report.ts";
 import { sendMetrics } from "./metrics-server.ts";
 import type { RpcHandler } from "./rpc.ts";
-import { CANDIDATES_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
+import { CANDIDATES_HEADER, SERVED_UNTIL_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
 
 /** What requests are given to. */
@@ -41,6 +41,7 @@ const EXPOSED_HEADERS = [
   ...cors.exposedHeaders,
   CANDIDATES_HEADER,
   WAITING_HEADER,
+  SERVED_UNTIL_HEADER,
   ERROR_HEADER,
   IDENTITY_AS_OF_HEADER,
   "etag",

@@ -2,13 +2,14 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { concatBytes, fromHex } from "@latchkey/mls";
 import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
+import { slotBounds } from "../limits.ts";
 import { shortId } from "../logging.ts";
 import { scanProtobuf } from "../price/protobuf-scan.ts";
 import type { Lease } from "../quota.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { WaitingRoom } from "../waiting-room.ts";
-import type { SlotBlob, SlotPage, SlotQuery } from "../storage/storage.ts";
+import { servedUntilNs, type SlotBlob, type SlotPage, type SlotQuery } from "../storage/storage.ts";
 import { readSlotWriter } from "./slot-writer.ts";
 import { abortRequest, boundTime, written, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
@@ -20,6 +21,9 @@ export const CANDIDATES_HEADER = "x-latchkey-candidates";
 
 /** Header of answers to GET: how many others have come for the slot lately and are not done. */
 export const WAITING_HEADER = "x-latchkey-waiting";
+
+/** Header of answers to PUT: until when the blob is served, in nanoseconds since 1970. */
+export const SERVED_UNTIL_HEADER = "x-latchkey-served-until";
 
 const DIGEST_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -108,23 +112,34 @@ function frameOf(bytes: number): Uint8Array {
   return length;
 }
 
+/** What a rate limit says, by its name in metrics. */
+const LIMITED = {
+  slot_address: "this address sends more requests",
+  slot_bytes: "this address uploads more",
+  slot_uploads: "this slot gets more uploads",
+};
+
+/** What slot requests are limited by. */
+export interface SlotLimiters {
+  /** Requests of one address. */
+  readonly address: RateLimiter;
+  /** Bytes that one address uploads. */
+  readonly bytes: RateLimiter;
+  /** Uploads to one slot. */
+  readonly slot: RateLimiter;
+}
+
 /** Answers one request to a slot; its errors are told by the caller. */
 export type SlotsHandler = (request: HttpRequest, response: HttpResponse, url: URL, caller: Caller) => Promise<void>;
 
 /** The invite slots of XIP-82 over HTTP, as `docs/invite-slots.md` specifies them. */
-export function createSlotsHandler(
-  runtime: NodeRuntime,
-  limiters: { readonly address: RateLimiter; readonly slot: RateLimiter },
-  room: WaitingRoom,
-): SlotsHandler {
+export function createSlotsHandler(runtime: NodeRuntime, limiters: SlotLimiters, room: WaitingRoom): SlotsHandler {
   const { store, limits, metrics, quotas, logger, nowNs } = runtime;
 
-  function limit(scope: "slot_address" | "slot_uploads", limiter: RateLimiter, key: string): void {
-    const retryAfterMs = limiter.take(key);
+  function limit(scope: keyof typeof LIMITED, retryAfterMs: number): void {
     if (retryAfterMs === 0) return;
     metrics.rateLimited.inc({ scope });
-    const whose = scope === "slot_address" ? "this address sends" : "this slot gets";
-    throw new NodeError("RATE_LIMITED", `${whose} more requests than the service allows; wait`, {
+    throw new NodeError("RATE_LIMITED", `${LIMITED[scope]} than the service allows; wait`, {
       retryable: true,
       retryAfterMs,
     });
@@ -163,6 +178,7 @@ export function createSlotsHandler(
     const writer = readSlotWriter(request.headers);
     // Before the body is read and counted, so that whoever has no key can neither fill the slot nor use up its rate.
     if (!(await store.slots.admits(slotId, writer))) throw forbidden();
+    limit("slot_bytes", limiters.bytes.wait(peer));
     const lease = quotas.received.lease(peer, () => abortRequest(request));
     response.once("close", () => lease.end());
     const body = await readBody(request, limits.slotBlobBytes, lease);
@@ -170,19 +186,18 @@ export function createSlotsHandler(
     running.shield();
     const now = nowNs();
     const blob = readBlob(body, now);
-    limit("slot_uploads", limiters.slot, keyOf(slotId));
-    const bounds = {
-      blobsPerSlot: limits.slotBlobs,
-      slotsTotal: limits.slotsTotal,
-      bytesTotal: limits.slotBytesTotal,
-    };
+    limit("slot_uploads", limiters.slot.take(keyOf(slotId)));
+    const bounds = slotBounds(limits);
     const outcome = await store.slots.put(slotId, blob, bounds, now, writer);
     if (outcome === "forbidden") throw forbidden();
-    // Whoever has joined leaves a fresh blob.
-    if (outcome === "stored") room.depart(keyOf(slotId));
+    if (outcome === "stored") {
+      limiters.bytes.charge(peer, Math.max(body.length, limits.slotMinBytes));
+      room.depart(keyOf(slotId)); // Whoever has joined leaves a fresh blob.
+    }
     metrics.slotUploads.inc({ outcome });
     logger.debug({ slot: shortId(slotId), outcome, bytes: blob.bytes.length }, "blob uploaded");
-    response.writeHead(outcome === "stored" ? 201 : 200, { "content-length": "0" });
+    const servedUntil = String(servedUntilNs(blob, bounds, now));
+    response.writeHead(outcome === "stored" ? 201 : 200, { "content-length": "0", [SERVED_UNTIL_HEADER]: servedUntil });
     response.end();
   }
 
@@ -240,7 +255,7 @@ export function createSlotsHandler(
   }
 
   return async (request, response, url, caller) => {
-    limit("slot_address", limiters.address, caller.peer);
+    limit("slot_address", limiters.address.take(caller.peer));
     const slotId = readSlotId(url);
     switch (request.method) {
       case "PUT":

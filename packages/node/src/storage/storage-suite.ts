@@ -24,7 +24,7 @@ export interface StoreFixture {
 
 const TOPIC = utf8("topic");
 const OTHER = utf8("other topic");
-const BOUNDS = { blobsPerSlot: 8, slotsTotal: 100, bytesTotal: 100_000 };
+const BOUNDS = { blobsPerSlot: 8, slotsTotal: 100, bytesTotal: 100_000, lifeNs: 1_000n };
 
 function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256");
@@ -244,16 +244,24 @@ function describeSlots(storeTest: StoreTest): void {
     assert.deepEqual(sizes(await slots.measure({ slotId: OTHER, match, nowNs: 1n })), []);
   });
 
-  storeTest("SLOT expired blobs are not served and are deleted; 0 never expires", async (_fixture, { slots }) => {
-    await slots.put(TOPIC, blob("a", { expiresAtNs: 50n }), BOUNDS, 1n);
-    await slots.put(TOPIC, blob("b"), BOUNDS, 1n);
-    await slots.put(OTHER, blob("c", { expiresAtNs: 60n }), BOUNDS, 1n);
-    assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 49n }), ["a", "b"]);
-    assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 50n }), ["b"]);
-    assert.equal(await slots.sweep(100n, 0n), 2);
-    assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 1n }), ["b"]);
-    assert.deepEqual(sizes(await slots.measure({ slotId: OTHER, nowNs: 1n })), []);
-  });
+  storeTest(
+    "SLOT expired blobs are not served and are deleted; no blob lives longer than its time from the last upload",
+    async (_fixture, { slots }) => {
+      await slots.put(TOPIC, blob("a", { expiresAtNs: 50n }), BOUNDS, 1n);
+      await slots.put(TOPIC, blob("b"), BOUNDS, 1n);
+      await slots.put(OTHER, blob("c", { expiresAtNs: 60n }), BOUNDS, 1n);
+      assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 49n }), ["a", "b"]);
+      assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 50n }), ["b"]);
+      assert.equal(await slots.sweep(100n, 0n), 2);
+      assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 1n }), ["b"]);
+      assert.deepEqual(sizes(await slots.measure({ slotId: OTHER, nowNs: 1n })), []);
+      await slots.put(OTHER, blob("d", { expiresAtNs: 2n ** 64n - 1n }), BOUNDS, 1n);
+      assert.equal(await slots.put(TOPIC, blob("b"), BOUNDS, 500n), "present");
+      assert.deepEqual(await texts(slots, { slotId: OTHER, nowNs: 1_001n }), []);
+      assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 1_001n }), ["b"]);
+      assert.deepEqual(await texts(slots, { slotId: TOPIC, nowNs: 1_500n }), []);
+    },
+  );
 
   storeTest(
     "SLOT a credential closes an empty slot, lets itself be changed, and outlives the blobs",
@@ -325,7 +333,7 @@ function describeSlots(storeTest: StoreTest): void {
   });
 
   storeTest("SLOT bounds on slots and bytes hold, and freed room is usable", async (_fixture, { slots }) => {
-    const bounds = { blobsPerSlot: 2, slotsTotal: 2, bytesTotal: 30 };
+    const bounds = { ...BOUNDS, blobsPerSlot: 2, slotsTotal: 2, bytesTotal: 30 };
     const put = (slot: string, text: string, expiresAtNs: bigint, nowNs: bigint) =>
       slots.put(utf8(slot), blob(text, { expiresAtNs }), bounds, nowNs);
     await put("1", "ten bytes.", 5n, 1n);

@@ -131,6 +131,14 @@ export interface SlotBounds {
   readonly blobsPerSlot: number;
   readonly slotsTotal: number;
   readonly bytesTotal: number;
+  /** Nanoseconds that a blob lives at most, from its last upload. */
+  readonly lifeNs: bigint;
+}
+
+/** Until when a blob is served that is uploaded now. */
+export function servedUntilNs({ expiresAtNs }: SlotBlob, { lifeNs }: SlotBounds, nowNs: bigint): bigint {
+  const end = nowNs + lifeNs;
+  return expiresAtNs === 0n || expiresAtNs > end ? end : expiresAtNs;
 }
 
 /** Which blobs of a slot are asked for: all when `match` is left out. Expired ones are never given. */
@@ -153,7 +161,7 @@ export type SlotPutOutcome = "stored" | "present" | "forbidden";
 /** Invite slots (XIP-82): per slot the last blobs in order of upload. */
 export interface SlotStore {
   /**
-   * Deletes what has expired in this slot, then stores; a byte-identical blob stays where it is (`present`). An upload
+   * Deletes what has expired in this slot, then stores; a byte-identical blob stays where it is and lives on (`present`). An upload
    * with a credential to a slot that holds nothing closes it: from then on others are `forbidden`.
    * Throws NodeError `SLOTS_FULL` when the bounds would be exceeded; nothing is stored then.
    */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { createInboxUpdate, deriveInboxId, identityUpdateText, InstallationKey, localWallet } from "@latchkey/xmtp";
 import {
   IdentityActionSchema,
@@ -56,7 +56,7 @@ const revoke = (publicKey: Uint8Array) =>
 
 async function verifiedSeconds(metricsUrl: string): Promise<number> {
   const text = await (await fetch(metricsUrl)).text();
-  return Number(/verification_seconds_total (\S+)/.exec(text)?.[1]);
+  return Number(/^latchkey_node_verification_seconds_total (\S+)$/m.exec(text)?.[1]);
 }
 
 function codeOf(error: unknown): string | null {
@@ -98,11 +98,11 @@ describe("the work of verification", () => {
     const good = await createInboxUpdate({ wallet: wallet(1), nonce: 1n, installation: key(1), timestampNs: 1n });
     const bad = clone(IdentityUpdateSchema, good);
     bad.clientTimestampNs = 10n ** 18n;
-    await assert.rejects(identity.publishIdentityUpdate({ identityUpdate: bad }));
+    await assert.rejects(identity.publishIdentityUpdate({ identityUpdate: bad }), { code: Code.InvalidArgument });
     const seconds = await verifiedSeconds(metricsUrl);
     assert.ok(seconds > 0);
     for (let index = 0; index < 20; index++)
-      await assert.rejects(identity.publishIdentityUpdate({ identityUpdate: bad }));
+      await assert.rejects(identity.publishIdentityUpdate({ identityUpdate: bad }), { code: Code.InvalidArgument });
     assert.equal(await verifiedSeconds(metricsUrl), seconds);
     await identity.publishIdentityUpdate({ identityUpdate: good });
   });

@@ -204,10 +204,11 @@ function asError(error: unknown): Error {
 }
 
 /** A refusal of the invite service as its adapter for HTTP tells it. */
-async function uploaded(upload: Promise<boolean>): Promise<void> {
+async function uploaded(upload: Promise<boolean>): Promise<undefined> {
   const refusal = "the invite service refused a blob (simulated)";
   const admitted = await upload.catch((cause: unknown) => {
     throw new LatchkeyError("NODE_REJECTED", refusal, { cause });
   });
   if (!admitted) throw new LatchkeyError("INVITE_SLOT_CLOSED", refusal);
+  return undefined;
 }

@@ -78,4 +78,10 @@ export const MIGRATIONS: readonly string[] = [
       UPDATE slot_totals SET credentials = credentials - 1;
     END;
   `,
+  // Blobs without an end of their own lived for ever; from now on for 400 days.
+  `
+    UPDATE slot_blobs
+      SET expiry = unhex(printf('%016x', (unixepoch() + 400 * 86400) * 1000000000))
+      WHERE expiry = x'ffffffffffffffff';
+  `,
 ];

@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
-import type { SlotQuery, SlotStore } from "../storage.ts";
+import { servedUntilNs, type SlotQuery, type SlotStore } from "../storage.ts";
 import { SlotCredentials } from "./slot-credentials.ts";
 import { bytes, integer, type Database, type Row } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** Hex digits of a tag: 128 bits, so that two states of a slot never share one by chance. */
 const TAG_DIGITS = 32;
-const NEVER = 2n ** 64n - 1n;
 
 function u64(value: bigint): Uint8Array {
   const encoded = new Uint8Array(8);
@@ -43,6 +42,7 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
     `INSERT INTO slot_blobs (slot_id, epoch, digest, expiry, content_hash, bytes) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (slot_id, content_hash) DO NOTHING`,
   );
+  const prolong = database.prepare("UPDATE slot_blobs SET expiry = ? WHERE slot_id = ? AND content_hash = ?");
   const evict = database.prepare(
     `DELETE FROM slot_blobs WHERE slot_id = ?1 AND id <= (
        SELECT id FROM slot_blobs WHERE slot_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)`,
@@ -51,12 +51,15 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
   return {
     async put(slotId, blob, bounds, nowNs, writer = {}) {
       const contentHash = createHash("sha256").update(blob.bytes).digest();
-      const expiry = u64(blob.expiresAtNs === 0n ? NEVER : blob.expiresAtNs);
+      const expiry = u64(servedUntilNs(blob, bounds, nowNs));
       return writes.run(() => {
         sweepSlot.run(slotId, u64(nowNs));
         if (!credentials.enter(slotId, writer, nowNs)) return "forbidden";
         const added = insert.run(slotId, u64(blob.epoch), blob.digest, expiry, contentHash, blob.bytes);
-        if (added === 0n) return "present";
+        if (added === 0n) {
+          prolong.run(expiry, slotId, contentHash);
+          return "present";
+        }
         evict.run(slotId, bounds.blobsPerSlot);
         const after = totals.get() ?? {};
         if (

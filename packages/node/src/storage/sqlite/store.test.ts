@@ -54,7 +54,7 @@ describe("SQLite: the file", () => {
       file.exec("PRAGMA user_version = 9999");
       file.close();
       for (let attempt = 0; attempt < 2; attempt++) {
-        assert.throws(() => open(dataDir), { code: "STORE_VERSION", data: { found: 9999, supported: 2 } });
+        assert.throws(() => open(dataDir), { code: "STORE_VERSION", data: { found: 9999, supported: 3 } });
       }
     }),
   );

@@ -64,6 +64,7 @@ function memorySlots(): SlotService {
   return {
     async upload({ externalGroupId }, blob) {
       slots.set(toHex(externalGroupId), [blob]);
+      return undefined;
     },
     async fetch({ externalGroupId }) {
       const blobs = slots.get(toHex(externalGroupId));
