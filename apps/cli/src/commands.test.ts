@@ -345,7 +345,7 @@ describe("invites", () => {
     const { status, stdout } = await latchkey(["invite", "create", "Team"], { env: { LATCHKEY_HOME: ada.home } });
     assert.equal(status, 0);
     assert.ok(!stdout.includes("\u001b"));
-    const [link = ""] = /^https:\/\/latchkey\.link\/i#[\w.-]+$/m.exec(stdout) ?? [];
+    const [link = ""] = /^latchkey:[\w.-]+$/m.exec(stdout) ?? [];
     const [drawn = ""] = await readQrFromImage(encodePng(drawnModules(stdout)));
     assert.equal(inspectInvite(drawn).externalGroupId, inspectInvite(link).externalGroupId);
     assert.match(stdout, /Lasts until \d{4}-\d\d-\d\d /);

@@ -1,11 +1,14 @@
 import { LatchkeyError } from "@latchkey/client";
 import { createStyle, wantsColour, type Style } from "./style.ts";
+import type { TerminalSize } from "./terminal-qr.ts";
 import { printableLine, redact } from "./text.ts";
 
 /** Where text goes; a stream of the process or a test's collector. */
 export interface Sink {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** An object that `--json` prints; times and ids above 2^53 are written as decimal strings. */
@@ -47,6 +50,8 @@ export class Output {
   readonly json: boolean;
   /** Style of standard output. */
   readonly style: Style;
+  /** Columns and rows of the terminal; undefined where standard output is not one. */
+  readonly size: TerminalSize | undefined;
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #errorStyle: Style;
@@ -55,6 +60,8 @@ export class Output {
     this.json = json;
     this.#stdout = stdout;
     this.#stderr = stderr;
+    const { columns = 0, rows = 0 } = stdout;
+    this.size = columns > 0 && rows > 0 ? { columns, rows } : undefined;
     this.style = createStyle(!json && wantsColour(stdout.isTTY === true, env));
     this.#errorStyle = createStyle(!json && wantsColour(stderr.isTTY === true, env));
   }

@@ -37,8 +37,8 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
   };
   const groups = new GroupRegistry(() => context);
   const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses() };
-  const welcomes = { welcomesAhead: new Set<bigint>() };
-  const context: ClientContext = { ...environment, own, directory, groups, ...waits, ...welcomes, groupConfig };
+  const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
+  const context: ClientContext = { ...environment, own, directory, groups, ...waits, ...learnt, groupConfig };
   return context;
 }
 
@@ -47,7 +47,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
  *
  * @example
  * const client = await createNodeClient(generatedSigner(), { dbPath: "alice.db", nodeUrl: "http://127.0.0.1:5556" });
- * const { group } = await client.conversations.joinByInvite("https://latchkey.link/i#…");
+ * const { group } = await client.conversations.joinByInvite("latchkey:…");
  * await group.send("hello");
  */
 export class Client {

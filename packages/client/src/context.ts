@@ -2,6 +2,7 @@ import type { GroupConfig } from "@latchkey/mls";
 import type { Environment } from "./environment.ts";
 import type { GroupRegistry } from "./group/group-core.ts";
 import type { IdentityDirectory } from "./identity/directory.ts";
+import type { LinkBases } from "./invite/link-base.ts";
 import type { LookPauses } from "./join/look-pauses.ts";
 import type { Mutex } from "./mutex.ts";
 
@@ -22,6 +23,8 @@ export interface ClientContext extends Environment {
   readonly groups: GroupRegistry;
   /** The turn of whoever joins by invite. */
   readonly joinTurn: Mutex;
+  /** Where links lead, by invite service. */
+  readonly linkBases: LinkBases;
   /** When slots may be looked at for the sake of joins that wait. */
   readonly lookPauses: LookPauses;
   /** Welcomes behind one that is to be read again, which were dealt with. In memory: after a restart they come to nothing new. */

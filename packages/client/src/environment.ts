@@ -16,7 +16,7 @@ export interface Environment {
   readonly clock: Clock;
   /** Numbers in [0, 1) for the jitter of delays; nothing secret rests on them. */
   readonly random: () => number;
-  readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
+  readonly encodePng: (bitmap: QrBitmap, scale?: number) => Uint8Array;
   /** The texts of the QR codes in an image file; without it an image is not an invite. Throws INVITE_NO_QR. */
   readonly readQr?: (image: Uint8Array, signal?: AbortSignal) => Promise<readonly string[]>;
   /** False: this client never answers a join by invite with a receipt; default: it does when nobody else speaks. */
@@ -56,6 +56,9 @@ export interface Environment {
   readonly keepInvitesFresh: boolean;
   /** Told what this program failed at by a mistake of its own: messages that were set aside, and work in the background. */
   readonly onDefect?: DefectListener;
-  /** What an invite link begins with; the payload follows as the fragment, which no server ever sees. */
-  readonly inviteBaseUrl: string;
+  /**
+   * What invite links begin with; the payload follows as the fragment, which no server ever sees. Default: the page of the
+   * invite service where it states one, else `latchkey:`. Whoever runs this address can read invites that are opened there.
+   */
+  readonly inviteBaseUrl?: string | undefined;
 }

@@ -11,6 +11,9 @@ export const CLIENT_LIMITS = {
   maxUploadRounds: 8,
   /** Largest slot answer that is read: eight blobs of groups of 10 000 members. */
   maxSlotBytes: 32 * 1024 * 1024,
+  /** What a service states of itself, in bytes, and how long an invite waits for it, in milliseconds. */
+  maxDescriptionBytes: 16_384,
+  describeTimeoutMs: 3_000,
   /** Texts that are searched for a link: a long e-mail. */
   maxInviteTextCharacters: 65_536,
   /** Image files that are searched for a QR code. */

@@ -160,6 +160,14 @@ describe("what an operator sees", () => {
     }
   });
 
+  test("DOR-07 /.well-known/latchkey states what the operator said, and no page otherwise", async (t) => {
+    const silent = await startNode(t);
+    const statement = async (url: string): Promise<unknown> => (await fetch(`${url}/.well-known/latchkey`)).json();
+    assert.deepEqual(await statement(silent.url), { page: false, versions: [1] });
+    const node = await startNode(t, { invitePage: true, publicUrl: "https://node.example" });
+    assert.deepEqual(await statement(node.url), { page: true, node: "https://node.example", versions: [1] });
+  });
+
   test("NODE /healthz answers GET and HEAD", async (t) => {
     const { url } = await startNode(t);
     const response = await fetch(`${url}/healthz`);

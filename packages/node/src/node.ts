@@ -35,6 +35,10 @@ export interface NodeOptions {
   readonly limits?: Partial<NodeLimits>;
   /** True when a proxy in front adds the client's address to `X-Forwarded-For`; rate limits then count by that. */
   readonly trustForwardedFor?: boolean;
+  /** Address under which others reach the node, as `/.well-known/latchkey` states it. */
+  readonly publicUrl?: string;
+  /** Whether a proxy serves the page that opens invites at `/i` of the same origin; false by default. */
+  readonly invitePage?: boolean;
   /** The machine's clocks; the system's by default. */
   readonly clock?: Clocks;
   /** Wall clock in nanoseconds since 1970, beside the system's monotonic clock; `clock` goes before it. */
@@ -166,7 +170,8 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
   const slots = createSlotsHandler(runtime, slotLimiters, room);
   const trustForwardedFor = options.trustForwardedFor ?? false;
   const servesMetrics = options.metricsPort === undefined;
-  return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, stopping });
+  const statement = { page: options.invitePage ?? false, publicUrl: options.publicUrl };
+  return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, statement, stopping });
 }
 
 /** Deletes expired blobs that nobody asks for; reading never shows them anyway. */

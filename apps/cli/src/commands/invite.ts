@@ -1,4 +1,5 @@
 import type { Group, Invite } from "@latchkey/client";
+import { join } from "node:path";
 import { InvalidArgumentError, type Command } from "commander";
 import type { AddCommands, CommandContext } from "../context.ts";
 import { isInSharedFolder, writePrivateFile } from "../data-dir.ts";
@@ -6,12 +7,13 @@ import { groupName } from "../describe.ts";
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
-import { terminalQr } from "../terminal-qr.ts";
+import { fits, terminalQr } from "../terminal-qr.ts";
 import { formatTime, parseDurationNs } from "../text.ts";
 
 interface ImageOptions {
   readonly qrPng?: string;
   readonly qrSvg?: string;
+  readonly qrScale?: number;
 }
 
 interface CreateOptions extends ImageOptions {
@@ -69,7 +71,8 @@ function command(parent: Command, name: string, description: string): Command {
 function withImages(to: Command): Command {
   return to
     .option("--qr-png <file>", "write the QR code as a PNG image")
-    .option("--qr-svg <file>", "write the QR code as an SVG image");
+    .option("--qr-svg <file>", "write the QR code as an SVG image")
+    .option("--qr-scale <pixels>", "pixels of a module in the PNG image, 1 to 64 (default: 8)", parseScale);
 }
 
 function create(context: CommandContext, wanted: string, options: CreateOptions): Promise<CommandResult> {
@@ -89,7 +92,7 @@ function create(context: CommandContext, wanted: string, options: CreateOptions)
 
 function show(context: CommandContext, wanted: string, images: ImageOptions): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
-    const { invite } = group;
+    const invite = await group.loadInvite({ signal: context.signal });
     if (invite === undefined)
       throw cliError("INVITE_NONE", 'the group has no invite; "latchkey invite create" makes one');
     return present(context, group, invite, images);
@@ -140,6 +143,13 @@ function revoke(context: CommandContext, wanted: string): Promise<CommandResult>
   });
 }
 
+/** Who can read the invite besides those who get it. */
+function whoReads(opensAt: string | null): string {
+  return opensAt === null
+    ? "No camera opens this link: the invite service states no page. Scan or paste it in a Latchkey program."
+    : `Whoever runs ${opensAt} can read this invite when it is opened there.`;
+}
+
 /** Writes an image of the invite, and says where others could replace it by one of their own. */
 async function writeImage({ out }: CommandContext, file: string, content: string | Uint8Array): Promise<void> {
   await writePrivateFile(file, content);
@@ -150,11 +160,19 @@ async function present(
   context: CommandContext,
   group: Group,
   invite: Invite,
-  { qrPng, qrSvg }: ImageOptions,
+  images: ImageOptions,
 ): Promise<CommandResult> {
-  if (qrPng !== undefined) await writeImage(context, qrPng, invite.toQR("png"));
+  const { qrSvg, qrScale } = images;
+  let { qrPng } = images;
+  if (qrPng !== undefined) await writeImage(context, qrPng, invite.toQR("png", qrScale));
   if (qrSvg !== undefined) await writeImage(context, qrSvg, invite.toQR("svg"));
-  const { url, externalGroupId, serviceUrl = null, expiresAtNs = null, uploadFailure } = invite;
+  const { url, externalGroupId, serviceUrl = null, opensAt = null, expiresAtNs = null, uploadFailure } = invite;
+  const drawn = terminalQr(invite, context.out.style);
+  const tooSmall = !fits(drawn, context.out.size);
+  if (tooSmall && qrPng === undefined && !context.out.json) {
+    qrPng = join(context.settings.dataDir.path, `invite-${group.id.slice(0, 8)}.png`);
+    await writeImage(context, qrPng, invite.toQR("png"));
+  }
   const files = [qrPng, qrSvg].filter((file) => file !== undefined);
   return {
     json: {
@@ -162,6 +180,7 @@ async function present(
         url,
         externalGroupId,
         serviceUrl,
+        opensAt,
         expiresAtNs,
         qrPng: qrPng ?? null,
         qrSvg: qrSvg ?? null,
@@ -170,16 +189,23 @@ async function present(
     },
     human: (style) =>
       [
-        terminalQr(invite, style),
+        tooSmall ? style.bold("This terminal is too small for the code; it was written to a file.") : drawn,
         `Scan this to join ${style.bold(groupName(group))}, or open the link:`,
         url,
         "",
+        style.dim(whoReads(opensAt)),
         style.dim(expiresAtNs === null ? "Lasts until it is revoked." : `Lasts until ${formatTime(expiresAtNs)}.`),
         style.dim("Whoever has the code or the link can join: hand it on with care."),
         ...files.map((file) => style.dim(`Written to ${file}`)),
         ...(uploadFailure === undefined ? [] : [style.bad(`Nobody can join by it yet: ${uploadFailure.message}`)]),
       ].join("\n"),
   };
+}
+
+function parseScale(text: string): number {
+  const scale = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (scale < 1 || scale > 64) throw new InvalidArgumentError("Expected a number between 1 and 64.");
+  return scale;
 }
 
 function parseDuration(text: string): bigint {

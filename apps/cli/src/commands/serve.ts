@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createLogger, createNode, type DeliveryNode, type Logger } from "@latchkey/node";
+import { createLogger, createNode, type DeliveryNode, type Logger, type NodeOptions } from "@latchkey/node";
 import { InvalidArgumentError } from "commander";
 import type { AddCommands, CommandContext } from "../context.ts";
 import { codeOfSystemError, createPrivateDir, DEFAULT_PORT } from "../data-dir.ts";
@@ -12,6 +12,8 @@ interface ServeOptions {
   readonly port: number;
   readonly metricsPort?: number;
   readonly jsonLogs?: true;
+  readonly publicUrl?: string;
+  readonly invitePage?: true;
 }
 
 /** `latchkey serve`: a node in this process until Ctrl-C. */
@@ -24,6 +26,8 @@ export const addServeCommand: AddCommands = (program, execute) => {
     .option("--host <address>", "address to listen on; the port is cleartext, put a TLS proxy before it", "127.0.0.1")
     .option("--port <number>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
     .option("--metrics-port <number>", "port for /metrics alone, on this machine only; else it is on --port", parsePort)
+    .option("--public-url <url>", "address under which others reach the node, stated at /.well-known/latchkey")
+    .option("--invite-page", "state that a proxy serves the page that opens invites, at /i of the same address")
     .option("--json-logs", "write one JSON log line per event to standard error")
     .action((options: ServeOptions) => execute((context) => serve(context, options)));
 };
@@ -32,12 +36,14 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
   const { nodeDir } = settings.dataDir;
   await createPrivateDir(nodeDir);
   const logger = options.jsonLogs === true ? createLogger("info") : warningsTo((text) => out.warn(text));
-  const { host, port, metricsPort } = options;
+  const { host, port, metricsPort, publicUrl, invitePage = false } = options;
   const node = await startNode({
     dataDir: nodeDir,
     host,
     port,
     logger,
+    invitePage,
+    ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(metricsPort === undefined ? {} : { metricsPort }),
   });
   out.entry({ event: "listening", url: node.url, dataDir: nodeDir }, `Node at ${node.url}, data in ${nodeDir}`);
@@ -47,7 +53,7 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
   return { json: { url: node.url, stopped: true }, human: () => "Stopped; everything is on disk." };
 }
 
-type StartOptions = Readonly<{ dataDir: string; host: string; port: number; metricsPort?: number; logger: Logger }>;
+type StartOptions = NodeOptions & Readonly<{ host: string; port: number }>;
 
 async function startNode(options: StartOptions): Promise<DeliveryNode> {
   try {

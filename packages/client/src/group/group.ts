@@ -25,6 +25,7 @@ import {
   type InviteOptions,
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
+import { learnLinkBase } from "../invite/link-base.ts";
 import { removeMembers, type Removal, type RemoveOptions } from "../invite/removal.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { absentRoles, type AbsentRole, type Role } from "./absent-roles.ts";
@@ -426,6 +427,12 @@ export class Group {
   /** The invite in force, as far as this installation knows. */
   get invite(): Invite | undefined {
     return activeInvite(this.#core);
+  }
+
+  /** As `invite`, after its service was asked, within three seconds, where links lead. Never fails for that. */
+  async loadInvite(options: { readonly signal?: AbortSignal } = {}): Promise<Invite | undefined> {
+    await learnLinkBase(this.#core.context, this.invite?.serviceUrl, options.signal);
+    return this.invite;
   }
 
   /** The invite in force as payload and blob, for applications that carry the bytes themselves; uploads nothing. */

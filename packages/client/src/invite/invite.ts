@@ -2,15 +2,18 @@ import { toHex, type LatchkeyError } from "@latchkey/mls";
 import {
   effectiveExpiryNs,
   encodeInvitePayload,
-  inviteUrl,
+  toBase64Url,
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
+import { clientError } from "../errors.ts";
+import { linkBaseOf, SCHEME_ONLY, type LinkBases } from "./link-base.ts";
 import { linkChecksum } from "./links/checksum.ts";
 import type { ChecksumState } from "./links/surroundings.ts";
 import { findInvite } from "./read-invite.ts";
-import { qrBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
+import { inviteBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
+import type { SlotService } from "./slots.ts";
 
 /** An invite to hand out. Whoever holds it can join: treat `url`, `payload` and the image as secrets. */
 export interface Invite {
@@ -21,6 +24,11 @@ export interface Invite {
   /** Slot id in hex. */
   readonly externalGroupId: string;
   readonly serviceUrl: string | undefined;
+  /**
+   * Host whose page opens the link: whoever runs it can read the invite when it is opened there. Undefined for `latchkey:`
+   * links, which programs open and cameras do not.
+   */
+  readonly opensAt: string | undefined;
   /** End by the policy and the epoch it was made in; undefined for none. */
   readonly expiresAtNs: bigint | undefined;
   /**
@@ -35,15 +43,27 @@ export interface Invite {
   readonly uploadFailure?: LatchkeyError | undefined;
   /** Inboxes of members whose programs cannot follow joins by invite: they stay behind at the next join. */
   readonly behind: readonly string[];
-  /** The link as a QR code: a PNG file, an SVG document, or text for a terminal. */
-  toQR(format: "png"): Uint8Array;
+  /**
+   * The invite as a QR code: a PNG file of `scale` pixels a module (8), an SVG document, or text for a terminal. It holds
+   * the same payload in another form, so that it is smaller than a code of the link would be.
+   */
+  toQR(format: "png", scale?: number): Uint8Array;
   toQR(format: "svg" | "terminal"): string;
 }
 
 /** What `newInvite` needs of its surroundings. */
 export interface InviteContext {
-  readonly inviteBaseUrl: string;
-  readonly encodePng: (bitmap: QrBitmap) => Uint8Array;
+  readonly inviteBaseUrl?: string | undefined;
+  readonly linkBases: LinkBases;
+  readonly slots: SlotService;
+  readonly encodePng: (bitmap: QrBitmap, scale?: number) => Uint8Array;
+}
+
+/** The address of a page without a fragment; throws INVITE_MALFORMED for anything else. */
+function checkedLinkBase(base: string): string {
+  const url = URL.parse(base);
+  if (url !== null && url.hash === "") return url.href;
+  throw clientError("INVITE_MALFORMED", "`inviteBaseUrl` has to be the address of a page, without a fragment");
 }
 
 /** The invite of an active policy. */
@@ -54,21 +74,24 @@ export function newInvite(
   epochStartNs: bigint,
 ): Invite {
   const bytes = encodeInvitePayload(payload);
-  const link = inviteUrl(payload, context.inviteBaseUrl);
-  const url = `${link}.${linkChecksum(bytes)}`;
+  const serviceUrl = serviceUrlOf(payload.servicePointer);
+  const base = linkBaseOf(context, serviceUrl);
+  const start = base === SCHEME_ONLY ? SCHEME_ONLY : `${checkedLinkBase(base)}#`;
+  const url = `${start}${toBase64Url(bytes)}.${linkChecksum(bytes)}`;
   const expiresAtNs = effectiveExpiryNs(policy, epochStartNs);
-  function toQR(format: "png"): Uint8Array;
+  function toQR(format: "png", scale?: number): Uint8Array;
   function toQR(format: "svg" | "terminal"): string;
-  function toQR(format: QrFormat): Uint8Array | string {
-    const bitmap = qrBitmap(link);
-    if (format === "png") return context.encodePng(bitmap);
+  function toQR(format: QrFormat, scale?: number): Uint8Array | string {
+    const bitmap = inviteBitmap(payload, start);
+    if (format === "png") return context.encodePng(bitmap, scale);
     return format === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
   }
   return {
     url,
     payload: bytes,
     externalGroupId: toHex(payload.externalGroupId),
-    serviceUrl: serviceUrlOf(payload.servicePointer),
+    serviceUrl,
+    opensAt: base === SCHEME_ONLY ? undefined : URL.parse(base)?.host,
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
     behind: [],
     toQR,

@@ -24,6 +24,7 @@ import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { newInvite, type Invite } from "./invite.ts";
+import { learnLinkBase } from "./link-base.ts";
 import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
 import { renewedPolicy } from "./renewal-journal.ts";
 import { ownService, samePointer, servicePointer } from "./service.ts";
@@ -119,6 +120,7 @@ async function issued(core: GroupCore, service: ServicePointer | undefined, sign
   } catch (error) {
     if (isAborted(signal) || error !== core.uploadFailure) throw error;
   }
+  await learnLinkBase(core.context, inForce().serviceUrl, signal);
   return inForce();
 }
 

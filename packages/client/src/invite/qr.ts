@@ -1,4 +1,7 @@
-import { encodeQR } from "qr";
+import { encodeInvitePayload, toBase64Url, type InvitePayload } from "@latchkey/xmtp";
+import { correction, generate, mode, type Mode } from "lean-qr";
+import { samePointer, servicePointer } from "./service.ts";
+import { checkedServiceUrl } from "./slots.ts";
 
 /** A drawn QR code: true is dark, row by row, with its quiet zone. */
 export type QrBitmap = readonly (readonly boolean[])[];
@@ -7,25 +10,78 @@ export type QrBitmap = readonly (readonly boolean[])[];
 export type QrFormat = "png" | "svg" | "terminal";
 
 /** Modules of white around the code that readers need (ISO/IEC 18004). */
-const QUIET_ZONE = 4;
+export const QUIET_ZONE = 4;
 
-/** Draws a text; error correction M survives 15 % of dirt and keeps the modules large. */
-export function qrBitmap(text: string): QrBitmap {
-  return encodeQR(text, "raw", { ecc: "medium", border: QUIET_ZONE });
+/** Draws text or segments; error correction M survives 15 % of dirt and keeps the modules large. */
+function draw(data: Mode | string): QrBitmap {
+  const code = generate(data, { minCorrectionLevel: correction.M, maxCorrectionLevel: correction.M });
+  const size = code.size + 2 * QUIET_ZONE;
+  return Array.from({ length: size }, (_, y) =>
+    Array.from({ length: size }, (_, x) => code.get(x - QUIET_ZONE, y - QUIET_ZONE)),
+  );
 }
 
-/** One SVG path, one unit per module. */
+/** Draws a text. */
+export function qrBitmap(text: string): QrBitmap {
+  return draw(text);
+}
+
+/** What the code of an invite says: a text, and digits that follow it. */
+export interface CodeText {
+  readonly text: string;
+  readonly digits: string;
+}
+
+/**
+ * The text of an invite's code, smaller than its link: the payload is one decimal number, which a numeric segment holds in
+ * 3.3 bits a digit. A pointer to the link's own origin is left out; readers put it back. Where that would give a payload
+ * without a pointer one, the payload stays in letters.
+ */
+export function codeTextOf(payload: InvitePayload, linkStart: string): CodeText {
+  const origin = checkedServiceUrl(/^https?:/.test(linkStart) ? new URL(linkStart).origin : "");
+  const { servicePointer: pointer } = payload;
+  if (origin !== undefined && pointer === undefined) {
+    return { text: `${linkStart}${toBase64Url(encodeInvitePayload(payload))}`, digits: "" };
+  }
+  const isOwn = origin !== undefined && pointer !== undefined && samePointer(pointer, servicePointer(origin));
+  const bytes = encodeInvitePayload(isOwn ? { ...payload, servicePointer: undefined } : payload);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { text: linkStart, digits: BigInt(`0x${hex}`).toString() };
+}
+
+/** Draws the code of an invite: its start in lower case as bytes, its payload as digits. */
+export function inviteBitmap(payload: InvitePayload, linkStart: string): QrBitmap {
+  const { text, digits } = codeTextOf(payload, linkStart);
+  const start = /^[\x20-\x7e]*$/.test(text) ? mode.ascii(text) : mode.utf8(text);
+  return draw(digits === "" ? start : mode.multi(start, mode.numeric(digits)));
+}
+
+/** Runs of dark modules as paths, one unit a module. */
+export function codePath(bitmap: QrBitmap): string {
+  let path = "";
+  bitmap.forEach((row, y) => {
+    for (let x = 0; x < row.length; x++) {
+      if (row[x] !== true) continue;
+      let length = 1;
+      while (row[x + length] === true) length++;
+      path += `M${x} ${y}h${length}v1h-${length}z`;
+      x += length;
+    }
+  });
+  return path;
+}
+
+/** Side of an SVG picture in pixels for each module. */
+const SVG_SCALE = 8;
+
+/** An SVG document of the code, with a title for those who do not see it. */
 export function qrSvg(bitmap: QrBitmap): string {
   const size = bitmap.length;
-  let path = "";
-  bitmap.forEach((row, y) =>
-    row.forEach((dark, x) => {
-      if (dark) path += `M${x} ${y}h1v1h-1z`;
-    }),
-  );
+  const side = size * SVG_SCALE;
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" shape-rendering="crispEdges">` +
-    `<rect width="${size}" height="${size}" fill="#fff"/><path d="${path}" fill="#000"/></svg>\n`
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${side}" height="${side}" viewBox="0 0 ${size} ${size}"` +
+    ` shape-rendering="crispEdges"><title>QR code of an invite</title>` +
+    `<rect width="${size}" height="${size}" fill="#fff"/><path fill="#000" d="${codePath(bitmap)}"/></svg>\n`
   );
 }
 

@@ -52,6 +52,14 @@ export interface SlotService {
   fetch(slot: Slot, options?: SlotFetchOptions): Promise<SlotContents>;
   /** Whether a blob of that epoch and state is there already. */
   exists(slot: Slot, epoch: bigint, groupStateHash: Uint8Array, signal?: AbortSignal): Promise<boolean>;
+  /** What the service states of itself; services of an application's own need not. Throws errors of the network. */
+  describe?(serviceUrl: string, signal?: AbortSignal): Promise<ServiceDescription>;
+}
+
+/** What a service states of itself at `/.well-known/latchkey`. */
+export interface ServiceDescription {
+  /** Whether it serves the page that opens invites, at `/i` of its origin. */
+  readonly page: boolean;
 }
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
@@ -75,8 +83,14 @@ function slotUrl(slot: Slot): string {
   return `${base}/v1/slots/${toHex(slot.externalGroupId)}`;
 }
 
-async function request(what: string, url: string, init: RequestInit, signal: AbortSignal | undefined) {
-  const timeout = AbortSignal.timeout(CLIENT_LIMITS.callTimeoutMs);
+async function request(
+  what: string,
+  url: string,
+  init: RequestInit,
+  signal: AbortSignal | undefined,
+  timeoutMs: number = CLIENT_LIMITS.callTimeoutMs,
+) {
+  const timeout = AbortSignal.timeout(timeoutMs);
   const both = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   try {
     // A redirect could lead to another origin or into the local network.
@@ -105,21 +119,26 @@ function refuse(what: string, response: Response): never {
 }
 
 /** Reads a body up to a limit, whatever its length header says; the limit bounds memory, the timeout time. */
-async function readBody(what: string, response: Response, signal: AbortSignal | undefined): Promise<Uint8Array> {
+async function readBody(
+  what: string,
+  response: Response,
+  signal: AbortSignal | undefined,
+  maxBytes: number = CLIENT_LIMITS.maxSlotBytes,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of response.body ?? []) {
       length += chunk.length;
-      if (length > CLIENT_LIMITS.maxSlotBytes) break;
+      if (length > maxBytes) break;
       chunks.push(chunk);
     }
   } catch (error) {
     if (signal?.aborted === true) throw networkError(error, what, signal);
     throw unreachable(what, error);
   }
-  if (length > CLIENT_LIMITS.maxSlotBytes) {
-    throw clientError("NODE_REJECTED", `the invite service sends more than ${CLIENT_LIMITS.maxSlotBytes} bytes`);
+  if (length > maxBytes) {
+    throw clientError("NODE_REJECTED", `the invite service sends more than ${maxBytes} bytes`);
   }
   const body = new Uint8Array(length);
   let offset = 0;
@@ -234,4 +253,26 @@ export const httpSlots: SlotService = {
     if (!response.ok) refuse(what, response);
     return true;
   },
+
+  async describe(serviceUrl, signal) {
+    const what = "the look at the invite service";
+    const { describeTimeoutMs, maxDescriptionBytes } = CLIENT_LIMITS;
+    const url = new URL("/.well-known/latchkey", serviceUrl).href;
+    const response = await request(what, url, { method: "GET" }, signal, describeTimeoutMs);
+    if (!response.ok) {
+      await response.body?.cancel();
+      return { page: false };
+    }
+    return readDescription(await readBody(what, response, signal, maxDescriptionBytes));
+  },
 };
+
+/** Reads what a service states; anything but the expected object states nothing. */
+function readDescription(body: Uint8Array): ServiceDescription {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return { page: typeof value === "object" && value !== null && "page" in value && value.page === true };
+  } catch {
+    return { page: false };
+  }
+}

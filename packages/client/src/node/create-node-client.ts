@@ -9,9 +9,6 @@ import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
-/** What invite links begin with unless told otherwise. */
-const DEFAULT_INVITE_BASE_URL = "https://latchkey.link/i";
-
 /** Where a client keeps its data and whom it talks to. */
 export interface NodeClientOptions {
   /** Database file of this installation; made when it is not there. Its directory must exist. */
@@ -22,6 +19,7 @@ export interface NodeClientOptions {
   readonly nodeUrl: string;
   /** Address of the invite service; default: the node. */
   readonly inviteServiceUrl?: string;
+  /** See `Environment`. */
   readonly inviteBaseUrl?: string;
   /** See `Environment`. */
   readonly resolvePointer?: NonNullable<Environment["resolvePointer"]>;
@@ -61,7 +59,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     slotCredentials: options.slotCredentials ?? true,
     padBlobs: options.padBlobs ?? false,
     renewOnRemoval: options.renewOnRemoval ?? false,
-    inviteBaseUrl: options.inviteBaseUrl ?? DEFAULT_INVITE_BASE_URL,
+    inviteBaseUrl: options.inviteBaseUrl,
     ...(options.onDefect && { onDefect: options.onDefect }),
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),

@@ -1,19 +1,37 @@
-import { PNG } from "pngjs";
+import { crc32, deflateSync } from "node:zlib";
+import { concatBytes, utf8 } from "@latchkey/mls";
 import type { QrBitmap } from "../invite/qr.ts";
 
 /** Pixels per module: large enough for a poor camera, small enough for a chat message. */
-const SCALE = 8;
+const DEFAULT_SCALE = 8;
+const MAX_SCALE = 64;
 
-/** The code as a PNG file, eight pixels per module. */
-export function encodePng(bitmap: QrBitmap): Uint8Array {
-  const size = bitmap.length * SCALE;
-  const png = new PNG({ width: size, height: size, colorType: 0 });
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const dark = bitmap[Math.floor(y / SCALE)]?.[Math.floor(x / SCALE)] === true;
-      png.data.fill(dark ? 0 : 255, 4 * (y * size + x), 4 * (y * size + x) + 3);
-      png.data[4 * (y * size + x) + 3] = 255;
+function uint32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+function chunk(type: string, content: Uint8Array): Uint8Array {
+  const named = concatBytes(utf8(type), content);
+  return concatBytes(uint32(content.length), named, uint32(crc32(named)));
+}
+
+/** The code as a PNG file of one bit a pixel, `scale` pixels a module: 1 to 64, else 8. */
+export function encodePng(bitmap: QrBitmap, scale: number = DEFAULT_SCALE): Uint8Array {
+  const by = Number.isInteger(scale) && scale >= 1 && scale <= MAX_SCALE ? scale : DEFAULT_SCALE;
+  const side = bitmap.length * by;
+  const rows = bitmap.flatMap((modules) => {
+    const row = new Uint8Array(1 + Math.ceil(side / 8));
+    for (let x = 0; x < side; x++) {
+      if (modules[Math.floor(x / by)] !== true) row[1 + (x >> 3)] = (row[1 + (x >> 3)] ?? 0) | (0x80 >> (x & 7));
     }
-  }
-  return new Uint8Array(PNG.sync.write(png, { colorType: 0 }));
+    return Array.from({ length: by }, () => row);
+  });
+  return concatBytes(
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+    chunk("IHDR", concatBytes(uint32(side), uint32(side), Uint8Array.of(1, 0, 0, 0, 0))),
+    chunk("IDAT", deflateSync(concatBytes(...rows))),
+    chunk("IEND", new Uint8Array(0)),
+  );
 }

@@ -11,6 +11,19 @@ import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SERVED_UNTIL_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
 
+/** Where a service states what it is; see "Where links lead" in `docs/invite-slots.md`. */
+const WELL_KNOWN_PATH = "/.well-known/latchkey";
+/** Versions of the slots' API. */
+const SLOT_VERSIONS = [1];
+
+/** What the service states of itself. */
+export interface ServiceStatement {
+  /** Whether a page that opens invites is served at `/i` of this origin. */
+  readonly page: boolean;
+  /** Address of the delivery node for those who come from outside; undefined where it is not told. */
+  readonly publicUrl: string | undefined;
+}
+
 /** What requests are given to. */
 export interface RouterOptions {
   readonly runtime: NodeRuntime;
@@ -20,6 +33,7 @@ export interface RouterOptions {
   readonly trustForwardedFor: boolean;
   /** False when metrics have a listener of their own. */
   readonly servesMetrics: boolean;
+  readonly statement: ServiceStatement;
   /** Once aborted, connections of HTTP/1.1 are closed behind their answer. */
   readonly stopping: AbortSignal;
 }
@@ -143,6 +157,12 @@ export class Router {
       await sendMetrics(runtime.metrics, response);
       return;
     }
+    if (method === "well-known") {
+      const { page, publicUrl: node } = this.#options.statement;
+      response.setHeader("cache-control", "max-age=300");
+      sendJson(request, response, 200, { page, ...(node === undefined ? {} : { node }), versions: SLOT_VERSIONS });
+      return;
+    }
     await runtime.store.check();
     sendJson(request, response, 200, { status: "ok", ...clockReport(runtime) });
   }
@@ -199,6 +219,7 @@ function parseUrl(request: HttpRequest): URL {
 /** Name of a request in metrics and logs: never a path, which may hold the id of a slot. */
 function methodName(path: string, request: HttpRequest): string {
   if (path === "/healthz" || path === "/metrics") return path.slice(1);
+  if (path === WELL_KNOWN_PATH) return "well-known";
   if (!path.startsWith(SLOTS_PATH)) return "other";
   switch (request.method) {
     case "PUT":
