@@ -17,11 +17,13 @@ async function inspect(context: CommandContext, source: string): Promise<Command
   return { json: { invite: summary }, human: () => describeInvite(summary) };
 }
 
-function describeInvite({ version, serviceUrl, externalGroupId }: InviteSummary): string {
+function describeInvite({ version, serviceUrl, externalGroupId, exposed, checksum }: InviteSummary): string {
   return [
     `Invite to an encrypted group (XIP-82, version ${version})`,
     `  service  ${serviceUrl ?? "not named; the app has to know it"}`,
     `  slot     ${externalGroupId}`,
     "  key      present, not shown",
+    ...(exposed ? ["  exposed  a server has seen this invite, because its # was encoded: have it rotated"] : []),
+    ...(checksum === "wrong" ? ["  typed    a character may be wrong: the last characters do not fit"] : []),
   ].join("\n");
 }

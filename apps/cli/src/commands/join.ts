@@ -1,4 +1,11 @@
-import { LatchkeyError, type Client, type JoinProgress, type JoinStep } from "@latchkey/client";
+import {
+  INVITE_END_TEXTS,
+  inviteEndOf,
+  LatchkeyError,
+  type Client,
+  type JoinProgress,
+  type JoinStep,
+} from "@latchkey/client";
 import { InvalidArgumentError } from "commander";
 import { canAsk, confirm } from "../ask.ts";
 import type { AddCommands, CommandContext } from "../context.ts";
@@ -43,11 +50,17 @@ async function join(
     if (yes !== true && canAsk(context) && !(await confirmJoin(context, client, link))) {
       return { json: { joined: false }, human: () => "Nothing was done." };
     }
-    const { group, status } = await client.conversations.joinByInvite(link, {
-      signal,
-      onProgress: sayOnce((text) => out.progress(text)),
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    const { group, status } = await client.conversations
+      .joinByInvite(link, {
+        signal,
+        onProgress: sayOnce((text) => out.progress(text)),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      })
+      .catch((error: unknown) => {
+        const { text, next } = INVITE_END_TEXTS[inviteEndOf(error)];
+        out.progress(`${text} ${next}`);
+        throw error;
+      });
     const own = group.members().find(({ inboxId }) => inboxId === client.inboxId);
     const devices = own?.installations.length ?? 0;
     return {

@@ -1,4 +1,5 @@
-import { countUses, permissionOf, readGroupState, type Permission } from "@latchkey/xmtp";
+import type { VerifiedGroupInfo } from "@latchkey/mls";
+import { countUses, permissionOf, readGroupState, type ExternalCommitPolicyV1, type Permission } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage } from "../invite/read-invite.ts";
@@ -42,8 +43,16 @@ export async function previewInvite(
   const { info, policy } = await choose().catch((error: unknown) => {
     throw mistypedOr(error, checksum);
   });
+  return previewOf(info, policy, services[0].url);
+}
+
+/** What a verified state of a group says of it. */
+export function previewOf(
+  info: VerifiedGroupInfo,
+  { expiresAtNs, maxUses }: ExternalCommitPolicyV1,
+  serviceUrl: string,
+): InvitePreview {
   const state = readGroupState(info.appData);
-  const { expiresAtNs, maxUses } = policy;
   return {
     name: state.name,
     description: state.description,
@@ -52,6 +61,6 @@ export async function previewInvite(
     installationCount: info.memberCount,
     expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
     usesLeft: maxUses === 0 ? undefined : Math.max(0, maxUses - countUses(state)),
-    serviceUrl: services[0].url,
+    serviceUrl,
   };
 }
