@@ -23,6 +23,7 @@ export { inspectInvite } from "./invite/invite.ts";
 export type { Invite, InviteSummary } from "./invite/invite.ts";
 export type { ChecksumState } from "./invite/links/surroundings.ts";
 export type { KeepFreshOptions } from "./invite/keep-fresh.ts";
+export type { PosterOptions } from "./invite/poster.ts";
 export type { QrBitmap, QrFormat } from "./invite/qr.ts";
 export type { ResolvedPointer } from "./invite/service.ts";
 export { httpSlots, slotKeys } from "./invite/slots.ts";

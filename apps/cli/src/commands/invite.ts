@@ -14,6 +14,8 @@ interface ImageOptions {
   readonly qrPng?: string;
   readonly qrSvg?: string;
   readonly qrScale?: number;
+  readonly poster?: string;
+  readonly posterName?: true;
 }
 
 interface CreateOptions extends ImageOptions {
@@ -72,6 +74,8 @@ function withImages(to: Command): Command {
   return to
     .option("--qr-png <file>", "write the QR code as a PNG image")
     .option("--qr-svg <file>", "write the QR code as an SVG image")
+    .option("--poster <file>", "write a page to hang up, as .svg or .pdf", parsePoster)
+    .option("--poster-name", "with the group's name on the poster")
     .option("--qr-scale <pixels>", "pixels of a module in the PNG image, 1 to 64 (default: 8)", parseScale);
 }
 
@@ -162,10 +166,15 @@ async function present(
   invite: Invite,
   images: ImageOptions,
 ): Promise<CommandResult> {
-  const { qrSvg, qrScale } = images;
+  const { qrSvg, qrScale, poster } = images;
   let { qrPng } = images;
   if (qrPng !== undefined) await writeImage(context, qrPng, invite.toQR("png", qrScale));
   if (qrSvg !== undefined) await writeImage(context, qrSvg, invite.toQR("svg"));
+  if (poster !== undefined) {
+    const options = images.posterName === true ? { name: group.name } : {};
+    const isPdf = /\.pdf$/i.test(poster);
+    await writeImage(context, poster, isPdf ? invite.toPoster("pdf", options) : invite.toPoster("svg", options));
+  }
   const { url, externalGroupId, serviceUrl = null, opensAt = null, expiresAtNs = null, uploadFailure } = invite;
   const drawn = terminalQr(invite, context.out.style);
   const tooSmall = !fits(drawn, context.out.size);
@@ -173,7 +182,7 @@ async function present(
     qrPng = join(context.settings.dataDir.path, `invite-${group.id.slice(0, 8)}.png`);
     await writeImage(context, qrPng, invite.toQR("png"));
   }
-  const files = [qrPng, qrSvg].filter((file) => file !== undefined);
+  const files = [qrPng, qrSvg, poster].filter((file) => file !== undefined);
   return {
     json: {
       invite: {
@@ -200,6 +209,11 @@ async function present(
         ...(uploadFailure === undefined ? [] : [style.bad(`Nobody can join by it yet: ${uploadFailure.message}`)]),
       ].join("\n"),
   };
+}
+
+function parsePoster(text: string): string {
+  if (/\.(?:svg|pdf)$/i.test(text)) return text;
+  throw new InvalidArgumentError("Expected a file name that ends in .svg or .pdf.");
 }
 
 function parseScale(text: string): number {

@@ -11,6 +11,7 @@ import { linkBaseOf, SCHEME_ONLY, type LinkBases } from "./link-base.ts";
 import { linkChecksum } from "./links/checksum.ts";
 import type { ChecksumState } from "./links/surroundings.ts";
 import { findInvite } from "./read-invite.ts";
+import { posterPdf, posterSvg, type PosterOptions } from "./poster.ts";
 import { inviteBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
 import type { SlotService } from "./slots.ts";
@@ -49,6 +50,9 @@ export interface Invite {
    */
   toQR(format: "png", scale?: number): Uint8Array;
   toQR(format: "svg" | "terminal"): string;
+  /** A page of A4 to hang up: the code, what it is, its end, where it opens, and the group's name if it is given. */
+  toPoster(format: "svg", options?: PosterOptions): string;
+  toPoster(format: "pdf", options?: PosterOptions): Uint8Array;
 }
 
 /** What `newInvite` needs of its surroundings. */
@@ -86,15 +90,25 @@ export function newInvite(
     if (format === "png") return context.encodePng(bitmap, scale);
     return format === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
   }
+  const opensAt = base === SCHEME_ONLY ? undefined : URL.parse(base)?.host;
+  const ends = expiresAtNs === 0n ? undefined : expiresAtNs;
+  function toPoster(format: "svg", options?: PosterOptions): string;
+  function toPoster(format: "pdf", options?: PosterOptions): Uint8Array;
+  function toPoster(format: "svg" | "pdf", options: PosterOptions = {}): string | Uint8Array {
+    const facts = { ...options, expiresAtNs: ends, opensAt };
+    const bitmap = inviteBitmap(payload, start);
+    return format === "svg" ? posterSvg(bitmap, facts) : posterPdf(bitmap, facts);
+  }
   return {
     url,
     payload: bytes,
     externalGroupId: toHex(payload.externalGroupId),
     serviceUrl,
-    opensAt: base === SCHEME_ONLY ? undefined : URL.parse(base)?.host,
-    expiresAtNs: expiresAtNs === 0n ? undefined : expiresAtNs,
+    opensAt,
+    expiresAtNs: ends,
     behind: [],
     toQR,
+    toPoster,
   };
 }
 

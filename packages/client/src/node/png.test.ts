@@ -8,6 +8,7 @@ import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
 import jsqr from "jsqr";
 import { PNG } from "pngjs";
 import { codeTextOf, inviteBitmap, qrBitmap, qrSvg, qrTerminal, QUIET_ZONE } from "../invite/qr.ts";
+import { posterPdf, posterSvg } from "../invite/poster.ts";
 import { imageKind } from "../invite/image.ts";
 import { readInvite } from "../invite/read-invite.ts";
 import { servicePointer } from "../invite/service.ts";
@@ -121,6 +122,26 @@ describe("DOR-08 the code of an invite", () => {
     assert.match(svg, /<title>/);
     assert.match((await readQrFromImage(new TextEncoder().encode(svg)))[0] ?? "", /^https:\/\/a\.example\/i#\d+$/);
   });
+});
+
+test("DOR-08 a poster states what it is, and its code is read: SVG, and PDF where the system can draw it", async (t) => {
+  const bitmap = inviteBitmap(payloadAt("https://a.example"), "https://a.example/i#");
+  const facts = { name: "Reading <circle> & tea", expiresAtNs: 1_800_000_000_000_000_000n, opensAt: "a.example" };
+  const svg = posterSvg(bitmap, facts);
+  assert.match(
+    svg,
+    /Reading &#60;circle&#62; &#38; tea.*Scan to join.*Open until 2027-01-15 08:00 UTC\..*Opens at a\.example/s,
+  );
+  assert.match((await readQrFromImage(new TextEncoder().encode(svg)))[0] ?? "", /^https:\/\/a\.example\/i#\d+$/);
+  assert.doesNotMatch(posterSvg(bitmap, { ...facts, name: undefined }), /Reading/);
+  const pdf = posterPdf(bitmap, facts);
+  const text = Buffer.from(pdf).toString("latin1");
+  assert.match(text, /^%PDF-1\.4\n.*\(Reading <circle> & tea\) Tj.*%%EOF\n$/s);
+  const [, start = "0"] = /startxref\n(\d+)/.exec(text) ?? [];
+  assert.ok(text.slice(Number(start)).startsWith("xref\n"));
+  const drawn = spawnSync("pdftoppm", ["-png", "-r", "100", "-"], { input: pdf, maxBuffer: 64 * 1024 * 1024 });
+  if (drawn.error !== undefined) t.diagnostic("pdftoppm is not installed: the PDF was not drawn");
+  else assert.match((await readQrFromImage(drawn.stdout))[0] ?? "", /^https:\/\/a\.example\/i#\d+$/);
 });
 
 test("a terminal shows the same modules as the bitmap", () => {
