@@ -34,14 +34,14 @@ async function refused(bytes: Uint8Array, message: RegExp): Promise<void> {
   await assert.rejects(readQrFromImage(bytes), { code: "INVITE_NO_QR", retryable: false, message });
 }
 
-test("a photo is read as well: the code small, turned, and on a grey background", async () => {
+test("DOR-03 a photo is read as well: the code small, turned, and on a grey background", async () => {
   const { width, height, data } = photograph(bitmap, { width: 700, height: 700, share: 0.6, turn: 0.12 });
   const png = new PNG({ width, height });
   png.data.set(data);
   assert.deepEqual(await readQrFromImage(new Uint8Array(PNG.sync.write(png))), [link]);
 });
 
-test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and strongly compressed", async () => {
+test("DOR-03 photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and strongly compressed", async () => {
   const photos: [PhotoOptions, number][] = [
     [{ width: 900, height: 700, share: 0.7, turn: 0.4, tilt: 0.15, blur: 1, noise: 10 }, 60],
     [{ width: 1200, height: 900, share: 0.6, turn: 2.2, tilt: 0.2, blur: 2, noise: 20 }, 40],
@@ -51,6 +51,30 @@ test("photos of a poster are read from JPEG: turned, tilted, blurred, noisy, and
     const file = jpegOf(options, quality);
     assert.equal(imageKind(file), "jpeg");
     assert.deepEqual(await readQrFromImage(file), [link]);
+  }
+});
+
+test("DOR-03 a photo in the dark, mirrored, light on dark, or against a dark wall without a quiet zone is read", async () => {
+  const side = 480;
+  const size = bitmap.length - 8;
+  const at = (x: number, y: number) =>
+    bitmap[Math.floor((y * size) / 320) + 4]?.[Math.floor((x * size) / 320) + 4] === true;
+  const shades: Readonly<Record<string, (x: number, y: number, isIn: boolean) => number>> = {
+    dark: (x, y, isIn) => (isIn && at(x, y) ? 6 : 26),
+    mirrored: (x, y, isIn) => (isIn && at(319 - x, y) ? 20 : 240),
+    "light on dark": (x, y, isIn) => (isIn && at(x, y) ? 250 : 5),
+    "dark wall": (x, y, isIn) => (isIn ? (at(x, y) ? 0 : 255) : 60 + ((x * 7 + y * 13) % 30)),
+  };
+  for (const [name, shade] of Object.entries(shades)) {
+    const png = new PNG({ width: side, height: side });
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        const isIn = x >= 80 && y >= 80 && x < 400 && y < 400;
+        png.data.fill(shade(x - 80, y - 80, isIn), 4 * (y * side + x), 4 * (y * side + x) + 3);
+        png.data[4 * (y * side + x) + 3] = 255;
+      }
+    }
+    assert.deepEqual(await readQrFromImage(new Uint8Array(PNG.sync.write(png))), [link], name);
   }
 });
 
