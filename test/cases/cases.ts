@@ -17,21 +17,22 @@ function numbered(prefix: string, count: number): string[] {
 }
 
 /** Cases of TRU that have a test. There are 22 in all; numbers that are missing here are still to come. */
-const TRU: readonly string[] = ["01", "02", "04", "05", "10", "11", "21"];
+const TRU: readonly string[] = ["01", "02", "04", "05", "10", "11", "18", "21"];
 
 /**
  * Every case there is: joins and refusals of XIP-82 (XIP), findings of the review of its reference (REV), safety beyond
- * the text (SEC), and bytes that others write (TRU).
+ * the text (SEC), bytes that others write (TRU), and links, pictures and codes (DOR).
  */
 export const ALL_IDS: readonly string[] = [
   ...numbered("XIP", 26),
   ...numbered("REV", 11),
   ...numbered("SEC", 12),
   ...TRU.map((number) => `TRU-${number}`),
+  ...numbered("DOR", 9),
 ];
 
 /** An id of a case, listed or not. */
-export const CASE_ID = /\b(?:XIP|REV|SEC|TRU)-\d\d\b/;
+export const CASE_ID = /\b(?:XIP|REV|SEC|TRU|DOR)-\d\d\b/;
 
 /** The ids that a test's title carries. */
 export function idsIn(title: string): string[] {
