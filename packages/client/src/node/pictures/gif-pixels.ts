@@ -15,13 +15,32 @@ const PASSES = [
   [1, 2],
 ] as const;
 
-/** Checks the size that a GIF file states; throws PictureRefusal. */
+/**
+ * Checks the size of a GIF file: of the screen that it states, and of each frame, which some programs write larger. Returns
+ * what holds them all. Throws PictureRefusal.
+ */
 export function walkGif(bytes: Uint8Array): { readonly width: number; readonly height: number } {
   if (bytes.length < 13) throw damaged("GIF");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const [width, height] = [view.getUint16(6, true), view.getUint16(8, true)];
+  let [width, height] = [view.getUint16(6, true), view.getUint16(8, true)];
+  let at = 13 + tableBytes(bytes[10] ?? 0);
+  for (let frames = 0; frames < MAX_FRAMES && at + 10 < bytes.length;) {
+    const mark = bytes[at];
+    if (mark === 0x21) at = endOfBlocks(bytes, at + 2);
+    else if (mark === 0x2c) {
+      width = Math.max(width, view.getUint16(at + 1, true) + view.getUint16(at + 5, true));
+      height = Math.max(height, view.getUint16(at + 3, true) + view.getUint16(at + 7, true));
+      at = endOfBlocks(bytes, at + 11 + tableBytes(bytes[at + 9] ?? 0));
+      frames++;
+    } else break;
+  }
   checkSize(width, height);
   return { width, height };
+}
+
+/** Bytes of the table of colours that flags announce. */
+function tableBytes(flags: number): number {
+  return flags < 0x80 ? 0 : 3 * (2 << (flags & 7));
 }
 
 /**
@@ -34,8 +53,8 @@ export function* readGif(bytes: Uint8Array, backdrop: Backdrop): Generator<Pictu
   const flags = bytes[10] ?? 0;
   let at = 13;
   const takeTable = (tableFlags: number): Uint8Array | undefined => {
-    if (tableFlags < 0x80) return undefined;
-    const length = 3 * (2 << (tableFlags & 7));
+    const length = tableBytes(tableFlags);
+    if (length === 0) return undefined;
     at += length;
     return bytes.subarray(at - length, at);
   };
