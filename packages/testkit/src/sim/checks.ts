@@ -210,8 +210,12 @@ export class Checks {
   }
 
   #lookAt(device: Device, group: Group): void {
-    const key = `${device.name}/${group.id}`;
-    const sight = this.#sights.get(key);
+    if (group.isCurrent) this.#compareWithDisk(device, group);
+    this.#lookAtMessages(device, group);
+  }
+
+  #compareWithDisk(device: Device, group: Group): void {
+    const sight = this.#sights.get(`${device.name}/${group.id}`);
     insist(sight !== undefined, `${device.name} shows a group that is not on its disk`);
     insist(group.isActive === sight.isActive, `${device.name} shows another membership than its disk`);
     if (group.isActive) {
@@ -219,6 +223,10 @@ export class Checks {
       const known = this.epochs.get(this.#keyOf(group.id, group.epoch, group.epochAuthenticator));
       insist(known?.authenticator === group.epochAuthenticator, `${device.name} shows another state than its disk`);
     }
+  }
+
+  #lookAtMessages(device: Device, group: Group): void {
+    const key = `${device.name}/${group.id}`;
     for (const message of group.messages({ after: this.#read.get(key) ?? 0n })) {
       this.#read.set(key, message.sequenceId);
       if (message.text === undefined || message.contentType !== TEXT_CONTENT_TYPE) continue;

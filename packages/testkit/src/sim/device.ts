@@ -68,6 +68,11 @@ export class Device {
     return this.client?.conversations.get(groupId);
   }
 
+  /** Everything that the client lists: groups, and histories that were shown before. */
+  histories(): readonly Group[] {
+    return this.client?.conversations.list() ?? [];
+  }
+
   openStore(guard: StoreGuard): Store {
     return this.disk.open(guard);
   }
