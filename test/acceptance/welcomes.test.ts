@@ -271,6 +271,29 @@ test("who was removed and added again while offline is in the group again with t
   assert.equal(adminGroup.messages().at(-1)?.text, "here");
 });
 
+test("a Welcome that could not leave is sent after its sender was removed and added again", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup, memberGroup } = await world.group();
+  const bob = await world.device("bob");
+  const { transport } = member.environment;
+  const sendWelcomeMessages = transport.sendWelcomeMessages.bind(transport);
+  transport.sendWelcomeMessages = () =>
+    Promise.reject(new LatchkeyError("NODE_UNREACHABLE", "no way out (made up by a test)", { retryable: true }));
+  await memberGroup.send("before");
+  await memberGroup.addMembers([bob.client.inboxId]);
+  await adminGroup.sync();
+  await adminGroup.removeMembers([member.client.inboxId]);
+  await adminGroup.addMembers([member.client.inboxId]);
+  await member.client.conversations.sync();
+  transport.sendWelcomeMessages = sendWelcomeMessages;
+  await member.client.conversations.sync();
+  await bob.client.conversations.sync();
+  assert.deepEqual(epochOf(groupOf(bob, adminGroup.id)), epochOf(adminGroup));
+  const histories = member.client.conversations.list();
+  assert.equal(histories.length, 2, "the messages before the removal are in an entry of their own");
+  assert.deepEqual(member.environment.store.followUps.list(), []);
+});
+
 /** The Welcome to a group without app data, as XMTP's library makes them before a migration. */
 async function welcomeToLegacyGroup(from: Device, to: Device, groupId: Uint8Array): Promise<WelcomeMessageInput[]> {
   const group = await MlsGroup.create(configOf(from), {

@@ -102,13 +102,16 @@ function keepState(context: ClientContext, tables: Tables, { groupId }: GroupCor
 
 function archive(context: ClientContext, tables: Tables, { groupId }: GroupCore, how: Succession): void {
   const isEmpty = tables.messages.count(groupId) === 0;
-  if (how !== "choice" && isEmpty) {
-    deleteEntry(tables, groupId);
-    return;
+  // Each Welcome is the only way in for its recipient, and nobody else can send it: it stays where it is sent from.
+  const welcomes = tables.followUps.list(groupId).filter(({ kind }) => kind === "welcome");
+  tables.followUps.delete(groupId);
+  if (how !== "choice" && isEmpty) deleteEntry(tables, groupId);
+  else {
+    const key = newEntryKey(context);
+    moveEntry(tables, groupId, key);
+    relabel(tables, key, isEmpty ? "claim" : "archived");
   }
-  const key = newEntryKey(context);
-  moveEntry(tables, groupId, key);
-  relabel(tables, key, isEmpty ? "claim" : "archived");
+  for (const welcome of welcomes) tables.followUps.put(welcome);
 }
 
 function relabel(tables: Tables, groupId: Uint8Array, role: EntryRole): void {
