@@ -18,6 +18,10 @@ import { resumeInTurn } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
 import type { IdentityRecord } from "./store/records.ts";
 
+function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcomeTurn"> {
+  return { joinTurn: new Mutex(), keyPackageTurn: new Mutex(), welcomeTurn: new Mutex() };
+}
+
 function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): ClientContext {
   const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
   const own: OwnIdentity = {
@@ -36,7 +40,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
   const groups = new GroupRegistry(() => context);
-  const waits = { joinTurn: new Mutex(), lookPauses: new LookPauses() };
+  const waits = { ...newTurns(), lookPauses: new LookPauses() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
   const context: ClientContext = { ...environment, own, directory, groups, ...waits, ...learnt, groupConfig };
   return context;
@@ -138,7 +142,7 @@ export class Client {
 async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
     await keepKeyPackage(context, signal);
-    await context.joinTurn.run(() => resumeInTurn(context, signal));
+    await context.joinTurn.run(() => resumeInTurn(context, signal), signal);
     await resumeRenewals(context, signal);
   } catch (error) {
     if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;

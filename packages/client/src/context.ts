@@ -25,6 +25,10 @@ export interface ClientContext extends Environment {
   readonly joinTurn: Mutex;
   /** Where links lead, by invite service. */
   readonly linkBases: LinkBases;
+  /** The turn of whoever makes or uploads key packages: two at once would leave the node with one that is retired here. */
+  readonly keyPackageTurn: Mutex;
+  /** The turn of whoever reads Welcomes: each leads to one group, which is returned once. */
+  readonly welcomeTurn: Mutex;
   /** When slots may be looked at for the sake of joins that wait. */
   readonly lookPauses: LookPauses;
   /** Welcomes behind one that is to be read again, which were dealt with. In memory: after a restart they come to nothing new. */

@@ -106,7 +106,7 @@ export class Conversations {
       addOwnDevicesLeftOut,
     ];
     for (const core of this.#context.groups.all()) {
-      const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal)));
+      const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal), signal));
       if (isRead) for (const duty of duties) await apart.run(() => duty(core, signal));
     }
     await apart.run(() => settleConflicts(this.#context, signal));

@@ -1,4 +1,5 @@
 import { toHex, type LatchkeyError } from "@latchkey/mls";
+import { tell } from "./callbacks.ts";
 import type { ClientContext } from "./context.ts";
 import { asDefect, scopeOf, verdictOf } from "./errors.ts";
 import { CLIENT_LIMITS } from "./limits.ts";
@@ -29,11 +30,7 @@ interface Entry {
 
 /** Tells the application of a defect. */
 export function reportDefect(context: Pick<ClientContext, "onDefect">, defect: Defect): void {
-  try {
-    context.onDefect?.(defect);
-  } catch {
-    // A listener that fails must not become a reason to fail.
-  }
+  tell(context.onDefect, defect);
 }
 
 /** Of work that nobody waits for: family errors are expected there, anything else is a defect. */

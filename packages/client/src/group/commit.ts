@@ -48,7 +48,7 @@ export async function commitChange(
   plan: () => Promise<CommitPlan | undefined>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const done = await walled(() => core.exclusive(() => tryCommit(core, plan, signal)), signal);
+  const done = await walled(() => core.exclusive(() => tryCommit(core, plan, signal), signal), signal);
   if (!done) {
     throw clientError("COMMIT_CONFLICT", `other changes came first ${CLIENT_LIMITS.maxCommitAttempts} times; repeat`);
   }

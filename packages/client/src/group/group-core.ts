@@ -144,9 +144,9 @@ export class GroupCore {
     return readGroupState(this.#mls.appData);
   }
 
-  /** Runs a task while nothing else changes the group. */
-  exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(task);
+  /** Runs a task while nothing else changes the group; with a signal it can be aborted while it waits for its turn. */
+  exclusive<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#mutex.run(task, signal);
   }
 
   /**

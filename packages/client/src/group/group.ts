@@ -272,7 +272,7 @@ export class Group {
   async sync(options: CallOptions = {}): Promise<void> {
     const { signal } = options;
     const apart = new Apart(signal);
-    const isRead = await apart.run(() => this.#core.exclusive(() => syncLocked(this.#core, signal)));
+    const isRead = await apart.run(() => this.#core.exclusive(() => syncLocked(this.#core, signal), signal));
     const duties = isRead ? [settleHints, runDuties, payReceipt, answerContest] : [];
     for (const duty of duties) await apart.run(() => duty(this.#core, signal));
     apart.finish();

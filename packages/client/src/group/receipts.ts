@@ -30,7 +30,7 @@ async function sendReceipt(core: GroupCore, signal: AbortSignal | undefined): Pr
 export async function payReceipt(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   if (!core.receipts.isOwed || core.receipts.isScheduled) return;
   try {
-    await core.exclusive(() => sendReceipt(core, signal));
+    await core.exclusive(() => sendReceipt(core, signal), signal);
   } catch (error) {
     if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }
@@ -50,7 +50,7 @@ export function scheduleReceipt(core: GroupCore, signal: AbortSignal): void {
   const delayMs = Math.max(0, pauseMs) + receiptSpreadMs + window * context.random();
   void context.clock
     .sleep(delayMs, signal)
-    .then(() => core.exclusive(() => sendReceipt(core, signal)))
+    .then(() => core.exclusive(() => sendReceipt(core, signal), signal))
     .catch((error: unknown) => {
       if (!isAborted(signal)) reportInBackground(context, core.groupId, error);
     })

@@ -29,7 +29,7 @@ export async function sendContent(
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }
-  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId) }, signal));
+  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId) }, signal), signal);
 }
 
 /**

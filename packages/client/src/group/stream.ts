@@ -41,7 +41,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         yield* unseen();
         scheduleRenewal(core, stop);
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
-          await core.exclusive(() => receiveEnvelopes(core, [envelope], stop));
+          await core.exclusive(() => receiveEnvelopes(core, [envelope], stop), stop);
           backoff = newBackoff(context);
           scheduleReceipt(core, stop);
           scheduleContestAnswer(core, stop);

@@ -25,11 +25,15 @@ import type { WelcomedGroup } from "./welcome-rules.ts";
  * next inviter a fresh key package. A Welcome that is no good is passed by, as envelopes of groups are; one that is to be
  * read again keeps the cursor where it is, and no later one from being opened.
  */
-export async function syncWelcomes(
+export function syncWelcomes(
   context: ClientContext,
   apart: Apart,
   signal: AbortSignal | undefined,
 ): Promise<GroupCore[]> {
+  return context.welcomeTurn.run(() => syncInTurn(context, apart, signal), signal);
+}
+
+async function syncInTurn(context: ClientContext, apart: Apart, signal: AbortSignal | undefined): Promise<GroupCore[]> {
   const { transport, store, welcomesAhead } = context;
   const joined: GroupCore[] = [];
   const receive = (envelope: WelcomeEnvelope, isNext: boolean) =>

@@ -7,6 +7,7 @@ import {
   type AssociationState,
   type WalletSigner,
 } from "@latchkey/xmtp";
+import { untilAborted } from "../callbacks.ts";
 import type { Environment } from "../environment.ts";
 import { clientError, codeOf, isRetryable } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -87,14 +88,29 @@ async function currentState(
   }
 }
 
+/** A wallet that asks a person, who may refuse or never answer; what it throws passes through. */
+function patientWallet(signer: WalletSigner, signal: AbortSignal | undefined): WalletSigner {
+  return {
+    identifier: signer.identifier,
+    async signMessage(text) {
+      const bytes: unknown = await untilAborted(() => signer.signMessage(text), signal);
+      if (bytes instanceof Uint8Array) return bytes;
+      throw clientError("ARGUMENT_INVALID", "`signMessage` of the wallet has to give 65 bytes", {
+        data: { argument: "signer" },
+      });
+    },
+  };
+}
+
 async function register(
-  wallet: WalletSigner,
+  signer: WalletSigner,
   record: IdentityRecord,
   environment: Environment,
   directory: IdentityDirectory,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { inboxId } = record;
+  const wallet = patientWallet(signer, signal);
   const installation = new InstallationKey(record.signaturePrivateKey);
   // Two devices of one wallet may register at once: whoever finds the inbox made meanwhile adds itself to it.
   for (let attempt = 0; attempt < 3; attempt++) {

@@ -26,7 +26,11 @@ import { faultByItself, unusableBy, type KeyPackageFault, type UnusableInstallat
  * them may be under way. What retired longer ago is deleted: its keys must not outlive their use. So is the oldest when
  * there are too many, because anybody who sends Welcomes makes some.
  */
-export async function rotateKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+export function rotateKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  return context.keyPackageTurn.run(() => rotateInTurn(context, signal), signal);
+}
+
+async function rotateInTurn(context: ClientContext, signal: AbortSignal | undefined): Promise<void> {
   // One at a time: a node that takes none must not make us pile them up.
   await uploadKeyPackages(context, signal);
   const nowNs = context.clock.nowNs();
@@ -74,9 +78,9 @@ function needsRotation(context: ClientContext): boolean {
 }
 
 /** Replaces a key package that has grown old, and takes up an upload that was interrupted. */
-export async function keepKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
-  if (needsRotation(context)) await rotateKeyPackage(context, signal);
-  else await uploadKeyPackages(context, signal);
+export function keepKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+  const keep = () => (needsRotation(context) ? rotateInTurn : uploadKeyPackages)(context, signal);
+  return context.keyPackageTurn.run(keep, signal);
 }
 
 /** Uploads the newest key package if that is not done yet, and retires the ones before. */

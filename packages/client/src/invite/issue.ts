@@ -168,7 +168,7 @@ export async function createInvite(core: GroupCore, options: InviteOptions = {})
     refreshPointers: (options.refreshPointers ?? [service]).map(pointerTo),
   };
   if (options.force !== true) {
-    await core.exclusive(() => syncLocked(core, signal));
+    await core.exclusive(() => syncLocked(core, signal), signal);
     requireFollowers(core);
   }
   await commitPolicy(core, () => enablePolicy(core.context.crypto, settings), signal);

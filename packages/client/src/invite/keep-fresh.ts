@@ -1,4 +1,5 @@
 import type { LatchkeyError } from "@latchkey/mls";
+import { tell } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { reportInBackground } from "../defects.ts";
@@ -21,7 +22,7 @@ export interface KeepFreshOptions {
   readonly intervalMs?: number;
   /** Every so many rounds is a deep one, which downloads and verifies. */
   readonly deepEvery?: number;
-  /** Told why a group's invite could not be looked after; the next round tries again. */
+  /** Told why a group's invite could not be looked after; the next round tries again. What it throws is ignored. */
   readonly onError?: (groupId: string, error: LatchkeyError) => void;
 }
 
@@ -64,7 +65,7 @@ export async function keepInvitesFreshInBackground(context: ClientContext, signa
 async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: KeepFreshOptions): Promise<void> {
   if (isAborted(signal) || !core.mayWrite) return;
   try {
-    await core.exclusive(() => syncLocked(core, signal));
+    await core.exclusive(() => syncLocked(core, signal), signal);
     await finishRenewal(core, "due", signal);
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
@@ -75,6 +76,6 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
     const failure = asLatchkeyError(error);
     if (failure.code.startsWith("STORE_") || failure.code === "CLIENT_CLOSED") throw failure;
     reportInBackground(core.context, core.groupId, failure);
-    onError?.(core.id, failure);
+    tell(onError, core.id, failure);
   }
 }

@@ -1,5 +1,6 @@
 import { LatchkeyError } from "@latchkey/mls";
 import { decodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
+import { untilAborted } from "../callbacks.ts";
 import { clientError } from "../errors.ts";
 import { imageKind } from "./image.ts";
 import { malformedInvite } from "./links/malformed.ts";
@@ -54,5 +55,5 @@ export async function findInviteOrImage(
   signal?: AbortSignal,
 ): Promise<FoundInvite> {
   if (typeof invite === "string" || readQr === undefined || imageKind(invite) === undefined) return findInvite(invite);
-  return findInviteAmong(await readQr(invite, signal));
+  return findInviteAmong(await untilAborted(() => readQr(invite, signal), signal));
 }

@@ -109,9 +109,14 @@ interface NamedService extends ReachableService {
  * The services that hold the active invite: the one that was scanned and those of the policy; and why others cannot be
  * found. A service that neither names gets nothing, the client's own included.
  */
-export async function servicesOf(core: GroupCore, policy: ExternalCommitPolicyV1, scanned: InvitePayload | undefined) {
+export async function servicesOf(
+  core: GroupCore,
+  policy: ExternalCommitPolicyV1,
+  scanned: InvitePayload | undefined,
+  signal: AbortSignal | undefined,
+) {
   const find = async (pointer: ServicePointer): Promise<NamedService> => {
-    return { ...(await resolveService(core.context, pointer)), origin: serviceOrigin(pointer) };
+    return { ...(await resolveService(core.context, pointer, signal)), origin: serviceOrigin(pointer) };
   };
   const pointers = [scanned?.servicePointer, ...policy.refreshPointers.map(readServicePointer)];
   const found = await Promise.allSettled(pointers.filter((pointer) => pointer !== undefined).map(find));
@@ -179,7 +184,7 @@ export async function uploadBlob(core: GroupCore, options: UploadOptions): Promi
 /** Whether somebody made another epoch meanwhile: a slot that is closed to this one's key may have been given the next. */
 async function hasMovedOn(core: GroupCore, { groupStateHash }: PresentState, signal: AbortSignal | undefined) {
   try {
-    await core.exclusive(() => syncLocked(core, signal));
+    await core.exclusive(() => syncLocked(core, signal), signal);
   } catch (error) {
     if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
   }
@@ -193,7 +198,7 @@ async function uploadState(
   scanned: InvitePayload | undefined,
   options: UploadOptions,
 ): Promise<unknown[]> {
-  const { services, failures } = await servicesOf(core, state.policy, scanned);
+  const { services, failures } = await servicesOf(core, state.policy, scanned, options.signal);
   let made: Promise<MadeBlob | undefined> | undefined;
   const makeBlob = () => (made ??= core.exclusive(() => blobOfState(core, state)));
   for (const service of services) {

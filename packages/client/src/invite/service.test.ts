@@ -53,9 +53,11 @@ test("INVITE_POINTER_OPAQUE: an opaque pointer is for the application to find; w
   await assert.rejects(resolveService({ ...context, resolvePointer: broken }, opaque), { code });
   const byAddress = await resolveService({ ...context, resolvePointer: () => "https://app.example/x/" }, opaque);
   assert.deepEqual(byAddress, { url: "https://app.example/x", slots: httpSlots });
-  const slots = { ...httpSlots };
+  const slots = { ...httpSlots, fetch: async () => holds(Uint8Array.of(7)) };
   const byService = await resolveService({ ...context, resolvePointer: async () => slots }, opaque);
-  assert.deepEqual([byService.url, byService.slots === slots], ["opaque:ff07", true]);
+  assert.equal(byService.url, "opaque:ff07");
+  const slot = { serviceUrl: byService.url, externalGroupId: Uint8Array.of(1) };
+  assert.deepEqual(await byService.slots.fetch(slot), holds(Uint8Array.of(7)));
   const plain = { ...context, resolvePointer: () => "http://app.example" };
   await assert.rejects(resolveService(plain, opaque), { code: "INVITE_MALFORMED" });
 });

@@ -1,9 +1,11 @@
-import type { LatchkeyError } from "@latchkey/mls";
-import { equalBytes, toHex, utf8 } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
 import { unwrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload, type ServicePointer } from "@latchkey/xmtp";
+import { untilAborted } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
 import type { Environment } from "../environment.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { unreachable } from "../transport/network-errors.ts";
 import { isLocalAddress } from "./local-address.ts";
 import { checkedServiceUrl, type SlotContents, type SlotFetchOptions, type SlotService } from "./slots.ts";
 
@@ -71,19 +73,59 @@ function serviceAt(context: ServiceContext, address: string): ReachableService {
   return { url, slots: context.slots };
 }
 
-async function askApplication(context: ServiceContext, opaque: Uint8Array): Promise<ResolvedPointer> {
+/** Ends with the call, or when the application takes longer than a call over the network may. */
+function patience({ clock }: Pick<ServiceContext, "clock">, signal: AbortSignal | undefined): AbortSignal {
+  const timeout = clock.timeout(CLIENT_LIMITS.callTimeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+async function askApplication(
+  context: ServiceContext,
+  opaque: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<ResolvedPointer> {
+  const { resolvePointer } = context;
+  if (resolvePointer === undefined) return undefined;
   try {
-    return await context.resolvePointer?.(opaque);
+    const answer = await untilAborted(() => resolvePointer(opaque), patience(context, signal));
+    if (answer === undefined || typeof answer === "string" || isSlotService(answer)) return answer;
+    throw new TypeError("`resolvePointer` gave neither an address nor a service");
   } catch (cause) {
+    if (isAborted(signal)) throw cause;
     const message = "the application's `resolvePointer` failed for the service that the invite names";
     throw clientError("INVITE_POINTER_OPAQUE", message, { cause });
   }
 }
 
-/** The service behind a pointer; throws INVITE_POINTER_OPAQUE, INVITE_MALFORMED. */
-export async function resolveService(context: ServiceContext, pointer: ServicePointer): Promise<ReachableService> {
+function isSlotService(answer: unknown): answer is SlotService {
+  return typeof answer === "object" && answer !== null && "fetch" in answer && "upload" in answer && "exists" in answer;
+}
+
+/** A service of the application: it may fail in any way, and never answer. */
+function applicationSlots(context: ServiceContext, slots: SlotService): SlotService {
+  const ask = async <T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> => {
+    try {
+      return await untilAborted(call, patience(context, signal));
+    } catch (error) {
+      if (isAborted(signal) || error instanceof LatchkeyError) throw error;
+      throw unreachable("the application's invite service", error);
+    }
+  };
+  return {
+    upload: (slot, blob, signal) => ask(signal, () => slots.upload(slot, blob, signal)),
+    fetch: (slot, options) => ask(options?.signal, () => slots.fetch(slot, options)),
+    exists: (slot, epoch, hash, signal) => ask(signal, () => slots.exists(slot, epoch, hash, signal)),
+  };
+}
+
+/** The service behind a pointer; throws INVITE_POINTER_OPAQUE, INVITE_MALFORMED, and the signal's reason. */
+export async function resolveService(
+  context: ServiceContext,
+  pointer: ServicePointer,
+  signal?: AbortSignal,
+): Promise<ReachableService> {
   if (pointer.kind === "https_url") return serviceAt(context, pointer.url);
-  const answer = (await askApplication(context, pointer.bytes)) ?? serviceUrlOf(pointer);
+  const answer = (await askApplication(context, pointer.bytes, signal)) ?? serviceUrlOf(pointer);
   if (answer === undefined) {
     throw clientError(
       "INVITE_POINTER_OPAQUE",
@@ -91,7 +133,7 @@ export async function resolveService(context: ServiceContext, pointer: ServicePo
     );
   }
   if (typeof answer === "string") return serviceAt(context, answer);
-  return { url: `opaque:${toHex(pointer.bytes)}`, slots: answer };
+  return { url: `opaque:${toHex(pointer.bytes)}`, slots: applicationSlots(context, answer) };
 }
 
 /** The client's own service, where it has a usable one. */
@@ -112,10 +154,11 @@ export function distinctServices<S extends ReachableService>(services: readonly 
 export async function servicesToAsk(
   context: ServiceContext,
   payload: InvitePayload,
+  signal?: AbortSignal,
 ): Promise<[ReachableService, ...ReachableService[]]> {
   const { servicePointer: pointer } = payload;
   const own = ownService(context);
-  const all = pointer === undefined ? own : [await resolveService(context, pointer), ...own];
+  const all = pointer === undefined ? own : [await resolveService(context, pointer, signal), ...own];
   const [first, ...others] = distinctServices(all);
   if (first !== undefined) return [first, ...others];
   throw clientError("INVITE_MALFORMED", "the invite names no service, and the client has none; ask for a new link");

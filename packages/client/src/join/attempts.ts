@@ -1,5 +1,6 @@
 import { equalBytes, LatchkeyError } from "@latchkey/mls";
 import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
+import { tell } from "../callbacks.ts";
 import type { Backoff } from "../clock.ts";
 import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
@@ -63,7 +64,7 @@ export class Attempts {
     this.#source = source;
     this.#signal = signal;
     this.#backoff = newBackoff(context);
-    this.report = (step) => options.onProgress?.({ step, attempt: this.#attempt });
+    this.report = (step) => tell(options.onProgress, { step, attempt: this.#attempt });
   }
 
   async run(): Promise<GroupCore> {

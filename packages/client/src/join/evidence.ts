@@ -44,7 +44,7 @@ export async function candidatesInSlot(
   if (!context.lookPauses.isDue(invite, context.clock.nowNs())) return [];
   try {
     const payload = decodeInvitePayload(invite);
-    const fetch = fetchInTurn(context, await servicesToAsk(context, payload), payload);
+    const fetch = fetchInTurn(context, await servicesToAsk(context, payload, signal), payload);
     const { blobs = [] } = await fetch({ signal });
     return openedBlobs(context, payload, blobs);
   } catch (error) {

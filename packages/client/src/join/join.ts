@@ -64,10 +64,13 @@ export async function joinByInvite(
   invite: string | Uint8Array,
   options: JoinOptions = {},
 ): Promise<GroupCore> {
-  const { payload, checksum } = await findInviteOrImage(invite, context.readQr, options.signal);
-  const services = await servicesToAsk(context, payload);
+  const deadline = startDeadline(context, options);
+  const { signal } = deadline;
+  const find = () => findInviteOrImage(invite, context.readQr, signal);
+  const { payload, checksum } = await beforeJoin(deadline, find);
+  const services = await beforeJoin(deadline, () => servicesToAsk(context, payload, signal));
   try {
-    return await join(context, payload, options, fetchInTurn(context, services, payload));
+    return await join(context, payload, options, fetchInTurn(context, services, payload), deadline);
   } catch (error) {
     throw mistypedOr(error, checksum);
   }
@@ -90,17 +93,26 @@ export async function joinByBlobs(
   });
 }
 
+/** A part of a join that sends nothing to the group. */
+async function beforeJoin<T>(deadline: Deadline, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    throw isAborted(deadline.signal) ? deadline.error(false, undefined) : error;
+  }
+}
+
 async function join(
   context: ClientContext,
   payload: InvitePayload,
   options: JoinOptions,
   source: BlobSource,
+  deadline = startDeadline(context, options),
 ): Promise<GroupCore> {
-  const deadline = startDeadline(context, options);
   const attempts = new Attempts(context, payload, options, source, deadline.signal);
   try {
     // One join at a time: a code scanned twice must not lead to two drafts of one group.
-    const core = await context.joinTurn.run(() => attempts.run());
+    const core = await context.joinTurn.run(() => attempts.run(), deadline.signal);
     await finish(core, deadline.signal, attempts.report);
     return core;
   } catch (error) {
@@ -114,7 +126,7 @@ async function finish(core: GroupCore, signal: AbortSignal, report: (step: JoinS
   report("following-up");
   try {
     await runFollowUps(core, signal);
-    await core.exclusive(() => syncLocked(core, signal));
+    await core.exclusive(() => syncLocked(core, signal), signal);
   } catch (error) {
     if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }

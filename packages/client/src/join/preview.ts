@@ -35,7 +35,7 @@ export async function previewInvite(
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {
   const { payload, checksum } = await findInviteOrImage(invite, context.readQr, signal);
-  const services = await servicesToAsk(context, payload);
+  const services = await servicesToAsk(context, payload, signal);
   const choose = async () => {
     const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
     return chooseCandidate(newJoinRequest(context, payload), blobs, signal);

@@ -22,4 +22,5 @@ export interface JoinProgress {
   readonly attempt: number;
 }
 
+/** Told of each step; what it throws is ignored. */
 export type ProgressListener = (progress: JoinProgress) => void;

@@ -36,7 +36,7 @@ export function resumePendingJoins(context: ClientContext, signal?: AbortSignal)
   return context.joinTurn.run(async () => {
     const reached = await resumeInTurn(context, signal);
     return [...reached, ...(await settleContestsBySlots(context, signal))];
-  });
+  }, signal);
 }
 
 /** As `resumePendingJoins` by the log alone, for whoever has the turn and looks at slots anyway. */

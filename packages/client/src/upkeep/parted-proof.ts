@@ -54,7 +54,7 @@ async function candidatesOf(core: GroupCore, signal: AbortSignal | undefined): P
   const { crypto, clock } = core.context;
   const suite = crypto.suite(core.mls.cipherSuite);
   const found: Candidate[] = [];
-  for (const { url, slots } of (await servicesOf(core, policy, undefined)).services) {
+  for (const { url, slots } of (await servicesOf(core, policy, undefined, signal)).services) {
     try {
       const { blobs = [] } = await slots.fetch(
         { serviceUrl: url, externalGroupId: policy.externalGroupId },
