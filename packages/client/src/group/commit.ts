@@ -18,6 +18,7 @@ import { renewalOfCommit } from "../invite/renewal-journal.ts";
 import { encodeIdentityPoints } from "../identity/identity-points.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
+import type { Tables } from "../store/store.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { namingWhoIsInTheWay } from "./in-the-way.ts";
@@ -34,6 +35,8 @@ export interface CommitPlan {
   readonly appData?: AppDataChanges;
   /** Template of the renewal of the invite that begins when the commit is merged; see `invite/renewal.ts`. */
   readonly renewal?: Uint8Array;
+  /** What the transaction that makes the commit ready to leave writes as well. */
+  readonly write?: (tables: Tables) => void;
 }
 
 /**
@@ -145,7 +148,13 @@ async function prepareCommit(core: GroupCore, plan: CommitPlan, signal?: AbortSi
     identities: encodeIdentityPoints(points),
   };
   // The message key of the commit is spent on disk before the commit leaves.
-  core.step({ change: live.sent, write: (tables) => tables.pendingCommits.put(record) });
+  core.step({
+    change: live.sent,
+    write: (tables) => {
+      tables.pendingCommits.put(record);
+      plan.write?.(tables);
+    },
+  });
   core.pendingCommit = { record, live, outcome: "waiting" };
   return core.pendingCommit;
 }

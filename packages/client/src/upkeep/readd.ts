@@ -85,19 +85,33 @@ function isOpen({ requestedAtNs, doneAtNs }: ReaddRecord, nowNs: bigint): boolea
  * are not revoked; for the client of a super admin. Failures are none of the synchronization.
  */
 export async function answerReadds(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
-  const { context, groupId } = core;
-  const nowNs = context.clock.nowNs();
-  const open = context.store.readds.list(groupId).filter((row) => isOpen(row, nowNs));
-  if (open.length === 0 || !mayReadd(core)) return;
-  const put = (rows: readonly ReaddRecord[]) =>
-    core.exclusive(async () => core.step({ write: ({ readds }) => rows.forEach((row) => readds.put(row)) }));
-  await put(open.map((row) => ({ ...row, doneAtNs: nowNs })));
+  if (openReadds(core).length === 0 || !mayReadd(core)) return;
+  // Another call may have answered them while this one waited for its turn; what is lost to others is planned again.
+  let rows: readonly ReaddRecord[] | undefined;
+  const plan = () => planReadds(core, (rows ??= openReadds(core)), signal);
   try {
-    await commitChange(core, () => planReadds(core, open, signal), signal);
+    await commitChange(core, plan, signal);
+    await putRows(core, (rows ?? []).map(answered(core)));
   } catch (error) {
-    await put(open);
+    // A commit that may have left takes effect with a later sync, and must not be followed by another one.
+    if (core.pendingCommit === undefined) await putRows(core, rows ?? []);
     if (isAborted(signal) || !(error instanceof LatchkeyError) || error.scope === "availability") throw error;
   }
+}
+
+function openReadds({ context, groupId }: GroupCore): ReaddRecord[] {
+  const nowNs = context.clock.nowNs();
+  return context.store.readds.list(groupId).filter((row) => isOpen(row, nowNs));
+}
+
+function answered({ context }: GroupCore): (row: ReaddRecord) => ReaddRecord {
+  const doneAtNs = context.clock.nowNs();
+  return (row) => ({ ...row, doneAtNs });
+}
+
+async function putRows(core: GroupCore, rows: readonly ReaddRecord[]): Promise<void> {
+  if (rows.length === 0) return;
+  await core.exclusive(async () => core.step({ write: ({ readds }) => rows.forEach((row) => readds.put(row)) }));
 }
 
 function mayReadd(core: GroupCore): boolean {
@@ -125,5 +139,10 @@ async function planReadds(
     removals.push({ kind: "remove", removed });
     additions.push({ kind: "add", keyPackage });
   }
-  return additions.length === 0 ? undefined : planOf(core, [], [...removals, ...additions]);
+  if (additions.length === 0) return undefined;
+  const done = rows.map(answered(core));
+  return {
+    ...planOf(core, [], [...removals, ...additions]),
+    write: ({ readds }) => done.forEach((row) => readds.put(row)),
+  };
 }
