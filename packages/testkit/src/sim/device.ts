@@ -28,7 +28,8 @@ export class Device {
   readonly owner: string;
   readonly world: World;
   readonly faults: Faults;
-  readonly skewNs: bigint;
+  /** How far its clock is from the node's. */
+  skewNs: bigint;
   readonly disk = new MemoryDisk();
   isOffline = false;
   /** What it does is not held against anybody. */

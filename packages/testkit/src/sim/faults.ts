@@ -19,6 +19,10 @@ export const TROUBLES = [
   "hostile-member",
   /** The node shows two histories, for good. */
   "split-view",
+  /** A stranger with the link sends Welcomes, envelopes, joins and blobs with numbers at their borders. */
+  "poison",
+  /** Clocks of devices are set forward and back by up to half an hour. */
+  "clock-steps",
 ] as const;
 
 export type Trouble = (typeof TROUBLES)[number];
@@ -33,6 +37,8 @@ const SHARE: Readonly<Record<Trouble, number>> = {
   "hostile-scanner": 0.5,
   "hostile-member": 0.5,
   "split-view": 0.1,
+  poison: 0.4,
+  "clock-steps": 0.3,
 };
 
 /** The troubles of a seed. */

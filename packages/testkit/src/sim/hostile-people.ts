@@ -37,6 +37,7 @@ import {
   wrapGroupInfo,
   XMTP_CIPHER_SUITE,
 } from "@latchkey/xmtp";
+import type { Slot } from "@latchkey/client";
 import type { SeededRandom } from "../random.ts";
 import { seededCrypto } from "../seeded-crypto.ts";
 import type { Stage } from "./deeds.ts";
@@ -48,7 +49,7 @@ import type { World } from "./world.ts";
 type AppDataUpdate = Proposal & { kind: "app_data_update" };
 
 /** What somebody needs who breaks the rules: a device with an inbox of its own, and the way to the node. */
-abstract class Villain {
+export abstract class Villain {
   readonly device: Device;
   protected readonly world: World;
   protected readonly stage: Stage;
@@ -89,6 +90,25 @@ abstract class Villain {
     });
   }
 
+  /** The newest state that the link's slot leads to. */
+  protected async groupInfo(url: string) {
+    const { externalGroupId, symmetricKey: key } = parseInviteUrl(url);
+    const { blobs } = await this.world.slot({ serviceUrl: "", externalGroupId }, false);
+    const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
+    const [best] = selectCandidates({ suite, blobs, key, nowNs: this.stage.scheduler.nowNs }).candidates;
+    return best === undefined ? undefined : verifyGroupInfo({ crypto: this.crypto }, best.groupInfo);
+  }
+
+  /** Whoever holds the link has what admits to the slot as well. */
+  protected slotOf(url: string): Slot | undefined {
+    const { externalGroupId, symmetricKey, servicePointer } = parseInviteUrl(url);
+    if (servicePointer === undefined) return undefined;
+    const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
+    const secret = slotWriteSecret(suite, symmetricKey, externalGroupId);
+    const current = slotCredential(suite, secret, serviceOrigin(servicePointer));
+    return { serviceUrl: "", externalGroupId, credentials: { current, currentHash: suite.hash(current), earlier: [] } };
+  }
+
   /** Whoever breaks rules meets refusals: they end the act and nothing else. */
   protected async attempt(act: () => Promise<unknown>): Promise<void> {
     try {
@@ -111,7 +131,7 @@ export class HostileScanner extends Villain {
 
   /** Posts what looks to strangers like a member's commit of the present epoch; no key of the group opens it. */
   async #pretend(url: string): Promise<void> {
-    const info = await this.#groupInfo(url);
+    const info = await this.groupInfo(url);
     if (info === undefined) return;
     const { groupId, epoch } = info.context;
     const message = {
@@ -125,14 +145,6 @@ export class HostileScanner extends Villain {
     await this.publish("commits made up", encodeMlsMessage({ wireFormat: "private_message", message }));
   }
 
-  async #groupInfo(url: string) {
-    const { externalGroupId, symmetricKey: key } = parseInviteUrl(url);
-    const { blobs } = await this.world.slot({ serviceUrl: "", externalGroupId }, false);
-    const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
-    const [best] = selectCandidates({ suite, blobs, key, nowNs: this.stage.scheduler.nowNs }).candidates;
-    return best === undefined ? undefined : verifyGroupInfo({ crypto: this.crypto }, best.groupInfo);
-  }
-
   /** Somebody else's inbox and one of its devices. */
   async #somebodyElse(): Promise<{ inboxId: string; keyPackage: KeyPackage } | undefined> {
     const { inboxId, installationId } = this.random.pick(this.stage.devices.filter((other) => other !== this.device));
@@ -142,7 +154,7 @@ export class HostileScanner extends Villain {
   }
 
   async #forgeJoin(url: string): Promise<void> {
-    const info = await this.#groupInfo(url);
+    const info = await this.groupInfo(url);
     const other = await this.#somebodyElse();
     const own = this.device.inboxId;
     if (info === undefined || other === undefined || own === undefined) return;
@@ -168,15 +180,11 @@ export class HostileScanner extends Villain {
   }
 
   async #litterSlot(url: string): Promise<void> {
-    const { externalGroupId, symmetricKey, servicePointer } = parseInviteUrl(url);
-    if (servicePointer === undefined) return;
-    const info = await this.#groupInfo(url);
+    const { symmetricKey } = parseInviteUrl(url);
+    const slot = this.slotOf(url);
+    if (slot === undefined) return;
+    const info = await this.groupInfo(url);
     const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
-    // Whoever holds the link has what admits to the slot as well.
-    const secret = slotWriteSecret(suite, symmetricKey, externalGroupId);
-    const current = slotCredential(suite, secret, serviceOrigin(servicePointer));
-    const credentials = { current, currentHash: suite.hash(current), earlier: [] };
-    const slot = { serviceUrl: "", externalGroupId, credentials };
     const pieces = this.random.chance(0.1) ? 8 : 1;
     for (let piece = 0; piece < pieces; piece++) {
       const blob = wrapGroupInfo({

@@ -22,8 +22,6 @@ export function byteSource(text: string): (length: number) => Uint8Array {
 /** One life of a program: from its start until it is closed or dies, with everything it knows outside of its disk. */
 export class Process {
   readonly name: string;
-  /** How far its clock is from the node's. */
-  readonly skewNs: bigint;
   isDead = false;
   client: Client | undefined;
   readonly environment: Environment;
@@ -35,9 +33,8 @@ export class Process {
 
   /** `life` counts the lives of the device: each has its own randomness. */
   constructor(device: Device, life: number) {
-    const { name, skewNs, world, faults } = device;
+    const { name, world, faults } = device;
     this.name = name;
-    this.skewNs = skewNs;
     this.#device = device;
     this.death = this.#die.promise;
     const line = new Line(world, faults, this);
@@ -55,6 +52,11 @@ export class Process {
       keepInvitesFresh: true,
       inviteBaseUrl: "https://latchkey.link/i",
     };
+  }
+
+  /** How far its clock is from the node's. */
+  get skewNs(): bigint {
+    return this.#device.skewNs;
   }
 
   get isOffline(): boolean {

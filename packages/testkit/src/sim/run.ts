@@ -17,6 +17,7 @@ import {
 import { Faults, troublesOf, type Trouble } from "./faults.ts";
 import { HostileNode, splitView } from "./hostile-node.ts";
 import { HostileMember, HostileScanner } from "./hostile-people.ts";
+import { Poisoner } from "./poison.ts";
 import { Scheduler } from "./scheduler.ts";
 import { World } from "./world.ts";
 
@@ -128,7 +129,7 @@ class Run {
       device.isWanted = isEarly && (owner === "mal" ? this.faults.troubles.has("hostile-member") : true);
       if (owner === "lin") {
         device.isHostile = true;
-        device.isWanted = this.faults.troubles.has("hostile-scanner");
+        device.isWanted = this.faults.troubles.has("hostile-scanner") || this.faults.troubles.has("poison");
       }
       if (device.isWanted) await this.#required(device.start(), `${name} starts`);
     }
@@ -207,6 +208,9 @@ class Run {
     this.#often("hostile scanner", 8_000, () => scanner.act());
     const member = new HostileMember(this.#named("mal-1"), this.stage);
     this.#often("hostile member", 8_000, () => member.act());
+    const poisoner = new Poisoner(this.#named("lin-1"), this.stage);
+    this.#often("poison", 2_000, () => poisoner.act());
+    this.#often("clock-steps", 10_000, (random) => this.#setClock(random.pick(devices), random));
     if (faults.has("split-view")) {
       scheduler.after(20_000, "", () => splitView(world, faults, scheduler.randomFor("split view")));
     }
@@ -222,6 +226,13 @@ class Run {
   #kill(device: Device): void {
     this.faults.count("crashes");
     device.kill();
+  }
+
+  #setClock(device: Device, random: ReturnType<Scheduler["randomFor"]>): void {
+    if (!this.faults.has("clock-steps")) return;
+    this.faults.count("clocks set");
+    device.skewNs = BigInt(random.int(3_600_000) - 1_800_000) * 1_000_000n;
+    this.scheduler.note(`the clock of ${device.name} is ${device.skewNs / 1_000_000n} ms ahead`);
   }
 
   async #outage(random: ReturnType<Scheduler["randomFor"]>): Promise<void> {

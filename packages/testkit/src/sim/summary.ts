@@ -52,6 +52,11 @@ const FAULTS = [
   "commits forbidden",
   "members' lies",
   "messages by the removed",
+  "poisoned Welcomes",
+  "poisoned envelopes",
+  "poisoned joins",
+  "poisoned blobs",
+  "clocks set",
 ] as const;
 
 /** Endings that have to be met as well. */
