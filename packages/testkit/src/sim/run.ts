@@ -24,6 +24,9 @@ import { World } from "./world.ts";
 /** Steps after which a run counts as endless; a long one has about 20 000. */
 const MAX_STEPS = 200_000;
 
+/** Two minutes, and ten seconds in which what came last is read. */
+const LONGEST_WAIT_MS = 130_000;
+
 /** Deeds of a run unless told otherwise. */
 export const DEFAULT_DEEDS = 100;
 
@@ -263,6 +266,8 @@ class Run {
     const newDevice = (name: string) => this.newDevice(name, name.split("-")[0] ?? name);
     const scene: Scene = { stage, world, groupId, newDevice };
     await startAll(scene);
+    // Joins that name an update that never comes hold a group up for two minutes, and no longer (IDN-02).
+    if (faults.troubles.has("poison")) await this.scheduler.sleep(LONGEST_WAIT_MS);
     if (!isSplit) {
       await converge(scene);
       removedLearnNoKey(scene);
