@@ -80,7 +80,8 @@ export function newInvite(
   const bytes = encodeInvitePayload(payload);
   const serviceUrl = serviceUrlOf(payload.servicePointer);
   const base = linkBaseOf(context, serviceUrl);
-  const start = base === SCHEME_ONLY ? SCHEME_ONLY : `${checkedLinkBase(base)}#`;
+  // The payload is a fragment there as well, so that programs find it in one place.
+  const start = `${checkedLinkBase(base)}#`;
   const url = `${start}${toBase64Url(bytes)}.${linkChecksum(bytes)}`;
   const expiresAtNs = effectiveExpiryNs(policy, epochStartNs);
   function toQR(format: "png", scale?: number): Uint8Array;
