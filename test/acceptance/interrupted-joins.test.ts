@@ -2,11 +2,34 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Defect } from "@latchkey/client";
 import { LatchkeyError, MlsGroup } from "@latchkey/mls";
-import { decodeInvitePayload, groupStateHash, installationLeaf, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import {
+  appDataUpdate,
+  applyAppDataUpdates,
+  COMPONENT,
+  decodeInvitePayload,
+  encodeMlsCredential,
+  groupStateHash,
+  installationLeaf,
+  newGroupExtensions,
+  policyUpdate,
+  readGroupState,
+  XMTP_CIPHER_SUITE,
+} from "@latchkey/xmtp";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { presentBlob } from "./blobs.ts";
 import { publishGarbage } from "./garbage.ts";
-import { configOf, epochOf, failsWith, groupOf, NO_TRACES, readCommits, traces, World, type Wrap } from "./support.ts";
+import {
+  configOf,
+  epochOf,
+  failsWith,
+  groupOf,
+  mlsOf,
+  NO_TRACES,
+  readCommits,
+  traces,
+  World,
+  type Wrap,
+} from "./support.ts";
 
 const cut = () => new LatchkeyError("NODE_UNREACHABLE", "no answer (made up by a test)", { retryable: true });
 
@@ -136,6 +159,45 @@ test("REV-10 a node that hides who a member is makes nobody join: IDENTITY_PENDI
     },
   });
   await failsWith(joiner.client.conversations.joinByInvite(invite.url), "IDENTITY_PENDING");
+  assert.deepEqual(traces(joiner), NO_TRACES);
+});
+
+test("REV-10 a link holder's made-up group, whose leaf is no installation of its inbox: COMMIT_REJECTED", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup } = await world.group();
+  await adminGroup.createInvite();
+  const { payload } = await adminGroup.createExternalInvite();
+  const stranger = await world.device("stranger");
+  const genuine = readGroupState(mlsOf(admin, adminGroup.id).appData);
+  const { inboxId } = admin.client;
+  const config = configOf(stranger);
+  const identity = { ...config.identity, credential: encodeMlsCredential(inboxId) };
+  const nowSeconds = BigInt(Math.floor(Date.now() / 1_000));
+  const madeUp = await MlsGroup.create(
+    { ...config, identity },
+    {
+      cipherSuite: XMTP_CIPHER_SUITE,
+      groupId: new Uint8Array(16).fill(1),
+      extensions: newGroupExtensions({
+        creatorInboxId: inboxId,
+        creatorSequenceId: genuine.members.get(inboxId)?.sequenceId ?? 0n,
+      }),
+      leaf: installationLeaf(inboxId),
+      lifetime: { notBefore: nowSeconds - 3_600n, notAfter: nowSeconds + 86_400n },
+    },
+  );
+  assert.ok(genuine.policy);
+  const update = appDataUpdate(COMPONENT.externalCommitPolicy, policyUpdate(genuine.policy));
+  const appData = applyAppDataUpdates(madeUp.appData, [update]);
+  madeUp.merge(await madeUp.createCommit({ proposals: [update], references: [], appData }));
+  const blob = await presentBlob(admin, adminGroup.id, {
+    key: decodeInvitePayload(payload).symmetricKey,
+    groupInfo: await madeUp.exportGroupInfo(),
+    epoch: madeUp.epoch,
+    groupStateHash: groupStateHash(nodeCrypto.suite(XMTP_CIPHER_SUITE), madeUp.contextBytes),
+  });
+  const joiner = await world.device("joiner");
+  await failsWith(joiner.client.joinGroupByExternalInvite(payload, blob), "COMMIT_REJECTED");
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
