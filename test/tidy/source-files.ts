@@ -27,6 +27,7 @@ export function filesEndingWith(suffix: string): SourceFile[] {
     .map((path) => ({ path: relative(ROOT, path).split(sep).join("/"), text: readFileSync(path, "utf8") }));
 }
 
+/** A test, or a file that only tests and tools for measuring use. */
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.startsWith("test/") || /\/test-[a-z-]+\.ts$/.test(path);
+  return path.endsWith(".test.ts") || path.startsWith("test/") || /\/(testing\/.+|test-[a-z-]+\.ts)$/.test(path);
 }

@@ -59,6 +59,28 @@ test("no import leaves its package by a relative path", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("production code imports nothing of testing", () => {
+  const wrong = sources
+    .filter(({ path }) => /^(packages|apps)\//.test(path) && !isTest(path))
+    .filter(({ path }) => !path.startsWith("packages/testkit/") && !path.includes("/bench/"))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter((name) => /\/testing(\/|$)/.test(name))
+        .map((name) => `${file.path} imports ${name}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
+test("helpers of the client's tests are in its testing folder", () => {
+  const elsewhere = sources.filter(({ path }) =>
+    /^packages\/client\/src\/(?!testing\/).*\/test-[a-z-]+\.ts$/.test(path),
+  );
+  assert.deepEqual(
+    elsewhere.map(({ path }) => path),
+    [],
+  );
+});
+
 test("mls, xmtp and client use Node's modules in their src/node folder only", () => {
   const wrong = sources
     .filter((file) => PORTABLE.some((prefix) => file.path.startsWith(prefix)))
@@ -85,7 +107,7 @@ test("the MLS engine depends on no package; its provider for browsers depends on
 
 test("every table has its row where the documentation tells what grows", () => {
   const pages = {
-    "packages/client/src/node/sqlite-schema.ts": "packages/client/README.md",
+    "packages/client/src/store/sql/schema.ts": "packages/client/README.md",
     "packages/node/src/storage/sqlite/schema.ts": "docs/operator.md",
   };
   for (const [schema, page] of Object.entries(pages)) {

@@ -13,8 +13,8 @@ import { readPictures } from "./pictures/picture-pixels.ts";
 import { PictureRefusal } from "./pictures/refusal.ts";
 import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
-import { pngFile, pngHeader } from "./test-png.ts";
-import { photograph, type PhotoOptions } from "./test-photo.ts";
+import { pngFile, pngHeader } from "../testing/png.ts";
+import { photograph, type PhotoOptions } from "../testing/photo.ts";
 
 const link = `https://latchkey.link/i#${"Aa0-_Zz9".repeat(18)}`;
 const bitmap = qrBitmap(link);

@@ -15,7 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test, type TestContext } from "node:test";
-import { MIGRATIONS } from "./sqlite-schema.ts";
+import { MIGRATIONS } from "../store/sql/schema.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 import {
   databasePath,
@@ -25,7 +25,7 @@ import {
   sampleMessage,
   temporaryFolder,
   writeElsewhere,
-} from "./test-database.ts";
+} from "../testing/database.ts";
 
 /** A database with a hundred messages in it, closed. */
 function filledDatabase(t: TestContext): string {

@@ -14,7 +14,7 @@ import { DatabaseSync } from "node:sqlite";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { damaged } from "./sqlite-errors.ts";
-import { MIGRATIONS, SCHEMA_VERSION } from "./sqlite-schema.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "../store/sql/schema.ts";
 
 /**
  * SQLite's application id says whose a file is, "LKdb"; while a process has it open it says "LKop". A file that says so

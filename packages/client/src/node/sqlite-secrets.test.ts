@@ -8,7 +8,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import { CARRIERS, TABLE_NAMES } from "../store/sealed-store.ts";
 import { TABLE_KEYS, type AnyTable, type Row, type Store, type TableName } from "../store/store.ts";
 import { changeDatabaseKey, openSqliteStore } from "./sqlite-store.ts";
-import { databasePath, GROUP_ID, openUntilEnd, SAMPLE_IDENTITY, sampleMessage } from "./test-database.ts";
+import { databasePath, GROUP_ID, openUntilEnd, SAMPLE_IDENTITY, sampleMessage } from "../testing/database.ts";
 
 /** Everything that lies in the folder of a database. */
 function bytesBeside(path: string): Buffer {

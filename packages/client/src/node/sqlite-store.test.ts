@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Store } from "../store/store.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
-import { databasePath, GROUP_ID, openUntilEnd, sampleMessage } from "./test-database.ts";
+import { databasePath, GROUP_ID, openUntilEnd, sampleMessage } from "../testing/database.ts";
 
 test("rows come back as they were written: bytes, texts, 64-bit integers, and what is absent", (t) => {
   const store = openUntilEnd(t, databasePath(t));

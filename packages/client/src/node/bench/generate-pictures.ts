@@ -2,7 +2,7 @@ import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
 import { encodeInvitePayload, toBase64Url } from "@latchkey/xmtp";
 import { inviteBitmap, qrBitmap, type QrBitmap } from "../../invite/qr.ts";
-import { photograph, type PhotoOptions } from "../test-photo.ts";
+import { photograph, type PhotoOptions } from "../../testing/photo.ts";
 
 /** A picture of the generated set: what it shows, and the text that has to be read from it. */
 export interface TestPicture {

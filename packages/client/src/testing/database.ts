@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { IdentityRecord, MessageRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";
+import { openSqliteStore, type SqliteStoreOptions } from "../node/sqlite-store.ts";
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(t: TestContext): string {
@@ -52,7 +52,7 @@ function runScript(script: string, ...args: string[]): { readonly output: string
   return { output: `${ended.stdout}${ended.stderr}`.trim(), signal: ended.signal };
 }
 
-const STORE_MODULE = new URL("sqlite-store.ts", import.meta.url).href;
+const STORE_MODULE = new URL("../node/sqlite-store.ts", import.meta.url).href;
 
 /** For each path "open" when another process could open the database now, else the code of the error that it got. */
 export function openElsewhere(...paths: string[]): string[] {
