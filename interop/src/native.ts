@@ -93,7 +93,7 @@ export async function openNative(options: OpenOptions): Promise<Native> {
   };
 }
 
-const DECODER = new TextDecoder("utf-8", { fatal: true });
+const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text of a text message. */
 export function textOf({ content }: NativeMessage): string | undefined {

@@ -124,6 +124,17 @@ test("every table has its row where the documentation tells what grows", () => {
   }
 });
 
+test("every TextDecoder says what it makes of wrong bytes and of a byte order mark", () => {
+  const wrong = sources
+    .filter((file) => !isTest(file.path))
+    .flatMap((file) =>
+      Array.from(file.text.matchAll(/new TextDecoder\(([^)]*)\)/g), ([call, options = ""]) => ({ call, options }))
+        .filter(({ options }) => !(/\bfatal: /.test(options) && /\bignoreBOM: /.test(options)))
+        .map(({ call }) => `${file.path}: ${call}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
 test(`no source file has more than ${MAX_LINES} lines`, () => {
   const long = sources
     .map((file) => ({ path: file.path, lines: file.text.split("\n").length }))

@@ -66,7 +66,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   const encoding =
     first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
   try {
-    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    const text = new TextDecoder(encoding, { fatal: true, ignoreBOM: false }).decode(bytes);
     return /[\u0000-\u0008\u000e-\u001f]/.test(text) ? undefined : text;
   } catch (error) {
     if (error instanceof TypeError) return undefined;

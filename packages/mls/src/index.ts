@@ -1,7 +1,17 @@
 export { LatchkeyError, DecodeError, ValidationError, CryptoError, StateError, UnsupportedError } from "./errors.ts";
 export type { ErrorScope, LatchkeyErrorOptions } from "./errors.ts";
 export { MLS_LIMITS } from "./limits.ts";
-export { utf8, toHex, fromHex, equalBytes, compareBytes, constantTimeEqual, concatBytes, bytesKey } from "./bytes.ts";
+export {
+  utf8,
+  decodeUtf8,
+  toHex,
+  fromHex,
+  equalBytes,
+  compareBytes,
+  constantTimeEqual,
+  concatBytes,
+  bytesKey,
+} from "./bytes.ts";
 export { Reader, decodeExact } from "./codec/reader.ts";
 export { varintLength } from "./codec/varint.ts";
 export { Writer, encode } from "./codec/writer.ts";

@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { concatBytes, DecodeError, toHex, utf8 } from "@latchkey/mls";
+import { concatBytes, DecodeError, decodeUtf8, toHex, utf8 } from "@latchkey/mls";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { XMTP_LIMITS } from "./limits.ts";
 import { decodeProto } from "./protobuf.ts";
@@ -94,7 +94,7 @@ function decodeText({ type, content, compression }: EncodedContent): string | un
   const isText = type?.authorityId === "xmtp.org" && type.typeId === "text" && type.versionMajor === 1;
   if (!isText || compression !== undefined) return undefined;
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
+    return decodeUtf8(content);
   } catch (cause) {
     throw new DecodeError("a text message is not UTF-8", { cause });
   }

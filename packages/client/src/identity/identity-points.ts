@@ -1,4 +1,4 @@
-import { decodeExact, encode, utf8 } from "@latchkey/mls";
+import { decodeExact, decodeUtf8, encode, utf8 } from "@latchkey/mls";
 import type { IdentityPoint } from "@latchkey/xmtp";
 
 /** Storage form of points of identity logs. */
@@ -15,6 +15,6 @@ export function encodeIdentityPoints(points: readonly IdentityPoint[]): Uint8Arr
 export function decodeIdentityPoints(bytes: Uint8Array): IdentityPoint[] {
   if (bytes.length === 0) return [];
   return decodeExact(bytes, (reader) =>
-    reader.vector((each) => ({ inboxId: new TextDecoder().decode(each.opaque()), sequenceId: each.u64() })),
+    reader.vector((each) => ({ inboxId: decodeUtf8(each.opaque()), sequenceId: each.u64() })),
   );
 }

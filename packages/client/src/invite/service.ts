@@ -1,5 +1,11 @@
 import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
-import { unwrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload, type ServicePointer } from "@latchkey/xmtp";
+import {
+  pointerText,
+  unwrapGroupInfo,
+  XMTP_CIPHER_SUITE,
+  type InvitePayload,
+  type ServicePointer,
+} from "@latchkey/xmtp";
 import { untilAborted } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
@@ -41,7 +47,7 @@ export function servicePointer(serviceUrl: string): ServicePointer {
 /** The address that a pointer names; undefined for opaque pointers of other applications. */
 export function serviceUrlOf(pointer: ServicePointer | undefined): string | undefined {
   if (pointer === undefined) return undefined;
-  return checkedServiceUrl(pointer.kind === "https_url" ? pointer.url : new TextDecoder().decode(pointer.bytes));
+  return checkedServiceUrl(pointerText(pointer));
 }
 
 /** Two pointers to the same place. */

@@ -1,4 +1,4 @@
-import { Reader, toHex } from "@latchkey/mls";
+import { decodeUtf8, Reader, toHex } from "@latchkey/mls";
 import { toBase64Url, XMTP_LIMITS } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -270,7 +270,7 @@ export const httpSlots: SlotService = {
 /** Reads what a service states; anything but the expected object states nothing. */
 function readDescription(body: Uint8Array): ServiceDescription {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    const value: unknown = JSON.parse(decodeUtf8(body));
     return { page: typeof value === "object" && value !== null && "page" in value && value.page === true };
   } catch {
     return { page: false };

@@ -2,6 +2,7 @@ import {
   CIPHER_SUITE,
   concatBytes,
   decodeExact,
+  decodeUtf8,
   encode,
   utf8,
   type CipherSuite,
@@ -104,14 +105,13 @@ function encodeFields(fields: Row): Uint8Array {
 }
 
 function decodeFields(bytes: Uint8Array): Row {
-  const text = new TextDecoder();
   return decodeExact(bytes, (reader) => {
     const fields: Record<string, Value> = {};
     while (reader.remaining > 0) {
-      const name = text.decode(reader.opaque());
+      const name = decodeUtf8(reader.opaque());
       const kind = reader.u8();
       if (kind === KIND.integer) fields[name] = BigInt.asIntN(64, reader.u64());
-      else if (kind === KIND.text) fields[name] = text.decode(reader.opaque());
+      else if (kind === KIND.text) fields[name] = decodeUtf8(reader.opaque());
       else fields[name] = reader.opaque();
     }
     return fields;

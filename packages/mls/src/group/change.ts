@@ -1,6 +1,6 @@
 import { decodeExact } from "../codec/reader.ts";
 import { encode } from "../codec/writer.ts";
-import { utf8 } from "../bytes.ts";
+import { decodeUtf8, utf8 } from "../bytes.ts";
 import { StateError } from "../errors.ts";
 import type { GroupState } from "./state.ts";
 
@@ -74,11 +74,10 @@ export function encodeRows(rows: Rows): Uint8Array {
 
 /** Reads what `encodeRows` wrote; throws DecodeError. */
 export function decodeRows(bytes: Uint8Array): Map<string, Uint8Array | null> {
-  const decoder = new TextDecoder();
   return new Map(
     decodeExact(bytes, (reader) =>
       reader.vector((inner): [string, Uint8Array | null] => [
-        decoder.decode(inner.opaque()),
+        decodeUtf8(inner.opaque()),
         inner.optional((item) => item.opaque()) ?? null,
       ]),
     ),

@@ -22,7 +22,10 @@ const EXPIRY_PATIENCE_MS = 15_000;
 
 function refused({ status, headers, body }: Answer, expected: number, code: string): void {
   assert.equal(status, expected);
-  const told = JSON.parse(new TextDecoder().decode(body)) as { code?: unknown; message?: unknown };
+  const told = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body)) as {
+    code?: unknown;
+    message?: unknown;
+  };
   assert.equal(told.code, code, "the body's code");
   assert.equal(typeof told.message, "string", "the body's message");
   assert.equal(headers.get("x-latchkey-error"), code, "the header repeats the code");

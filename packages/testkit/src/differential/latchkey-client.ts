@@ -7,6 +7,7 @@ import {
   createNewMemberProposal,
   decodeExact,
   decodeKeyPackage,
+  decodeUtf8,
   encodeRequiredCapabilities,
   equalBytes,
   EXTENSION_TYPE,
@@ -57,7 +58,7 @@ function proposalOf(world: World, change: Exclude<Change, { kind: "update" }>): 
 
 function nameOf({ credential }: LeafNode): string {
   if (credential.kind !== "basic") throw new Disagreement("a member has no basic credential");
-  return new TextDecoder().decode(credential.identity);
+  return decodeUtf8(credential.identity);
 }
 
 function leafParameters({ cipherSuite }: World, { grease }: Identity) {
@@ -81,7 +82,7 @@ export function latchkeyClient(world: World, identity: Identity): Client {
   const config: GroupConfig = {
     crypto: nodeCrypto,
     identity: { credential: { kind: "basic", identity: utf8(name) }, signatureKeyPair },
-    externalPsk: (id) => world.psks.get(new TextDecoder().decode(id)),
+    externalPsk: (id) => world.psks.get(decodeUtf8(id)),
     resumptionPsk: (groupId, epoch) => {
       const former = current;
       const known = former !== undefined && epoch === former.epoch && equalBytes(groupId, former.groupId);

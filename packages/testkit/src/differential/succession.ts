@@ -1,4 +1,4 @@
-import { utf8 } from "@latchkey/mls";
+import { decodeUtf8, utf8 } from "@latchkey/mls";
 import type { Client } from "./client.ts";
 import type { History } from "./history.ts";
 
@@ -26,7 +26,7 @@ export async function succeed(history: History): Promise<void> {
   // Leaves nobody speaks for cannot come along, a reinitialized group is one of all members, and a ReInit stands alone.
   const isWhole = first?.roster().size === members.length && history.pending.length === 0;
   const how = isWhole && random.chance(0.6) ? "reinit" : "branch";
-  const groupId = utf8(`${new TextDecoder().decode(world.groupId)}, ${how}`);
+  const groupId = utf8(`${decodeUtf8(world.groupId)}, ${how}`);
   if (how === "reinit") await close(history, groupId);
   const founder = random.pick(members);
   const others = random.shuffle(members.filter((member) => member !== founder));

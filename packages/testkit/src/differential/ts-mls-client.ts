@@ -1,4 +1,4 @@
-import { encode as encodeBytes, utf8 } from "@latchkey/mls";
+import { decodeUtf8, encode as encodeBytes, utf8 } from "@latchkey/mls";
 import {
   branchGroup,
   bytesToBase64,
@@ -132,7 +132,7 @@ function rosterOf({ ratchetTree }: ClientState): Map<string, number> {
     if (node?.nodeType !== nodeTypes.leaf) return;
     const { credential } = node.leaf;
     if (!("identity" in credential)) throw new Disagreement("a member has no basic credential");
-    roster.set(new TextDecoder().decode(credential.identity), index / 2);
+    roster.set(decodeUtf8(credential.identity), index / 2);
   });
   return roster;
 }

@@ -1,4 +1,11 @@
-import { DecodeError, type AppData, type AppDataChanges, type AppDataOperation, type Proposal } from "@latchkey/mls";
+import {
+  DecodeError,
+  decodeUtf8,
+  type AppData,
+  type AppDataChanges,
+  type AppDataOperation,
+  type Proposal,
+} from "@latchkey/mls";
 import { CommitRejectedError } from "../errors.ts";
 import { ComponentType } from "../proto.ts";
 import { COMPONENT } from "./component.ts";
@@ -70,7 +77,7 @@ function wholeFormat(check: (payload: Uint8Array) => void): ComponentFormat {
 
 function checkUtf8(payload: Uint8Array): void {
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(payload);
+    decodeUtf8(payload);
   } catch (cause) {
     throw new DecodeError("a text component is not UTF-8", { cause });
   }

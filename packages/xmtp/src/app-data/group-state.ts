@@ -1,4 +1,4 @@
-import { DecodeError, decodeExact, type AppData } from "@latchkey/mls";
+import { DecodeError, decodeExact, decodeUtf8, type AppData } from "@latchkey/mls";
 import { JoinError } from "../errors.ts";
 import { readPolicy } from "../invite/policy.ts";
 import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
@@ -45,7 +45,7 @@ export function isMigrated(appData: AppData): boolean {
 function text(bytes: Uint8Array | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(bytes);
   } catch (cause) {
     throw new DecodeError("a text component is not UTF-8", { cause });
   }

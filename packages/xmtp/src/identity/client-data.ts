@@ -1,3 +1,5 @@
+import { decodeUtf8 } from "@latchkey/mls";
+
 /** What a passkey's client data says (WebAuthn Level 3 §5.8.1); other members are not looked at. */
 export interface ClientData {
   readonly origin: string;
@@ -26,7 +28,7 @@ function readString(token: string | undefined): string | undefined {
   if (token === undefined) return undefined;
   try {
     const bytes = Uint8Array.from(token, (character) => character.charCodeAt(0));
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const value: unknown = JSON.parse(decodeUtf8(bytes));
     return typeof value === "string" && value.isWellFormed() ? value : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import { toHex, utf8 } from "@latchkey/mls";
+import { decodeUtf8, toHex, utf8 } from "@latchkey/mls";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Identifier } from "./identifier.ts";
 import type { SignatureKind, VerifiedSignature } from "./signature.ts";
@@ -49,7 +49,7 @@ export function encodeSignatureVerdict(update: Uint8Array, verdict: SignatureVer
 export function decodeSignatureVerdict(update: Uint8Array, kept: Uint8Array): SignatureVerdict | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(kept));
+    value = JSON.parse(decodeUtf8(kept));
   } catch {
     return undefined;
   }

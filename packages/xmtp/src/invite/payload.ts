@@ -1,4 +1,4 @@
-import { concatBytes, utf8 } from "@latchkey/mls";
+import { concatBytes, decodeUtf8, utf8 } from "@latchkey/mls";
 import { JoinError } from "../errors.ts";
 import { XMTP_LIMITS } from "../limits.ts";
 import { isExternalGroupId } from "./external-group-id.ts";
@@ -78,11 +78,20 @@ function writeField(number: number, value: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.from(header), value);
 }
 
+/** A protobuf string, which is UTF-8. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return decodeUtf8(bytes);
+  } catch {
+    throw notProtobuf();
+  }
+}
+
 function readPointer(bytes: Uint8Array): ServicePointer {
   const location = last(readFields(bytes), 1, 2);
   if (location === undefined) throw malformed("EmptyServicePointer", "the invite's service pointer is empty");
   if (location.number === 2) return { kind: "opaque", bytes: location.value };
-  return checkedPointer({ kind: "https_url", url: new TextDecoder().decode(location.value) });
+  return checkedPointer({ kind: "https_url", url: textOf(location.value) });
 }
 
 function checkedPointer(pointer: ServicePointer): ServicePointer {

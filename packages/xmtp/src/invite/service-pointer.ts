@@ -1,4 +1,4 @@
-import { DecodeError, toHex, utf8 } from "@latchkey/mls";
+import { DecodeError, decodeUtf8, toHex, utf8 } from "@latchkey/mls";
 import { XMTP_LIMITS } from "../limits.ts";
 import type { ServicePointer as ServicePointerMessage } from "../proto.ts";
 
@@ -41,9 +41,11 @@ function originOf(text: string): string | undefined {
   return `${url.protocol}//${host}${url.port === "" ? "" : `:${url.port}`}`;
 }
 
-function textOf(bytes: Uint8Array): string {
+/** The URL of a pointer, or the UTF-8 text of an opaque one; the empty text for other bytes. */
+export function pointerText(pointer: ServicePointer): string {
+  if (pointer.kind === "https_url") return pointer.url;
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(pointer.bytes);
   } catch {
     return "";
   }
@@ -55,6 +57,6 @@ function textOf(bytes: Uint8Array): string {
  * on the pointer alone, never on the address at which a client finds the service.
  */
 export function serviceOrigin(pointer: ServicePointer): string {
-  const text = pointer.kind === "https_url" ? pointer.url : textOf(pointer.bytes);
+  const text = pointerText(pointer);
   return originOf(text) ?? `opaque:${toHex(pointer.kind === "opaque" ? pointer.bytes : utf8(text))}`;
 }

@@ -11,7 +11,7 @@ const MAX_MODULES = 177 + 32;
  * interpreted, and no other SVG is read. Throws PictureRefusal.
  */
 export function readSvg(bytes: Uint8Array): Picture {
-  const text = new TextDecoder().decode(bytes);
+  const text = new TextDecoder("utf-8", { fatal: false, ignoreBOM: false }).decode(bytes);
   const path = / d="((?:M\d{1,3} \d{1,3}h\d{1,3}v1h-\d{1,3}z)+)"/.exec(text)?.[1];
   if (path === undefined) {
     throw new PictureRefusal(
