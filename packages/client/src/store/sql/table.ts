@@ -1,6 +1,5 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { AnyTable, Row, Value } from "../store/store.ts";
-import { translated } from "./sqlite-errors.ts";
+import type { AnyTable, Row, Value } from "../store.ts";
+import type { SqlDriver, SqlStatement } from "./driver.ts";
 
 /** A name of the records as SQL has it. */
 export function snakeCase(name: string): string {
@@ -12,20 +11,20 @@ function camelCase(name: string): string {
 }
 
 /** One table by its columns as SQLite knows them; statements are prepared once. */
-export class SqliteTable implements AnyTable {
-  readonly #database: DatabaseSync;
+export class SqlTable implements AnyTable {
+  readonly #driver: SqlDriver;
   readonly #name: string;
   readonly #columns: readonly { name: string; field: string }[];
   readonly #key: readonly string[];
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, SqlStatement>();
   readonly #guard: () => void;
 
   /** `guard` throws outside of a transaction. */
-  constructor(database: DatabaseSync, name: string, guard: () => void) {
-    this.#database = database;
+  constructor(driver: SqlDriver, name: string, guard: () => void) {
+    this.#driver = driver;
     this.#name = name;
     this.#guard = guard;
-    const info = database.prepare(`PRAGMA table_info(${name})`).all();
+    const info = driver.prepare(`PRAGMA table_info(${name})`).all();
     this.#columns = info.map((column) => ({
       name: `"${String(column["name"])}"`,
       field: camelCase(String(column["name"])),
@@ -50,7 +49,7 @@ export class SqliteTable implements AnyTable {
 
   count(...prefix: Value[]): number {
     const sql = `SELECT count(*) AS n FROM ${this.#name}${this.#where(prefix)}`;
-    return translated(() => Number(this.#prepare(sql).get(...prefix.map((value) => value ?? null))?.["n"]));
+    return Number(this.#prepare(sql).all(...prefix.map((value) => value ?? null))[0]?.["n"]);
   }
 
   put(row: Row): void {
@@ -74,26 +73,24 @@ export class SqliteTable implements AnyTable {
   }
 
   #select(where: string, values: readonly Value[]): Row[] {
-    return translated(() =>
-      this.#prepare(`SELECT * FROM ${this.#name}${where} ORDER BY ${this.#key.join(", ")}`)
-        .all(...values.map((value) => value ?? null))
-        .map((found) => {
-          const row: Record<string, Value> = {};
-          for (const [name, value] of Object.entries(found)) row[camelCase(name)] = (value ?? undefined) as Value;
-          return row;
-        }),
-    );
+    const sql = `SELECT * FROM ${this.#name}${where} ORDER BY ${this.#key.join(", ")}`;
+    return this.#prepare(sql)
+      .all(...values.map((value) => value ?? null))
+      .map((found) => {
+        const row: Record<string, Value> = {};
+        for (const [name, value] of Object.entries(found)) row[camelCase(name)] = value ?? undefined;
+        return row;
+      });
   }
 
   #run(sql: string, values: readonly Value[]): void {
-    translated(() => this.#prepare(sql).run(...values.map((value) => value ?? null)));
+    this.#prepare(sql).run(...values.map((value) => value ?? null));
   }
 
-  #prepare(sql: string): StatementSync {
+  #prepare(sql: string): SqlStatement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      statement.setReadBigInts(true);
+      statement = this.#driver.prepare(sql);
       this.#statements.set(sql, statement);
     }
     return statement;
