@@ -3,7 +3,7 @@ import type { CommandContext } from "./context.ts";
 
 /** Whether a person sits at the terminal who can be asked. */
 export function canAsk({ out, stdin, stdout }: CommandContext): boolean {
-  return !out.json && stdin.isTTY && stdout.isTTY;
+  return !out.json && stdin.isTTY === true && stdout.isTTY === true;
 }
 
 /** Asks a question that is answered by yes or no; anything but yes is a no. Rejects when the command is stopped. */

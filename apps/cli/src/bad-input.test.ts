@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, test, type TestContext } from "node:test";
 import { createNodeClient, encodePng, generatedSigner } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, tempDir, User, type Ended } from "./test-command.ts";
+import { field, lastJson, tempDir, User, type Ended } from "./testing/command.ts";
 
 /** Two nodes that are up, an invite at the one, and somebody registered at the other. */
 async function scene(t: TestContext) {

@@ -10,7 +10,7 @@ import { encodePng, readQrFromImage } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
 import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
-import { field, lastJson, latchkey, parseJson, tempDir, User, type Json } from "./test-command.ts";
+import { field, lastJson, latchkey, latchkeyProcess, parseJson, tempDir, User, type Json } from "./testing/command.ts";
 
 interface World {
   readonly directory: string;
@@ -33,6 +33,11 @@ async function world(t: TestContext): Promise<World> {
       return user;
     },
   };
+}
+
+/** The same person, whose commands run in processes of their own, as they do in use. */
+function ownProcess({ home }: User): User {
+  return new User(home, latchkeyProcess);
 }
 
 function invite(json: Json): { readonly url: string } {
@@ -59,7 +64,7 @@ describe("init and whoami", () => {
   test("init makes an inbox once, keeps its secrets private, and whoami shows the same ids", async (t) => {
     const { directory, nodeUrl } = await world(t);
     const user = new User(join(directory, "ada"));
-    const made = await user.run("init", "--node", nodeUrl);
+    const made = await ownProcess(user).run("init", "--node", nodeUrl);
     assert.equal(made["keyCreated"], true);
     assert.match(String(made["inboxId"]), /^[0-9a-f]{64}$/);
     const { inboxId, installationId } = await user.run("whoami");
@@ -243,11 +248,11 @@ describe("invites", () => {
     await laptop.run("init", "--node", nodeUrl, "--import", join(cleo.home, "wallet.key"));
     await ada.run("group", "create", "Team");
     const [png, svg] = [join(directory, "invite.png"), join(directory, "invite.svg")];
-    await ada.run("invite", "create", "Team", "--max-uses", "3", "--qr-png", png, "--qr-svg", svg);
+    await ownProcess(ada).run("invite", "create", "Team", "--max-uses", "3", "--qr-png", png, "--qr-svg", svg);
     assert.equal(await modeOf(png), 0o600);
     assert.match(await readFile(svg, "utf8"), /^<svg /);
 
-    const joined = await cleo.run("join", png);
+    const joined = await ownProcess(cleo).run("join", png);
     assert.deepEqual({ devices: joined["devices"], failed: joined["failedDevices"] }, { devices: 2, failed: 0 });
     assert.equal(field(joined, "group")["name"], "Team");
     await laptop.run("send", "Team", "hello from the laptop");
@@ -258,7 +263,7 @@ describe("invites", () => {
       (story["joins"] as Json[]).map(({ inboxId }) => inboxId),
       [cleoId],
     );
-    const { stdout } = await latchkey(["read", "Team"], { env: { LATCHKEY_HOME: ada.home } });
+    const { stdout } = await latchkeyProcess(["read", "Team"], { env: { LATCHKEY_HOME: ada.home } });
     assert.match(stdout, /\+  [0-9a-f]{8} joined through the invite \(slot [0-9a-f]{8}\)\n.*hello from the laptop/);
     assert.deepEqual(texts(await cleo.run("read", "Team")), ["hello from the laptop"]);
   });

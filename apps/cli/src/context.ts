@@ -1,6 +1,13 @@
+import type { Readable } from "node:stream";
 import type { Command } from "commander";
-import type { CommandResult, Output } from "./output.ts";
+import type { CommandResult, Output, Sink } from "./output.ts";
 import type { Settings } from "./settings.ts";
+
+/** Standard input, or a stream in its place. */
+export type InputStream = Readable & { readonly isTTY?: boolean };
+
+/** Standard output, or a stream in its place. */
+export type OutputStream = NodeJS.WritableStream & Omit<Sink, "write">;
 
 /** What a command works with. */
 export interface CommandContext {
@@ -8,8 +15,8 @@ export interface CommandContext {
   readonly settings: Settings;
   /** Aborted by Ctrl-C and by SIGTERM. */
   readonly signal: AbortSignal;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
 }
 
 /** Runs a command's work with the global options in force and prints its result. */

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, latchkey, tempDir, type Ended, type Json } from "./test-command.ts";
+import { field, lastJson, latchkey, tempDir, type Ended, type Json } from "./testing/command.ts";
 
 test("SEC-09 a database is encrypted from the start or later, gets another key, and opens with no other", async (t) => {
   const directory = await tempDir(t);

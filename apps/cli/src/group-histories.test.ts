@@ -3,7 +3,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, latchkey, tempDir, User } from "./test-command.ts";
+import { field, lastJson, latchkey, tempDir, User } from "./testing/command.ts";
 
 test("a restored database is shown as parted, and a group can be forgotten", async (t) => {
   const directory = await tempDir(t);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createNode } from "@latchkey/node";
-import { field, lastJson, latchkey, tempDir, User } from "./test-command.ts";
+import { field, lastJson, latchkey, tempDir, User } from "./testing/command.ts";
 
 test("describe, permissions, permit, rotate-keys and leave", async (t) => {
   const directory = await tempDir(t);

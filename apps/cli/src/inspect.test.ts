@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { createNodeClient, generatedSigner } from "@latchkey/client/node";
 import { createNode } from "@latchkey/node";
 import { encodeInvitePayload, inviteUrl } from "@latchkey/xmtp";
-import { field, lastJson, latchkey, tempDir } from "./test-command.ts";
+import { field, lastJson, latchkey, tempDir } from "./testing/command.ts";
 
 /** Bytes of the key at the end of an ExternalInvitePayload. */
 const KEY_BYTES = 32;

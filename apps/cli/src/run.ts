@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "commander";
-import type { Execute } from "./context.ts";
+import type { Execute, InputStream, OutputStream } from "./context.ts";
 import { cliError, EXIT, exitOf } from "./errors.ts";
 import { Output, type Sink } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -8,8 +8,8 @@ import { settingsFrom, type GlobalOptions } from "./settings.ts";
 
 /** What the command has from the process it runs in. */
 export interface CliProcess {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;

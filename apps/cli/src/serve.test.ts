@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./test-command.ts";
+import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./testing/command.ts";
 
 async function serving(t: TestContext, ...args: string[]) {
   const home = await tempDir(t);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { field, lastJson, latchkey, tempDir } from "./test-command.ts";
+import { field, lastJson, latchkey, latchkeyProcess, tempDir } from "./testing/command.ts";
 
 const LINK = "https://latchkey.link/i#ChAKDgoMaHR0cHM6Ly9leGFtcGxlLm9yZw";
 
 describe("the command line", () => {
   test("--help lists the commands and the exit statuses and exits with 0", async () => {
-    const { status, stdout, stderr } = await latchkey(["--help"]);
+    const { status, stdout, stderr } = await latchkeyProcess(["--help"]);
     assert.equal(status, 0);
     assert.equal(stderr, "");
     for (const name of ["serve", "init", "whoami", "group", "invite", "join", "inspect", "send", "read", "chat"]) {
@@ -77,7 +77,7 @@ describe("the command line", () => {
   }
 
   test("a usage error is told to people in one sentence on standard error, exit 2", async () => {
-    const { status, stdout, stderr } = await latchkey(["whoami", "--loud"]);
+    const { status, stdout, stderr } = await latchkeyProcess(["whoami", "--loud"]);
     assert.equal(status, 2);
     assert.equal(stdout, "");
     assert.equal(stderr, "✗ unknown option '--loud'; see \"latchkey --help\"\n  USAGE\n");

@@ -61,7 +61,7 @@ interface Prompt {
 }
 
 function openPrompt({ out, stdin, stdout }: CommandContext): Prompt {
-  const interactive = !out.json && stdin.isTTY && stdout.isTTY;
+  const interactive = !out.json && stdin.isTTY === true && stdout.isTTY === true;
   const lines = createInterface({ input: stdin, terminal: interactive, ...(interactive ? { output: stdout } : {}) });
   let open = true;
   lines.once("close", () => {

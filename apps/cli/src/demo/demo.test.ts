@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { lastJson, start, tempDir } from "../test-command.ts";
+import { lastJson, start, tempDir } from "../testing/command.ts";
 
 const STEPS = [
   "start-node",

@@ -5,9 +5,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { runCli } from "../run.ts";
 
 /** What a command that has ended leaves behind. */
 export interface Ended {
@@ -31,7 +33,7 @@ const compileCache = mkdtempSync(join(tmpdir(), "latchkey-cli-cache-"));
 process.once("exit", () => rmSync(compileCache, { recursive: true }));
 
 function launch(file: string, args: readonly string[], env: Readonly<Record<string, string>>) {
-  const path = fileURLToPath(new URL(file, import.meta.url));
+  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: "pipe",
@@ -54,15 +56,42 @@ export function start(t: TestContext, file: string, args: readonly string[], env
   };
 }
 
-/** Runs the `latchkey` command to its end. */
-export async function latchkey(
-  args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<Ended> {
-  const { child, stderr, status } = launch("main.ts", args, options.env ?? {});
-  child.stdin.end(options.input ?? "");
+interface Surroundings {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs the `latchkey` command to its end, in a process of its own. */
+export async function latchkeyProcess(args: readonly string[], { input, env }: Surroundings = {}): Promise<Ended> {
+  const { child, stderr, status } = launch("main.ts", args, env ?? {});
+  child.stdin.end(input ?? "");
   const stdout = await text(child.stdout);
   return { status: await status, stdout, stderr: await stderr };
+}
+
+/** Runs the `latchkey` command to its end, in this process: all that `main.ts` adds are signals and the umask. */
+export async function latchkey(args: readonly string[], { input, env }: Surroundings = {}): Promise<Ended> {
+  const [stdout, stderr] = [collector(), collector()];
+  const status = await runCli(args, {
+    stdin: Readable.from([Buffer.from(input ?? "")], { objectMode: false }),
+    stdout: stdout.sink,
+    stderr: stderr.sink,
+    env: { ...process.env, ...env },
+    signal: new AbortController().signal,
+  });
+  return { status, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** A stream that is no terminal and keeps what is written to it. */
+function collector() {
+  const chunks: Buffer[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  return { sink, text: () => Buffer.concat(chunks).toString() };
 }
 
 /** The object on the last line of standard output. */
@@ -84,12 +113,14 @@ export function field(json: Json, name: string): Json {
   return value as Json;
 }
 
-/** Someone at a data directory of their own, who always asks for JSON. */
+/** Someone at a data directory of their own, who always asks for JSON; commands run in this process unless told. */
 export class User {
   readonly home: string;
+  readonly #latchkey: typeof latchkey;
 
-  constructor(home: string) {
+  constructor(home: string, command = latchkey) {
     this.home = home;
+    this.#latchkey = command;
   }
 
   /** Runs a command that is expected to end well. */
@@ -101,7 +132,7 @@ export class User {
 
   /** Runs a command however it ends. */
   try(...args: string[]): Promise<Ended> {
-    return latchkey([...args, "--json"], { env: { LATCHKEY_HOME: this.home } });
+    return this.#latchkey([...args, "--json"], { env: { LATCHKEY_HOME: this.home } });
   }
 
   /** Starts a command that goes on. */
