@@ -10,8 +10,10 @@ import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
 import { NodeTime } from "./identity/node-time.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
-import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./invite/keep-fresh.ts";
-import { resumeRenewals } from "./invite/renewal.ts";
+import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "./upkeep/keep-invites-fresh.ts";
+import { tryFinishRenewal } from "./group/renewal.ts";
+import { uploadBlob } from "./invite/refresh.ts";
+import { afterReading } from "./upkeep/after-reading.ts";
 import type { JoinOptions } from "./join/join.ts";
 import { LookPauses } from "./join/look-pauses.ts";
 import { resumeInTurn } from "./join/resume.ts";
@@ -42,7 +44,9 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
   const groups = new GroupRegistry(() => context);
   const waits = { ...newTurns(), lookPauses: new LookPauses() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
-  const context: ClientContext = { ...environment, own, directory, groups, ...waits, ...learnt, groupConfig };
+  const refreshSlots: ClientContext["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
+  const shared = { own, directory, groups, refreshSlots, afterReading, groupConfig };
+  const context: ClientContext = { ...environment, ...shared, ...waits, ...learnt };
   return context;
 }
 
@@ -120,7 +124,7 @@ export class Client {
   /**
    * Looks after the invites of all groups until the signal is aborted: at once, then about every hour, and once a day
    * thoroughly. Clients do so by themselves unless `keepInvitesFresh` is off in their environment; see
-   * `invite/keep-fresh.ts`.
+   * `upkeep/keep-invites-fresh.ts`.
    */
   async keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
     // A program in plain JavaScript may leave it out, and could then never end this.
@@ -143,7 +147,10 @@ async function settleStart(context: ClientContext, known: boolean, signal: Abort
   try {
     await keepKeyPackage(context, signal);
     await context.joinTurn.run(() => resumeInTurn(context, signal), signal);
-    await resumeRenewals(context, signal);
+    for (const { groupId } of context.store.inviteRenewals.list()) {
+      const core = context.groups.get(groupId);
+      if (core !== undefined) await tryFinishRenewal(core, "due", signal);
+    }
   } catch (error) {
     if (!known || isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
     if (error.code.startsWith("STORE_")) throw error;

@@ -1,6 +1,6 @@
 import type { GroupConfig } from "@latchkey/mls";
 import type { Environment } from "./environment.ts";
-import type { GroupRegistry } from "./group/group-core.ts";
+import type { GroupCore, GroupRegistry } from "./group/group-core.ts";
 import type { IdentityDirectory } from "./identity/directory.ts";
 import type { LinkBases } from "./invite/link-base.ts";
 import type { LookPauses } from "./join/look-pauses.ts";
@@ -33,6 +33,13 @@ export interface ClientContext extends Environment {
   readonly lookPauses: LookPauses;
   /** Welcomes behind one that is to be read again, which were dealt with. In memory: after a restart they come to nothing new. */
   readonly welcomesAhead: Set<bigint>;
+  /**
+   * Uploads a blob of the present epoch to the slots of the active invite; nothing without one. `scanned` is the payload
+   * that was joined by: nothing is uploaded when the admin has replaced that invite.
+   */
+  readonly refreshSlots: (core: GroupCore, scanned: Uint8Array | undefined, signal?: AbortSignal) => Promise<void>;
+  /** Does what reading a group's log has left to this installation, see `upkeep/after-reading.ts`. */
+  readonly afterReading: (core: GroupCore, signal: AbortSignal | undefined) => Promise<void>;
   /** How every group of this client is set up: crypto, signing key, external commits as XIP-82 allows them. */
   readonly groupConfig: GroupConfig;
 }

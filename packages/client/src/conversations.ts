@@ -7,22 +7,15 @@ import { addFirstMembers } from "./group/add-members.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { newGroupRecord } from "./group/group-record.ts";
-import { runDuties } from "./group/leave.ts";
-import { addOwnDevicesLeftOut } from "./group/left-out.ts";
-import { syncLocked } from "./group/log.ts";
-import { payReceipt } from "./group/receipts.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
-import { answerContest } from "./invite/contested-epoch.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
-import { settleUnconfirmedJoin } from "./join/unconfirmed-join.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
 import type { GroupStatus } from "./store/records.ts";
 import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "./upkeep/conflicts.ts";
-import { answerReadds, requestReadd } from "./upkeep/readd.ts";
-import { settleHints } from "./upkeep/parted-proof.ts";
+import { readAndSettle } from "./upkeep/after-reading.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
 const GROUP_ID_BYTES = 16;
@@ -95,20 +88,7 @@ export class Conversations {
     const apart = new Apart(signal);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
-    const duties = [
-      settleUnconfirmedJoin,
-      settleHints,
-      requestReadd,
-      answerReadds,
-      runDuties,
-      payReceipt,
-      answerContest,
-      addOwnDevicesLeftOut,
-    ];
-    for (const core of this.#context.groups.all()) {
-      const isRead = await apart.run(() => core.exclusive(() => syncLocked(core, signal), signal));
-      if (isRead) for (const duty of duties) await apart.run(() => duty(core, signal));
-    }
+    for (const core of this.#context.groups.all()) await apart.run(() => readAndSettle(core, signal));
     await apart.run(() => settleConflicts(this.#context, signal));
     await apart.run(() => keepKeyPackage(this.#context, signal));
     apart.finish();

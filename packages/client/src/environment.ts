@@ -2,8 +2,8 @@ import type { CryptoProvider } from "@latchkey/mls";
 import type { Clock } from "./clock.ts";
 import type { DefectListener } from "./defects.ts";
 import type { QrBitmap } from "./invite/qr.ts";
-import type { ResolvedPointer } from "./invite/service.ts";
-import type { SlotService } from "./invite/slots.ts";
+import type { ResolvedPointer } from "./transport/slot-service.ts";
+import type { SlotService } from "./transport/slot-service.ts";
 import type { Store } from "./store/store.ts";
 import type { Transport } from "./transport/transport.ts";
 

@@ -85,6 +85,12 @@ export const CLIENT_LIMITS = {
   renewalPatienceMs: 30_000,
   renewalSpreadMs: 1_000,
   maxRenewalSpreadMs: 300_000,
+  /**
+   * Delay before a listening installation adds own installations that were left out, drawn from up to so many milliseconds,
+   * and the least time between two tries: each asks the node for key packages.
+   */
+  missingInstallationsSpreadMs: 5_000,
+  missingInstallationsIntervalMs: 60_000,
   /** Times a call is repeated within a join when the network fails. */
   maxNetworkAttempts: 3,
   /** Back-off between attempts, in milliseconds: the first waits about one commit round trip, the last stays polite. */

@@ -14,7 +14,7 @@ import {
   type IdentityPoint,
 } from "@latchkey/xmtp";
 import { clientError, walled } from "../errors.ts";
-import { renewalOfCommit } from "../invite/renewal-journal.ts";
+import { renewalOfCommit } from "./renewal-journal.ts";
 import { encodeIdentityPoints } from "../identity/identity-points.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
@@ -33,7 +33,7 @@ export interface CommitPlan {
   readonly proposals: readonly Proposal[];
   /** New values of the components that AppDataUpdates among the proposals touch. */
   readonly appData?: AppDataChanges;
-  /** Template of the renewal of the invite that begins when the commit is merged; see `invite/renewal.ts`. */
+  /** Template of the renewal of the invite that begins when the commit is merged; see `group/renewal.ts`. */
   readonly renewal?: Uint8Array;
   /** What the transaction that makes the commit ready to leave writes as well. */
   readonly write?: (tables: Tables) => void;

@@ -2,13 +2,13 @@ import { LatchkeyError, MlsGroup, toHex, type GroupChange, type PendingCommit, t
 import { readGroupState, type GroupState } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
 import { clientError } from "../errors.ts";
-import { ContestDuty } from "../invite/contest-duty.ts";
-import { credentialsToRemember } from "../invite/slot-key-history.ts";
+import { ReopenState } from "./reopen-state.ts";
+import { credentialsToRemember } from "./slot-credentials.ts";
 import type { KeyPackageFault } from "../identity/key-package-faults.ts";
 import { Mutex } from "../mutex.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
 import type { UnusableInbox } from "./adds.ts";
-import { ReceiptDuty } from "./receipt-duty.ts";
+import { ReceiptState } from "./receipt-state.ts";
 import { noteHint } from "./hints.ts";
 import { recordRefusals, type Refusal } from "./refusals.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
@@ -64,12 +64,12 @@ export class GroupCore {
   readonly uploads = new Map<string, UploadedBlob>();
   /** Why the slots of the active invite do not all serve the present state; undefined when they do, or nobody looked. */
   uploadFailure: LatchkeyError | undefined;
-  /** What was done about commits that were refused and keep strangers out. */
-  readonly contest = new ContestDuty();
-  /** What this member owes to those who joined by invite. */
-  readonly receipts = new ReceiptDuty();
-  /** Whether somebody waits to finish a renewal of the invite already. */
-  isRenewalScheduled = false;
+  /** Which refused commits of the present epoch the slots have answered. */
+  readonly reopening = new ReopenState();
+  /** Whether joiners wait for a message of a member in their epoch. */
+  readonly receipts = new ReceiptState();
+  /** By the name of each duty that was scheduled: the earliest time of its next run, or that it waits; see `upkeep/duty.ts`. */
+  readonly dutyTimes = new Map<string, bigint | "waiting">();
   /** Why reading the log stopped at an envelope (IDENTITY_PENDING); undefined when it was read to its end. */
   identityWait: LatchkeyError | undefined;
   pendingCommit: PendingOwnCommit | undefined;

@@ -11,7 +11,6 @@ import {
 } from "@latchkey/xmtp";
 import { Apart } from "../apart.ts";
 import { walled } from "../errors.ts";
-import { answerContest } from "../invite/contested-epoch.ts";
 import {
   activeInvite,
   changeInvite,
@@ -26,7 +25,7 @@ import {
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
 import { learnLinkBase } from "../invite/link-base.ts";
-import { removeMembers, type Removal, type RemoveOptions } from "../invite/removal.ts";
+import { removeMembers, type RemovalOutcome, type RemoveOptions } from "./remove-members.ts";
 import type { AdmissionRecord, GroupStatus, MessageRecord } from "../store/records.ts";
 import { absentRoles, type AbsentRole, type Role } from "./absent-roles.ts";
 import { addMembers, type AddOptions } from "./add-members.ts";
@@ -37,17 +36,15 @@ import { forgetGroup } from "./forget.ts";
 import type { GroupCore } from "./group-core.ts";
 import { leftOutOf, type LeftOutInstallation } from "./installations.ts";
 import { hintsOf, type Hint } from "./hints.ts";
-import { leaveGroup, runDuties } from "./leave.ts";
-import { syncLocked } from "./log.ts";
+import { leaveGroup } from "./leave.ts";
 import { inboxUnverifiable } from "../identity/directory.ts";
 import { planUpdateInstallations } from "./membership.ts";
-import { settleHints } from "../upkeep/parted-proof.ts";
+import { readAndSettle } from "../upkeep/after-reading.ts";
 import { senderOf } from "./message.ts";
-import { payReceipt } from "./receipts.ts";
 import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
 import { sendText } from "./send.ts";
 import { planDisappearing, planPermission, planText } from "./settings.ts";
-import { streamRecords } from "./stream.ts";
+import { streamRecords } from "../upkeep/stream.ts";
 
 /** A message of a group as an application sees it. */
 export interface Message {
@@ -110,6 +107,12 @@ export interface Rejection {
 export interface MessageGap {
   readonly afterSequenceId: bigint;
   readonly untilSequenceId: bigint;
+}
+
+/** What a removal did, and what it could not take away. */
+export interface Removal extends RemovalOutcome {
+  /** The invite in force afterwards; a new one when it was renewed. */
+  readonly invite: Invite | undefined;
 }
 
 interface CallOptions {
@@ -272,9 +275,7 @@ export class Group {
   async sync(options: CallOptions = {}): Promise<void> {
     const { signal } = options;
     const apart = new Apart(signal);
-    const isRead = await apart.run(() => this.#core.exclusive(() => syncLocked(this.#core, signal), signal));
-    const duties = isRead ? [settleHints, runDuties, payReceipt, answerContest] : [];
-    for (const duty of duties) await apart.run(() => duty(this.#core, signal));
+    await apart.run(() => readAndSettle(this.#core, signal));
     apart.finish();
   }
 
@@ -325,7 +326,8 @@ export class Group {
    */
   async removeMembers(inboxIds: readonly string[], options: RemoveOptions = {}): Promise<Removal> {
     await demoteBeforeRemoval(this.#core, inboxIds, options.signal);
-    return removeMembers(this.#core, inboxIds, options);
+    const outcome = await removeMembers(this.#core, inboxIds, options);
+    return { ...outcome, invite: activeInvite(this.#core) };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
 import { requireIdentities, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "../context.ts";
-import { renewalAfterOwn, writeRenewal } from "../invite/renewal-journal.ts";
+import { renewalAfterOwn, writeRenewal } from "./renewal-journal.ts";
 import { decodeIdentityPoints } from "../identity/identity-points.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";
@@ -60,7 +60,7 @@ export async function receiveOwnCommit(
   else core.stepByRows(decodeRows(pending.record.rows), { record, write });
   core.settlePendingCommit("merged");
   forgetLeavers(core);
-  core.receipts.notePayment(pending.record.epoch, core.context.own.inboxId);
+  core.receipts.noteMessage(pending.record.epoch, core.context.own.inboxId);
   return true;
 }
 
@@ -87,6 +87,6 @@ export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uin
       noteExpiry(core, tables, message);
     },
   });
-  core.receipts.notePayment(sent.epoch, own.inboxId);
+  core.receipts.noteMessage(sent.epoch, own.inboxId);
   return true;
 }

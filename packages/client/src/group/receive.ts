@@ -23,7 +23,7 @@ import {
 import { verdictOn } from "../defects.ts";
 import { clientError } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
-import { renewalAfterForeign, writeRenewal } from "../invite/renewal-journal.ts";
+import { renewalAfterForeign, writeRenewal } from "./renewal-journal.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -167,7 +167,7 @@ function receiveApplication(
       }
     },
   });
-  core.receipts.notePayment(received.epoch, senderOf(senderLeaf).inboxId);
+  core.receipts.noteMessage(received.epoch, senderOf(senderLeaf).inboxId);
 }
 
 /** Counts with each, and reads when there are too many: a quarter of them goes, so that this is rare. */
@@ -253,7 +253,7 @@ async function receiveCommit(
   });
   core.settlePendingCommit("lost");
   forgetLeavers(core);
-  if (sender !== undefined) core.receipts.notePayment(commit.context.epoch, senderOf(sender).inboxId);
+  if (sender !== undefined) core.receipts.noteMessage(commit.context.epoch, senderOf(sender).inboxId);
   else if (commit.pathLeaf !== undefined) oweReceipt(core, commit.pathLeaf);
 }
 
@@ -265,5 +265,5 @@ function isReadded({ context }: GroupCore, { added }: VerifiedCommit): boolean {
 /** Somebody joined: who is surely in the group itself can prove to them that members follow. */
 function oweReceipt(core: GroupCore, joiner: LeafNode): void {
   if (core.context.joinReceipts === false || core.record.status !== "confirmed") return;
-  core.receipts.owe({ epoch: core.mls.epoch, inboxId: senderOf(joiner).inboxId });
+  core.receipts.noteJoin({ epoch: core.mls.epoch, inboxId: senderOf(joiner).inboxId });
 }

@@ -14,7 +14,7 @@ import { findInvite } from "./read-invite.ts";
 import { posterPdf, posterSvg, type PosterOptions } from "./poster.ts";
 import { inviteBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
 import { serviceUrlOf } from "./service.ts";
-import type { SlotService } from "./slots.ts";
+import type { SlotService } from "../transport/slot-service.ts";
 
 /** An invite to hand out. Whoever holds it can join: treat `url`, `payload` and the image as secrets. */
 export interface Invite {

@@ -25,8 +25,9 @@ import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { newInvite, type Invite } from "./invite.ts";
 import { learnLinkBase } from "./link-base.ts";
-import { activePolicy, currentBlob, uploadBlob } from "./refresh.ts";
-import { renewedPolicy } from "./renewal-journal.ts";
+import { currentBlob, uploadBlob } from "./refresh.ts";
+import { activePolicy } from "../group/active-policy.ts";
+import { renewedPolicy } from "../group/renewal-journal.ts";
 import { ownService, samePointer, servicePointer } from "./service.ts";
 
 /** What an invite allows. */

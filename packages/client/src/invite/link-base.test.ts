@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { describe, test, type TestContext } from "node:test";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { learnLinkBase, linkBaseOf, SCHEME_ONLY, type LinkBases } from "./link-base.ts";
-import { httpSlots, type SlotService } from "./slots.ts";
+import { httpSlots } from "./slots.ts";
+import type { SlotService } from "../transport/slot-service.ts";
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener);

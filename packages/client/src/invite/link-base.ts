@@ -1,6 +1,7 @@
 import { isAborted } from "../clock.ts";
 import type { Environment } from "../environment.ts";
-import { checkedServiceUrl, type ServiceDescription } from "./slots.ts";
+import { checkedServiceUrl } from "./slots.ts";
+import type { ServiceDescription } from "../transport/slot-service.ts";
 
 /** Where links of this client lead, by invite service: learnt from each once. */
 export type LinkBases = Map<string, string | undefined>;

@@ -15,12 +15,13 @@ import {
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { clientError, codeOf, unlessRefused } from "../errors.ts";
+import { activePolicy } from "../group/active-policy.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { distinctServices, resolveService, type ReachableService } from "./service.ts";
-import { slotCredentials, type SlotCredentialsAt } from "./slot-key-history.ts";
-import type { Slot, SlotService } from "./slots.ts";
+import { slotCredentials, type SlotCredentialsAt } from "../group/slot-credentials.ts";
+import type { Slot, SlotService } from "../transport/slot-service.ts";
 
 /** What the slots of the active invite ought to serve. */
 interface PresentState {
@@ -37,12 +38,6 @@ interface PresentState {
 interface MadeBlob {
   readonly blob: Uint8Array;
   readonly logCursor: bigint;
-}
-
-/** The policy while it lets people in; undefined when it is off. */
-export function activePolicy(core: GroupCore): ExternalCommitPolicyV1 | undefined {
-  const { policy } = core.state;
-  return policy?.allowExternalCommit === true ? policy : undefined;
 }
 
 function presentHash({ mls, context }: GroupCore): Uint8Array {
@@ -176,7 +171,7 @@ export async function uploadBlob(core: GroupCore, options: UploadOptions): Promi
     const [failure] = failures;
     if (!isAborted(options.signal)) core.uploadFailure = failure instanceof LatchkeyError ? failure : undefined;
     if (failures.length > 0) throw failure;
-    if (!isAborted(options.signal)) core.contest.answeredId = state.contestedId;
+    if (!isAborted(options.signal)) core.reopening.answeredId = state.contestedId;
     return;
   }
 }

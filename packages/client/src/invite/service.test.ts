@@ -5,7 +5,8 @@ import { nodeCrypto } from "@latchkey/mls/node";
 import { wrapGroupInfo, XMTP_CIPHER_SUITE, type InvitePayload } from "@latchkey/xmtp";
 import { systemClock } from "../clock.ts";
 import { fetchInTurn, resolveService, servicesToAsk, type ReachableService } from "./service.ts";
-import { httpSlots, type SlotContents, type SlotService } from "./slots.ts";
+import { httpSlots } from "./slots.ts";
+import type { SlotContents, SlotService } from "../transport/slot-service.ts";
 
 const own = "https://own.example";
 const context = { crypto: nodeCrypto, slots: httpSlots, clock: systemClock, inviteServiceUrl: own };

@@ -13,10 +13,8 @@ import type { Environment } from "../environment.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { unreachable } from "../transport/network-errors.ts";
 import { isLocalAddress } from "./local-address.ts";
-import { checkedServiceUrl, type SlotContents, type SlotFetchOptions, type SlotService } from "./slots.ts";
-
-/** What an application makes of an opaque pointer: an address, a service of its own, or nothing that it knows. */
-export type ResolvedPointer = string | SlotService | undefined;
+import { checkedServiceUrl } from "./slots.ts";
+import type { ResolvedPointer, SlotContents, SlotFetchOptions, SlotService } from "../transport/slot-service.ts";
 
 /** A service that holds invites, and how it is spoken to. */
 export interface ReachableService {

@@ -4,7 +4,8 @@ import { test, type TestContext } from "node:test";
 import { encode } from "@latchkey/mls";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { servicePointer, serviceUrlOf } from "./service.ts";
-import { checkedServiceUrl, httpSlots, slotKeys, splitFrames, type Slot } from "./slots.ts";
+import { checkedServiceUrl, httpSlots, slotKeys, splitFrames } from "./slots.ts";
+import type { Slot } from "../transport/slot-service.ts";
 
 /** A service on this machine that answers as told. */
 async function serve(t: TestContext, listener: RequestListener): Promise<Slot> {

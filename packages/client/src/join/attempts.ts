@@ -6,7 +6,7 @@ import type { ClientContext } from "../context.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
-import type { SlotContents, SlotFetchOptions } from "../invite/slots.ts";
+import type { SlotContents, SlotFetchOptions } from "../transport/slot-service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { isContested, settleContests } from "./contest.ts";

@@ -127,6 +127,7 @@ async function finish(core: GroupCore, signal: AbortSignal, report: (step: JoinS
   try {
     await runFollowUps(core, signal);
     await core.exclusive(() => syncLocked(core, signal), signal);
+    await core.context.afterReading(core, signal);
   } catch (error) {
     if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }

@@ -263,7 +263,7 @@ export interface ExpiryRecord {
   readonly id: bigint;
 }
 
-/** What once admitted to writing the slot of a group's invite; see `invite/slot-key-history.ts`. */
+/** What once admitted to writing the slot of a group's invite; see `group/slot-credentials.ts`. */
 export interface SlotCredentialsRecord {
   readonly groupId: Uint8Array;
   /** The slot. */

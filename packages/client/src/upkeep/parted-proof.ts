@@ -6,7 +6,8 @@ import type { GroupCore } from "../group/group-core.ts";
 import { syncLocked } from "../group/log.ts";
 import { senderOf } from "../group/message.ts";
 import { recordParted } from "../group/parted.ts";
-import { activePolicy, servicesOf } from "../invite/refresh.ts";
+import { servicesOf } from "../invite/refresh.ts";
+import { activePolicy } from "../group/active-policy.ts";
 import { statesSince, verifiedState } from "../join/evidence.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 

@@ -6,9 +6,9 @@ import { commitChange, type CommitPlan } from "../group/commit.ts";
 import { historyOf } from "../group/entries.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";
-
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { ReaddRecord } from "../store/records.ts";
+import type { Duty } from "./duty.ts";
 
 /*
  * The way back of a parted installation. It asks the super admins of its last good epoch by a Welcome to a group that is
@@ -82,9 +82,19 @@ function isOpen({ requestedAtNs, doneAtNs }: ReaddRecord, nowNs: bigint): boolea
 
 /**
  * Adds again the installations that asked for it, each at most once a day, as long as they have a leaf in the group and
- * are not revoked; for the client of a super admin. Failures are none of the synchronization.
+ * are not revoked; for the client of a super admin.
  */
-export async function answerReadds(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+export const ANSWER_READDS: Duty = {
+  name: "readd-answers",
+  run: answerReadds,
+  delayMs: (core) => {
+    if (openReadds(core).length === 0 || !mayReadd(core)) return undefined;
+    const { renewalSpreadMs, maxRenewalSpreadMs } = CLIENT_LIMITS;
+    return Math.min(maxRenewalSpreadMs, renewalSpreadMs * core.mls.memberCount) * core.context.random();
+  },
+};
+
+async function answerReadds(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   if (openReadds(core).length === 0 || !mayReadd(core)) return;
   // Another call may have answered them while this one waited for its turn; what is lost to others is planned again.
   let rows: readonly ReaddRecord[] | undefined;

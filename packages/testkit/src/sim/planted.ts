@@ -65,7 +65,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a removal that hands the next invite key to the removed",
-    file: "packages/client/src/invite/renewal-journal.ts",
+    file: "packages/client/src/group/renewal-journal.ts",
     find: "update: policyInBetween(policy) },",
     replace:
       "update: policyUpdate(policyFromTemplate({ randomBytes: (n) => crypto.getRandomValues(new Uint8Array(n)) }, policyTemplate(policy, rotation))) },",

@@ -7,12 +7,12 @@ import { asLatchkeyError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { commitChange } from "../group/commit.ts";
-import { withDevicesLeftOut } from "../group/left-out.ts";
+import { inboxesWithMissingInstallations } from "./missing-installations.ts";
 import { syncLocked } from "../group/log.ts";
 import { planUpdateInstallations } from "../group/membership.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { uploadBlob } from "./refresh.ts";
-import { finishRenewal } from "./renewal.ts";
+import { uploadBlob } from "../invite/refresh.ts";
+import { finishRenewal } from "../group/renewal.ts";
 
 /** How invites are kept alive. */
 export interface KeepFreshOptions {
@@ -69,8 +69,8 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
     await finishRenewal(core, "due", signal);
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
-    const leftOut = withDevicesLeftOut(core);
-    if (leftOut.length > 0) await commitChange(core, () => planUpdateInstallations(core, signal, leftOut), signal);
+    const missing = inboxesWithMissingInstallations(core);
+    if (missing.length > 0) await commitChange(core, () => planUpdateInstallations(core, signal, missing), signal);
   } catch (error) {
     if (isAborted(signal)) return;
     const failure = asLatchkeyError(error);

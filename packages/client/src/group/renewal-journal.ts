@@ -11,7 +11,7 @@ import {
   type ExternalCommitPolicyV1,
   type InviteRotation,
 } from "@latchkey/xmtp";
-import type { GroupCore } from "../group/group-core.ts";
+import type { GroupCore } from "./group-core.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { InviteRenewalRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";

@@ -1,10 +1,9 @@
 import { COMPONENT, policyUpdate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
 import { reportInBackground } from "../defects.ts";
-import { planOf } from "../group/changes.ts";
-import { commitChange, type CommitPlan } from "../group/commit.ts";
-import type { GroupCore } from "../group/group-core.ts";
+import { planOf } from "./changes.ts";
+import { commitChange, type CommitPlan } from "./commit.ts";
+import type { GroupCore } from "./group-core.ts";
 import { openRenewal, renewedPolicy } from "./renewal-journal.ts";
 
 /** The commit that turns the invite on again; a renewal that this member may not finish any more is forgotten. */
@@ -39,30 +38,4 @@ export async function tryFinishRenewal(core: GroupCore, when: "due" | "now", sig
   } catch (error) {
     if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }
-}
-
-/** Takes up what a program that ended has left open, as far as it is due. */
-export async function resumeRenewals({ store, groups }: ClientContext, signal?: AbortSignal): Promise<void> {
-  for (const { groupId } of store.inviteRenewals.list()) {
-    const core = groups.get(groupId);
-    if (core !== undefined) await tryFinishRenewal(core, "due", signal);
-  }
-}
-
-/** Finishes a renewal when it is due, for members that are online. */
-export function scheduleRenewal(core: GroupCore, signal: AbortSignal): void {
-  const open = openRenewal(core);
-  if (open === undefined || core.isRenewalScheduled || isAborted(signal)) return;
-  core.isRenewalScheduled = true;
-  const { clock } = core.context;
-  const delayMs = Math.max(0, Number(open.dueNs - clock.nowNs()) / 1e6);
-  void clock
-    .sleep(delayMs, signal)
-    .then(() => tryFinishRenewal(core, "due", signal))
-    .catch((error: unknown) => {
-      if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
-    })
-    .finally(() => {
-      core.isRenewalScheduled = false;
-    });
 }

@@ -10,7 +10,7 @@ import {
 import type { ClientContext } from "../context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { SlotCredentialsRecord } from "../store/records.ts";
-import type { SlotCredentials } from "./slots.ts";
+import type { SlotCredentials } from "../transport/slot-service.ts";
 
 const BYTES = 32;
 

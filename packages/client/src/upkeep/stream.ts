@@ -1,12 +1,9 @@
 import { asError, isAborted } from "../clock.ts";
 import { asLatchkeyError, isRetryable } from "../errors.ts";
-import { scheduleContestAnswer } from "../invite/contested-epoch.ts";
-import { scheduleRenewal } from "../invite/renewal.ts";
-import type { GroupCore } from "./group-core.ts";
-import { runDuties } from "./leave.ts";
-import { newBackoff } from "./log.ts";
-import { scheduleReceipt } from "./receipts.ts";
-import { receiveEnvelopes } from "./receive.ts";
+import { afterEnvelope } from "./after-reading.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { newBackoff } from "../group/log.ts";
+import { receiveEnvelopes } from "../group/receive.ts";
 
 /**
  * What happens in a group from now on, as it comes: records that reading the log adds to one table. What was sent while
@@ -36,19 +33,17 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
   try {
     while (!isOver()) {
       try {
-        const position = { topic: groupId, afterId: core.record.cursor };
         // What a synchronization has read while nobody was subscribed comes with no envelope any more.
         yield* unseen();
-        scheduleRenewal(core, stop);
+        await afterEnvelope(core, stop);
+        yield* unseen();
+        const position = { topic: groupId, afterId: core.record.cursor };
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop), stop);
           backoff = newBackoff(context);
-          scheduleReceipt(core, stop);
-          scheduleContestAnswer(core, stop);
-          scheduleRenewal(core, stop);
           yield* unseen();
           if (isOver()) return;
-          await runDuties(core, stop);
+          await afterEnvelope(core, stop);
         }
       } catch (error) {
         if (isAborted(stop)) return;

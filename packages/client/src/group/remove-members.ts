@@ -1,16 +1,14 @@
 import { equalBytes } from "@latchkey/mls";
 import type { InviteRotation } from "@latchkey/xmtp";
-import { commitChange } from "../group/commit.ts";
-import type { GroupCore } from "../group/group-core.ts";
-import { planRemoveMembers } from "../group/membership.ts";
-import type { Invite } from "./invite.ts";
-import { activeInvite } from "./issue.ts";
-import { activePolicy } from "./refresh.ts";
+import { activePolicy } from "./active-policy.ts";
+import { commitChange } from "./commit.ts";
+import type { GroupCore } from "./group-core.ts";
+import { planRemoveMembers } from "./membership.ts";
 import { beginRenewal, openRenewal } from "./renewal-journal.ts";
 import { tryFinishRenewal } from "./renewal.ts";
 
-/** What a removal did, and what it could not take away. */
-export interface Removal {
+/** The result of a removal, without the invite in force afterwards. */
+export interface RemovalOutcome {
   /** Those who were members and are not any more. */
   readonly removed: readonly string[];
   /**
@@ -18,8 +16,6 @@ export interface Removal {
    * Look at them: nobody has removed them.
    */
   readonly joinedMeanwhile: readonly string[];
-  /** The invite in force afterwards; a new one when it was renewed. */
-  readonly invite: Invite | undefined;
   /**
    * True when an invite is in force that the removed had before: every member can read its key in the group's state, so
    * they may come back by it, or hand it on.
@@ -55,7 +51,7 @@ export async function removeMembers(
   core: GroupCore,
   inboxIds: readonly string[],
   options: RemoveOptions = {},
-): Promise<Removal> {
+): Promise<RemovalOutcome> {
   const { signal, rotateInvite: rotation = core.context.renewOnRemoval === true ? "slot" : false } = options;
   const before = new Set(core.state.members.keys());
   let removed: string[] = [];
@@ -76,7 +72,6 @@ export async function removeMembers(
   return {
     removed,
     joinedMeanwhile: joinersSince(core, before, removed),
-    invite: activeInvite(core),
     mayHoldLiveInvite: removed.length > 0 && key !== undefined && isInForce(core, key),
     renewalPending: rotation !== false && openRenewal(core) !== undefined,
   };
