@@ -46,6 +46,7 @@ export type { Clock } from "./clock.ts";
 export { ClientError, ERRORS, codeOf, isRetryable } from "./errors.ts";
 export type { ErrorCode, ErrorFacts } from "./errors.ts";
 export { CLIENT_LIMITS } from "./limits.ts";
+export { MemoryDatabase } from "./store/memory-store.ts";
 export { TABLE_KEYS } from "./store/store.ts";
 export type { ReadTable, ReadTables, Store, Table, TableName, Tables } from "./store/store.ts";
 export { connectTransport } from "./transport/connect-transport.ts";

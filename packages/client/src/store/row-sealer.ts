@@ -10,6 +10,7 @@ import {
   type Writer,
 } from "@latchkey/mls";
 import { clientError } from "../errors.ts";
+import { refuseLarge } from "./misuse.ts";
 import type { Row, Value } from "./store.ts";
 
 /** The form of a sealed row; one byte in front of it. */
@@ -82,6 +83,7 @@ const KIND = { bytes: 1, text: 2, integer: 3 } as const;
 
 function writeValue(writer: Writer, value: Value): void {
   if (typeof value === "bigint") {
+    refuseLarge(value);
     writer.u8(KIND.integer);
     writer.u64(BigInt.asUintN(64, value));
   } else if (typeof value === "string") {
@@ -107,12 +109,14 @@ function encodeFields(fields: Row): Uint8Array {
 function decodeFields(bytes: Uint8Array): Row {
   return decodeExact(bytes, (reader) => {
     const fields: Record<string, Value> = {};
+    // The seal has shown that this program wrote the row: a field may fill all of it.
+    const opaque = () => reader.opaque(bytes.length);
     while (reader.remaining > 0) {
-      const name = decodeUtf8(reader.opaque());
+      const name = decodeUtf8(opaque());
       const kind = reader.u8();
       if (kind === KIND.integer) fields[name] = BigInt.asIntN(64, reader.u64());
-      else if (kind === KIND.text) fields[name] = decodeUtf8(reader.opaque());
-      else fields[name] = reader.opaque();
+      else if (kind === KIND.text) fields[name] = decodeUtf8(opaque());
+      else fields[name] = opaque().slice();
     }
     return fields;
   });

@@ -2,7 +2,7 @@ import { LatchkeyError, toHex } from "@latchkey/mls";
 import { Client, type Environment, type Group, type Store } from "@latchkey/client";
 import { localWallet } from "@latchkey/xmtp";
 import type { Faults, TransactionFate } from "./faults.ts";
-import { MemoryDisk, type StoreGuard } from "./memory-store.ts";
+import { GuardedDisk, type StoreGuard } from "./guarded-disk.ts";
 import { byteSource, Process } from "./process.ts";
 import type { World } from "./world.ts";
 
@@ -30,7 +30,7 @@ export class Device {
   readonly faults: Faults;
   /** How far its clock is from the node's. */
   skewNs: bigint;
-  readonly disk = new MemoryDisk();
+  readonly disk = new GuardedDisk();
   isOffline = false;
   /** What it does is not held against anybody. */
   isHostile = false;

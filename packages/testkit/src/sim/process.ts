@@ -4,7 +4,7 @@ import type { Client, Environment } from "@latchkey/client";
 import { seededCrypto } from "../seeded-crypto.ts";
 import type { Device } from "./device.ts";
 import { Line } from "./line.ts";
-import type { StoreGuard } from "./memory-store.ts";
+import type { StoreGuard } from "./guarded-disk.ts";
 
 /** Bytes that look random and follow from a text: no two sources meet, unlike those of one small generator. */
 export function byteSource(text: string): (length: number) => Uint8Array {

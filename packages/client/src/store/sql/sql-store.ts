@@ -1,4 +1,4 @@
-import { clientError } from "../../errors.ts";
+import { nestedTransaction, outsideOfTransaction } from "../misuse.ts";
 import { TABLE_KEYS, type Store, type Tables } from "../store.ts";
 import { inTransaction, type SqlDriver } from "./driver.ts";
 import { LogEmptier } from "./log-emptier.ts";
@@ -9,7 +9,7 @@ export function sqlStore(driver: SqlDriver, close: () => void = () => driver.clo
   const emptier = new LogEmptier(driver);
   let writing = false;
   const guard = () => {
-    if (!writing) throw clientError("STORE_FAILED", "a row was written outside of a transaction", { scope: "defect" });
+    if (!writing) throw outsideOfTransaction();
   };
   // The records of `store/records.ts` and the columns of the schema are the same by construction; a test compares them.
   const tables = Object.fromEntries(
@@ -18,7 +18,7 @@ export function sqlStore(driver: SqlDriver, close: () => void = () => driver.clo
   return {
     ...tables,
     transaction(write) {
-      if (writing) throw clientError("STORE_FAILED", "a transaction was begun inside another one", { scope: "defect" });
+      if (writing) throw nestedTransaction();
       writing = true;
       try {
         return inTransaction(driver, () => write(tables));
