@@ -1,11 +1,14 @@
 import { LatchkeyError, toHex, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
 import { encodeMlsCredential, leafInboxId, type WalletSigner } from "@latchkey/xmtp";
-import type { ClientContext, OwnIdentity } from "./context.ts";
+import type { ClientContext } from "./group/client-context.ts";
+import type { OwnIdentity } from "./identity/identity-context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment } from "./identity/environment.ts";
 import { clientError } from "./errors.ts";
 import { isAborted } from "./clock.ts";
-import { GroupRegistry } from "./group/group-core.ts";
+import { GroupRegistry, type GroupsContext } from "./group/group-registry.ts";
+import type { GroupHooks } from "./group/group-core.ts";
+import { KeyPackageFaults } from "./identity/key-package-faults.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
 import { NodeTime } from "./identity/node-time.ts";
@@ -15,7 +18,7 @@ import { tryFinishRenewal } from "./group/renewal.ts";
 import { uploadBlob } from "./invite/refresh.ts";
 import { afterReading } from "./upkeep/after-reading.ts";
 import type { JoinOptions } from "./join/join.ts";
-import { LookPauses } from "./join/look-pauses.ts";
+import { SlotPollBackoff } from "./transport/slot-poll-backoff.ts";
 import { resumeInTurn } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
 import type { IdentityRecord } from "./store/records.ts";
@@ -24,7 +27,7 @@ function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcom
   return { joinTurn: new Mutex(), keyPackageTurn: new Mutex(), welcomeTurn: new Mutex() };
 }
 
-function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): ClientContext {
+function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): GroupsContext {
   const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
   const own: OwnIdentity = {
     inboxId,
@@ -41,13 +44,12 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
     identityOf: leafInboxId,
     externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
   };
-  const groups = new GroupRegistry(() => context);
-  const waits = { ...newTurns(), lookPauses: new LookPauses() };
+  const waits = { ...newTurns(), slotPolls: new SlotPollBackoff() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
-  const refreshSlots: ClientContext["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
-  const shared = { own, directory, groups, refreshSlots, afterReading, groupConfig };
-  const context: ClientContext = { ...environment, ...shared, ...waits, ...learnt };
-  return context;
+  const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
+  const identity = { own, directory, groupConfig, keyPackageFaults: new KeyPackageFaults() };
+  const context: ClientContext = { ...environment, ...identity, ...waits, ...learnt };
+  return { ...context, groups: new GroupRegistry(context, { refreshSlots, afterReading }) };
 }
 
 /**
@@ -60,10 +62,10 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
  */
 export class Client {
   readonly conversations: Conversations;
-  readonly #context: ClientContext;
+  readonly #context: GroupsContext;
   readonly #closing = new AbortController();
 
-  private constructor(context: ClientContext) {
+  private constructor(context: GroupsContext) {
     this.#context = context;
     this.conversations = new Conversations(context);
     if (context.keepInvitesFresh) void keepInvitesFreshInBackground(context, this.#closing.signal);
@@ -143,7 +145,7 @@ export class Client {
 }
 
 /** Key package, interrupted joins and renewals of invites. A registered installation opens without network: then both wait. */
-async function settleStart(context: ClientContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
+async function settleStart(context: GroupsContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
     await keepKeyPackage(context, signal);
     await context.joinTurn.run(() => resumeInTurn(context, signal), signal);

@@ -1,7 +1,7 @@
 import { fromHex, MlsGroup, toHex } from "@latchkey/mls";
 import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
 import { Apart } from "./apart.ts";
-import type { ClientContext } from "./context.ts";
+import type { GroupsContext } from "./group/group-registry.ts";
 import { walled } from "./errors.ts";
 import { addFirstMembers } from "./group/add-members.ts";
 import { Group } from "./group/group.ts";
@@ -44,9 +44,9 @@ export interface UnsupportedGroup {
 
 /** The groups of this installation. */
 export class Conversations {
-  readonly #context: ClientContext;
+  readonly #context: GroupsContext;
 
-  constructor(context: ClientContext) {
+  constructor(context: GroupsContext) {
     this.#context = context;
   }
 
@@ -112,7 +112,7 @@ export class Conversations {
       if (!core.isWritten) core.step({});
     } catch (error) {
       // Nothing has left this installation: a group that was never shared goes as it came.
-      if (core.mls.epoch === 0n && core.pendingCommit === undefined) this.#context.groups.delete(core);
+      if (core.mls.epoch === 0n && core.pendingCommit === undefined) core.delete();
       throw error;
     }
     return new Group(core);
@@ -143,7 +143,7 @@ export class Conversations {
       status: "confirmed",
       proven: 1n,
     });
-    return context.groups.found(record, mls);
+    return context.groups.create(record, mls);
   }
 
   /**

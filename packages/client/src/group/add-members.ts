@@ -101,7 +101,10 @@ async function plan(core: GroupCore, inboxIds: readonly string[], options: AddOp
   const tried = usableIn(addTargetOf(core, { force }), fetched);
   const [ownFound, others] = entry === undefined ? [undefined, tried] : [tried[0], tried.slice(1)];
   const faulty = tried.filter(({ unusable }) => unusable.length > 0);
-  context.groups.noteUnusable(core.groupId, faulty);
+  context.keyPackageFaults.note(
+    core.groupId,
+    faulty.flatMap(({ unusable }) => unusable),
+  );
   const notAdded = others.filter(({ keyPackages }) => keyPackages.length === 0);
   if (notAdded.length > 0 && notAdded.length === others.length) {
     throw unusableError("none of the inboxes has an installation that can be added", notAdded);

@@ -6,7 +6,7 @@ import {
   type LatchkeyError,
   type LeafIndex,
 } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { clientError, shortId } from "../errors.ts";
 import { faultBesideInvites, unusableBy, type UnusableInstallation } from "../identity/key-package-faults.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";

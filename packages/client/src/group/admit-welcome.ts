@@ -1,5 +1,5 @@
 import { fromHex } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "./group-registry.ts";
 import type { Tables } from "../store/store.ts";
 import { historyOf } from "./entries.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -13,7 +13,7 @@ import { writeJoinedGroup } from "./write-group.ts";
  * group when there is a new one to show.
  */
 export async function admitWelcome(
-  context: ClientContext,
+  context: GroupsContext,
   welcomed: WelcomedGroup,
   note: (tables: Tables) => void,
   signal: AbortSignal | undefined,
@@ -29,7 +29,7 @@ export async function admitWelcome(
 }
 
 async function admitNew(
-  context: ClientContext,
+  context: GroupsContext,
   welcomed: WelcomedGroup,
   note: (tables: Tables) => void,
   signal: AbortSignal | undefined,
@@ -45,7 +45,7 @@ async function admitNew(
   return isNew ? context.groups.adopt(record) : undefined;
 }
 
-function signedBy(context: ClientContext, { record, signer }: WelcomedGroup) {
+function signedBy(context: GroupsContext, { record, signer }: WelcomedGroup) {
   return {
     ...historyOf(context, record.groupId),
     welcomedBy: fromHex(signer.inboxId),
@@ -56,7 +56,7 @@ function signedBy(context: ClientContext, { record, signer }: WelcomedGroup) {
 }
 
 function admitBeside(
-  context: ClientContext,
+  context: GroupsContext,
   known: GroupCore,
   welcomed: WelcomedGroup,
   verdict: WelcomeVerdict,

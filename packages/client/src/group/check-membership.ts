@@ -1,5 +1,5 @@
 import { checkWelcomedGroup, membershipIdentities, validateWelcome, type WelcomedGroup } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";
 

@@ -1,5 +1,5 @@
 import { toHex } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import type { GroupRecord, HistoryRecord } from "../store/records.ts";
 import { TABLE_KEYS, type AnyTable, type ReadTables, type TableName, type Tables } from "../store/store.ts";
 

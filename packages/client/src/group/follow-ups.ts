@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { WelcomeMessageInputSchema } from "@latchkey/xmtp/proto";
 import { isAborted } from "../clock.ts";
-import { reportInBackground } from "../defects.ts";
+import { reportInBackground } from "../store/defects.ts";
 import { codeOf, scopeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { FollowUpRecord } from "../store/records.ts";
@@ -54,7 +54,7 @@ async function sendWelcome(core: GroupCore, followUp: FollowUpRecord, signal: Ab
 
 async function refresh(core: GroupCore, followUp: FollowUpRecord, signal: AbortSignal | undefined): Promise<void> {
   const scanned = followUp.payload.length === 0 ? undefined : followUp.payload;
-  await core.context.refreshSlots(core, scanned, signal);
+  await core.hooks.refreshSlots(core, scanned, signal);
 }
 
 function finish(core: GroupCore, { groupId, followUpId }: FollowUpRecord): void {

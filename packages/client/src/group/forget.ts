@@ -28,11 +28,11 @@ export async function forgetGroup(core: GroupCore, signal: AbortSignal | undefin
 function deleteGroup(core: GroupCore): void {
   const { context, groupId, record } = core;
   if (record.role !== "shown") {
-    context.groups.delete(core);
+    core.delete();
     return;
   }
   const hidden = hiddenEntries(context, groupId).filter(({ role }) => role !== "archived");
-  context.groups.delete(core, (tables) => {
+  core.delete((tables) => {
     for (const entry of hidden) deleteEntry(tables, entry.groupId);
     tables.unsupportedGroups.delete(groupId);
     rememberForgotten(tables, { groupId, cursor: record.cursor, forgottenAtNs: context.clock.nowNs() });

@@ -1,13 +1,11 @@
 import { LatchkeyError, MlsGroup, toHex, type GroupChange, type PendingCommit, type Rows } from "@latchkey/mls";
 import { readGroupState, type GroupState } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { clientError } from "../errors.ts";
 import { ReopenState } from "./reopen-state.ts";
 import { credentialsToRemember } from "./slot-credentials.ts";
-import type { KeyPackageFault } from "../identity/key-package-faults.ts";
 import { Mutex } from "../mutex.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
-import type { UnusableInbox } from "./adds.ts";
 import { ReceiptState } from "./receipt-state.ts";
 import { noteHint } from "./hints.ts";
 import { recordRefusals, type Refusal } from "./refusals.ts";
@@ -49,6 +47,25 @@ export function writeRows(tables: Tables, groupId: Uint8Array, rows: Rows): void
   }
 }
 
+/** Work of higher folders that a group calls for; the client sets it once. */
+export interface GroupHooks {
+  /**
+   * Uploads a blob of the present epoch to the slots of the active invite; nothing without one. `scanned` is the payload
+   * that was joined by: nothing is uploaded when the admin has replaced that invite.
+   */
+  readonly refreshSlots: (core: GroupCore, scanned: Uint8Array | undefined, signal?: AbortSignal) => Promise<void>;
+  /** Does the duties that reading the log has left, see `upkeep/after-reading.ts`. */
+  readonly afterReading: (core: GroupCore, signal: AbortSignal | undefined) => Promise<void>;
+}
+
+/** What a group needs of its client. */
+export interface GroupParts {
+  readonly context: ClientContext;
+  readonly hooks: GroupHooks;
+  /** Called after the group was deleted. */
+  readonly release: (core: GroupCore) => void;
+}
+
 /**
  * One group of this installation: the MLS state, where reading stands, and the lock under which both move.
  *
@@ -57,6 +74,7 @@ export function writeRows(tables: Tables, groupId: Uint8Array, rows: Rows): void
  */
 export class GroupCore {
   readonly context: ClientContext;
+  readonly hooks: GroupHooks;
   readonly groupId: Uint8Array;
   /** The turn of whoever works off the queue of follow-ups. */
   readonly followUpTurn = new Mutex();
@@ -84,9 +102,13 @@ export class GroupCore {
   #unwritten: Rows | undefined;
   #isDeleted = false;
   readonly #mutex = new Mutex();
+  readonly #parts: GroupParts;
 
-  private constructor(context: ClientContext, record: GroupRecord, mls: MlsGroup) {
+  private constructor(parts: GroupParts, record: GroupRecord, mls: MlsGroup) {
+    const { context, hooks } = parts;
+    this.#parts = parts;
     this.context = context;
+    this.hooks = hooks;
     this.groupId = record.groupId;
     this.#record = record;
     this.#mls = mls;
@@ -95,15 +117,20 @@ export class GroupCore {
   }
 
   /** A group of the store; throws STORE_DAMAGED when its rows make none. */
-  static load(context: ClientContext, record: GroupRecord): GroupCore {
-    return new GroupCore(context, record, loadMls(context, record.groupId));
+  static load(parts: GroupParts, record: GroupRecord): GroupCore {
+    return new GroupCore(parts, record, loadMls(parts.context, record.groupId));
   }
 
   /** A group that was just made; nothing of it is on disk before its first step, so that a crash leaves none without members. */
-  static found(context: ClientContext, record: GroupRecord, mls: MlsGroup): GroupCore {
-    const core = new GroupCore(context, record, mls);
+  static create(parts: GroupParts, record: GroupRecord, mls: MlsGroup): GroupCore {
+    const core = new GroupCore(parts, record, mls);
     core.#unwritten = mls.snapshot();
     return core;
+  }
+
+  /** Another entry of this group's id, such as a claim: loaded anew and not kept. */
+  openEntry(record: GroupRecord): GroupCore {
+    return GroupCore.load(this.#parts, record);
   }
 
   /** False for a group that was just made and has not taken its first step. */
@@ -226,12 +253,22 @@ export class GroupCore {
     this.settlePendingCommit("lost");
   }
 
-  /** Takes note that the rows are gone: from here on nothing is read, written or sent. */
-  markDeleted(): void {
+  /**
+   * Deletes the group with everything of it; `write` adds to the transaction. From here on nothing is read, written or sent.
+   */
+  delete(write?: (tables: Tables) => void): void {
+    const { context, groupId } = this;
+    context.store.transaction((tables) => {
+      deleteEntry(tables, groupId);
+      tables.joins.delete(groupId);
+      write?.(tables);
+    });
     this.#isDeleted = true;
     this.#forgetPassed();
     this.#record = { ...this.#record, active: 0n };
     this.settlePendingCommit("lost");
+    context.keyPackageFaults.forget(groupId);
+    this.#parts.release(this);
   }
 
   /**
@@ -280,102 +317,5 @@ function loadMls(context: ClientContext, groupId: Uint8Array): MlsGroup {
       "the state of a group was damaged; put back a copy of the database that was made while it was closed",
       { cause },
     );
-  }
-}
-
-/** The groups of this installation, each loaded when it is first asked for and then only once. */
-export class GroupRegistry {
-  readonly #lazyContext: () => ClientContext;
-  readonly #cores = new Map<string, GroupCore>();
-  /** Faults of installations that this client tried to add, by group id and installation id. */
-  readonly #faults = new Map<string, Map<string, KeyPackageFault>>();
-
-  /** The context holds the registry itself, so it can only be asked for. */
-  constructor(context: () => ClientContext) {
-    this.#lazyContext = context;
-  }
-
-  get #context(): ClientContext {
-    return this.#lazyContext();
-  }
-
-  /** Undefined when there is no such group here. */
-  get(groupId: Uint8Array): GroupCore | undefined {
-    const key = toHex(groupId);
-    const loaded = this.#cores.get(key);
-    if (loaded !== undefined) return loaded;
-    const record = this.#context.store.groups.get(groupId);
-    if (record === undefined) return undefined;
-    const core = GroupCore.load(this.#context, record);
-    this.#cores.set(key, core);
-    return core;
-  }
-
-  /** A group that was just made here; `all` has it from its first step on. */
-  found(record: GroupRecord, mls: MlsGroup): GroupCore {
-    const core = GroupCore.found(this.#context, record, mls);
-    this.#cores.set(core.id, core);
-    return core;
-  }
-
-  /** Remembers in memory why installations stay out of a group. */
-  noteUnusable(groupId: Uint8Array, inboxes: readonly UnusableInbox[]): void {
-    const faults = this.#faults.get(toHex(groupId)) ?? new Map<string, KeyPackageFault>();
-    for (const { installationId, fault } of inboxes.flatMap(({ unusable }) => unusable)) {
-      faults.set(installationId, fault);
-    }
-    if (faults.size > 0) this.#faults.set(toHex(groupId), faults);
-  }
-
-  /** Why an installation could not be added when this client tried last. */
-  faultOf(groupId: Uint8Array, installationId: string): KeyPackageFault | undefined {
-    return this.#faults.get(toHex(groupId))?.get(installationId);
-  }
-
-  /** The groups that are shown, one for each id. */
-  all(): GroupCore[] {
-    return this.#load(({ role }) => role === "shown");
-  }
-
-  /** As `all`, with the histories that were shown before. */
-  listed(): GroupCore[] {
-    return this.#load(({ role }) => role === "shown" || role === "archived");
-  }
-
-  #load(include: (record: GroupRecord) => boolean): GroupCore[] {
-    return this.#context.store.groups
-      .list()
-      .filter(include)
-      .flatMap(({ groupId }) => this.get(groupId) ?? []);
-  }
-
-  /** Deletes a group with everything of it; `write` adds to the transaction. */
-  delete(core: GroupCore, write?: (tables: Tables) => void): void {
-    const { groupId } = core;
-    this.#context.store.transaction((tables) => {
-      deleteEntry(tables, groupId);
-      tables.joins.delete(groupId);
-      write?.(tables);
-    });
-    core.markDeleted();
-    this.#cores.delete(core.id);
-    this.#faults.delete(core.id);
-  }
-
-  /** The entry whose record and rows were just written, in place of an older one of the same key. */
-  adopt(record: GroupRecord): GroupCore {
-    const loaded = this.#cores.get(toHex(record.groupId));
-    if (loaded === undefined) {
-      const core = GroupCore.load(this.#context, record);
-      this.#cores.set(core.id, core);
-      return core;
-    }
-    loaded.adopt(record);
-    return loaded;
-  }
-
-  /** Lets go of entries that were deleted or moved; they are loaded again when they are asked for. */
-  evict(groupId: Uint8Array): void {
-    this.#cores.delete(toHex(groupId));
   }
 }

@@ -1,5 +1,5 @@
 import { fromHex, type Rows } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { EntryRole, GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";

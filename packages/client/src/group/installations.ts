@@ -70,7 +70,7 @@ export function leftOutOf(core: GroupCore, inboxId: string, entry: MembershipEnt
   const present = state === undefined ? listed : withoutLeaf(core, state).filter((id) => listed.includes(id));
   const canBeAddedLater = acceptsLateAdditions(core);
   const leftOut = present.map((installationId): LeftOutInstallation => {
-    const fault = core.context.groups.faultOf(core.groupId, installationId);
+    const fault = core.context.keyPackageFaults.of(core.groupId, installationId);
     return { installationId, fault, canBeAddedLater };
   });
   return { failedInstallations: present, leftOut };

@@ -1,7 +1,7 @@
 import { LatchkeyError } from "@latchkey/mls";
 import { senderHmac, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { Backoff } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { resumePages, type OutgoingMessage } from "../transport/transport.ts";

@@ -137,7 +137,10 @@ export async function planUpdateInstallations(
   const removed = changes.flatMap(({ revoked }) => revoked);
   const wanted = changes.map((change) => change.wanted);
   const tried = usableIn(addTargetOf(core, { removed }), await fetchWanted(core.context, wanted, signal));
-  core.context.groups.noteUnusable(core.groupId, tried);
+  core.context.keyPackageFaults.note(
+    core.groupId,
+    tried.flatMap(({ unusable }) => unusable),
+  );
   const keyPackages = tried.flatMap((found) => found.keyPackages);
   const added = new Set(keyPackages.map(installationOf));
   const mutations = changes.flatMap(({ entry, isBehind, out, wanted: { inboxId } }, index): MembershipMutation[] => {

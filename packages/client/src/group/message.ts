@@ -1,14 +1,9 @@
 import { toHex, type LeafNode } from "@latchkey/mls";
 import { decodeMessageContent, decodeMlsCredential } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { MessageSender } from "../identity/identity-context.ts";
+import type { ClientContext } from "./client-context.ts";
 import type { MessageRecord } from "../store/records.ts";
 import type { Envelope } from "../transport/transport.ts";
-
-/** Who sent a message. */
-export interface MessageSender {
-  readonly inboxId: string;
-  readonly installationId: string;
-}
 
 /** Bytes of what makes two messages of the same content differ. */
 const IDEMPOTENCY_KEY_BYTES = 16;

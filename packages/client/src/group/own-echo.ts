@@ -1,6 +1,6 @@
 import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
 import { requireIdentities, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { renewalAfterOwn, writeRenewal } from "./renewal-journal.ts";
 import { decodeIdentityPoints } from "../identity/identity-points.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";

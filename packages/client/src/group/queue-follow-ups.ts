@@ -2,7 +2,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { decodeExact, decodeKeyPackage, encode, encodeKeyPackage, type KeyPackage } from "@latchkey/mls";
 import { welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { WelcomeMessageInputSchema } from "@latchkey/xmtp/proto";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import type { FollowUpRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 

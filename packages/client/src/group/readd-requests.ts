@@ -3,7 +3,8 @@ import { isDue } from "../clock.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { ReaddRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
-import { senderOf, type MessageSender } from "./message.ts";
+import { senderOf } from "./message.ts";
+import type { MessageSender } from "../identity/identity-context.ts";
 
 /**
  * Notes a request to be added again, if its sender has a leaf in that group; what anybody else asks for is nothing. A

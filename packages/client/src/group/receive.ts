@@ -20,7 +20,7 @@ import {
   validateExternalCommit,
   validateMemberCommit,
 } from "@latchkey/xmtp";
-import { verdictOn } from "../defects.ts";
+import { verdictOn } from "../store/defects.ts";
 import { clientError } from "../errors.ts";
 import { endedEpoch } from "./ended-epoch.ts";
 import { renewalAfterForeign, writeRenewal } from "./renewal-journal.ts";

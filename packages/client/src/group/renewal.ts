@@ -1,6 +1,6 @@
 import { COMPONENT, policyUpdate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import { reportInBackground } from "../defects.ts";
+import { reportInBackground } from "../store/defects.ts";
 import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";

@@ -7,7 +7,7 @@ import {
   slotWriteSecret,
   type ExternalCommitPolicyV1,
 } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { SlotCredentialsRecord } from "../store/records.ts";
 import type { SlotCredentials } from "../transport/slot-service.ts";

@@ -7,7 +7,7 @@ import {
   type WelcomeContent,
   type WelcomePointer,
 } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import { clientError, scopeOf } from "../errors.ts";
 import { openerFor } from "../identity/key-packages.ts";
 import type { WelcomeEnvelope } from "../transport/transport.ts";

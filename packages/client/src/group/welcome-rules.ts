@@ -1,9 +1,10 @@
 import { equalBytes, fromHex, toHex, type MlsGroup } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "./client-context.ts";
 import type { GroupRecord } from "../store/records.ts";
 import { hiddenEntries, historyOf } from "./entries.ts";
-import { GroupCore } from "./group-core.ts";
-import { senderOf, type MessageSender } from "./message.ts";
+import type { GroupCore } from "./group-core.ts";
+import { senderOf } from "./message.ts";
+import type { MessageSender } from "../identity/identity-context.ts";
 
 /** A group as a Welcome brings it. */
 export interface WelcomedGroup {
@@ -73,7 +74,7 @@ function isJoinedAnew({ record, active, context, mls }: GroupCore, { group, sign
 /** The state that a return starts from: the one before a return that nobody has confirmed, or the present one. */
 function lastGoodState(context: ClientContext, known: GroupCore): GroupCore {
   const kept = hiddenEntries(context, known.groupId).find(({ role }) => role === "kept");
-  return kept === undefined ? known : GroupCore.load(context, kept);
+  return kept === undefined ? known : known.openEntry(kept);
 }
 
 /** Of a later epoch than the last good one, by a commit that lies behind its last commit. */

@@ -2,8 +2,8 @@ import { MlsGroup, peekMlsMessage, ValidationError } from "@latchkey/mls";
 import { decodeMlsCredential, isMigrated, readOneshot, type ReaddRequest } from "@latchkey/xmtp";
 import { WelcomePointerWrapperAlgorithm } from "@latchkey/xmtp/proto";
 import type { Apart } from "../apart.ts";
-import type { ClientContext } from "../context.ts";
-import { verdictOn } from "../defects.ts";
+import type { GroupsContext } from "./group-registry.ts";
+import { verdictOn } from "../store/defects.ts";
 import { clientError } from "../errors.ts";
 import { rotateKeyPackage } from "../identity/key-packages.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -26,14 +26,14 @@ import type { WelcomedGroup } from "./welcome-rules.ts";
  * read again keeps the cursor where it is, and no later one from being opened.
  */
 export function syncWelcomes(
-  context: ClientContext,
+  context: GroupsContext,
   apart: Apart,
   signal: AbortSignal | undefined,
 ): Promise<GroupCore[]> {
   return context.welcomeTurn.run(() => syncInTurn(context, apart, signal), signal);
 }
 
-async function syncInTurn(context: ClientContext, apart: Apart, signal: AbortSignal | undefined): Promise<GroupCore[]> {
+async function syncInTurn(context: GroupsContext, apart: Apart, signal: AbortSignal | undefined): Promise<GroupCore[]> {
   const { transport, store, welcomesAhead } = context;
   const joined: GroupCore[] = [];
   const receive = (envelope: WelcomeEnvelope, isNext: boolean) =>
@@ -72,7 +72,7 @@ async function syncInTurn(context: ClientContext, apart: Apart, signal: AbortSig
 /** Pointers come with this wrapping only; one that said something else is not kept. */
 const POINTER_ALGORITHM = WelcomePointerWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6;
 
-function welcomePosition({ store }: ClientContext): { readonly afterId: bigint; readonly checkedId: bigint } {
+function welcomePosition({ store }: GroupsContext): { readonly afterId: bigint; readonly checkedId: bigint } {
   const self = store.identity.get("self");
   return { afterId: self?.welcomeCursor ?? 0n, checkedId: self?.welcomeCheckedId ?? 0n };
 }
@@ -84,7 +84,7 @@ function moveTo({ identity }: Tables, position: Partial<IdentityRecord>): void {
 
 /** Deals with one Welcome; undefined when it leads to no group that is new here. `isNext`: none before it is to be read again. */
 async function receiveWelcome(
-  context: ClientContext,
+  context: GroupsContext,
   envelope: WelcomeEnvelope,
   isNext: boolean,
   signal: AbortSignal | undefined,
@@ -122,7 +122,7 @@ async function receiveWelcome(
 
 /** The request in a Welcome that is itself the message, if its signer may ask for it. */
 function requestIn(
-  context: ClientContext,
+  context: GroupsContext,
   request: ReaddRequest | undefined,
   { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
 ): ReaddRecord | undefined {
@@ -163,7 +163,7 @@ function noteUnsupported({ unsupportedGroups }: Tables, groupId: Uint8Array, { c
 }
 
 async function openGroup(
-  context: ClientContext,
+  context: GroupsContext,
   envelope: WelcomeEnvelope,
   { messageCursor }: OpenedWelcome,
   { group, signer }: Awaited<ReturnType<typeof MlsGroup.fromWelcome>>,
@@ -191,7 +191,7 @@ async function openGroup(
  * Welcome as for those who were there: the age limit of invites must not depend on it. Undefined without such a commit.
  */
 async function commitTime(
-  context: ClientContext,
+  context: GroupsContext,
   group: MlsGroup,
   commitId: bigint,
   signal: AbortSignal | undefined,

@@ -8,7 +8,7 @@ import {
   type WalletSigner,
 } from "@latchkey/xmtp";
 import { untilAborted } from "../callbacks.ts";
-import type { Environment } from "../environment.ts";
+import type { Environment } from "./environment.ts";
 import { clientError, codeOf, isRetryable } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { IdentityRecord } from "../store/records.ts";

@@ -1,3 +1,4 @@
+import { toHex } from "@latchkey/mls";
 import { EXTENSION_TYPE, findExtension, type KeyPackage, type LatchkeyError } from "@latchkey/mls";
 import { followsExternalCommits } from "@latchkey/xmtp";
 
@@ -54,4 +55,27 @@ export function faultByItself(keyPackage: KeyPackage): KeyPackageFault | undefin
 /** The fault of a key package in a group that people join by invite. */
 export function faultBesideInvites(keyPackage: KeyPackage): KeyPackageFault | undefined {
   return followsExternalCommits(keyPackage.leafNode) ? undefined : "no_external_commits";
+}
+
+/** In memory: the last known fault of each installation that could not be added to a group. */
+export class KeyPackageFaults {
+  readonly #groups = new Map<string, Map<string, KeyPackageFault>>();
+
+  /** Notes what a try to add installations found. */
+  note(groupId: Uint8Array, unusable: readonly UnusableInstallation[]): void {
+    if (unusable.length === 0) return;
+    const faults = this.#groups.get(toHex(groupId)) ?? new Map<string, KeyPackageFault>();
+    for (const { installationId, fault } of unusable) faults.set(installationId, fault);
+    this.#groups.set(toHex(groupId), faults);
+  }
+
+  /** The fault of an installation; undefined when none is known. */
+  of(groupId: Uint8Array, installationId: string): KeyPackageFault | undefined {
+    return this.#groups.get(toHex(groupId))?.get(installationId);
+  }
+
+  /** Drops what is known of a group. */
+  forget(groupId: Uint8Array): void {
+    this.#groups.delete(toHex(groupId));
+  }
 }

@@ -13,9 +13,8 @@ import {
   type WelcomeKeyPair,
 } from "@latchkey/xmtp";
 import { WelcomeWrapperAlgorithm } from "@latchkey/xmtp/proto";
-import type { ClientContext } from "../context.ts";
 import { codeOf, verdictOf } from "../errors.ts";
-import type { MessageSender } from "../group/message.ts";
+import type { IdentityContext, MessageSender } from "./identity-context.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { KeyPackageRecord } from "../store/records.ts";
 import { surplus } from "../store/surplus.ts";
@@ -26,11 +25,11 @@ import { faultByItself, unusableBy, type KeyPackageFault, type UnusableInstallat
  * them may be under way. What retired longer ago is deleted: its keys must not outlive their use. So is the oldest when
  * there are too many, because anybody who sends Welcomes makes some.
  */
-export function rotateKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+export function rotateKeyPackage(context: IdentityContext, signal?: AbortSignal): Promise<void> {
   return context.keyPackageTurn.run(() => rotateInTurn(context, signal), signal);
 }
 
-async function rotateInTurn(context: ClientContext, signal: AbortSignal | undefined): Promise<void> {
+async function rotateInTurn(context: IdentityContext, signal: AbortSignal | undefined): Promise<void> {
   // One at a time: a node that takes none must not make us pile them up.
   await uploadKeyPackages(context, signal);
   const nowNs = context.clock.nowNs();
@@ -66,7 +65,7 @@ async function rotateInTurn(context: ClientContext, signal: AbortSignal | undefi
  * True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds` or from before
  * X-Wing was offered.
  */
-function needsRotation(context: ClientContext): boolean {
+function needsRotation(context: IdentityContext): boolean {
   const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
   const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
   return current.every(({ bundle, wrapperPrivateKey }) => {
@@ -78,13 +77,13 @@ function needsRotation(context: ClientContext): boolean {
 }
 
 /** Replaces a key package that has grown old, and takes up an upload that was interrupted. */
-export function keepKeyPackage(context: ClientContext, signal?: AbortSignal): Promise<void> {
+export function keepKeyPackage(context: IdentityContext, signal?: AbortSignal): Promise<void> {
   const keep = () => (needsRotation(context) ? rotateInTurn : uploadKeyPackages)(context, signal);
   return context.keyPackageTurn.run(keep, signal);
 }
 
 /** Uploads the newest key package if that is not done yet, and retires the ones before. */
-async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): Promise<void> {
+async function uploadKeyPackages(context: IdentityContext, signal?: AbortSignal): Promise<void> {
   const waiting = context.store.keyPackages.list().filter(({ uploaded }) => uploaded === 0n);
   for (const row of waiting) {
     await uploadOrForget(context, row, signal);
@@ -99,7 +98,7 @@ async function uploadKeyPackages(context: ClientContext, signal?: AbortSignal): 
 }
 
 /** One that the node refuses (made while the clock was wrong, say) is nobody's: the next one is made anew. */
-async function uploadOrForget(context: ClientContext, row: KeyPackageRecord, signal?: AbortSignal): Promise<void> {
+async function uploadOrForget(context: IdentityContext, row: KeyPackageRecord, signal?: AbortSignal): Promise<void> {
   try {
     await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);
   } catch (error) {
@@ -117,7 +116,7 @@ export interface WelcomeOpener {
 }
 
 /** What opens a Welcome that was wrapped for this key: the init key or the X-Wing key of a key package that is kept. */
-export function openerFor(context: ClientContext, hpkePublicKey: Uint8Array): WelcomeOpener | undefined {
+export function openerFor(context: IdentityContext, hpkePublicKey: Uint8Array): WelcomeOpener | undefined {
   for (const row of context.store.keyPackages.list()) {
     const bundle = decodeKeyPackageBundle(row.bundle);
     if (equalBytes(row.initKey, hpkePublicKey)) {
@@ -143,7 +142,7 @@ export interface FetchedKeyPackages {
  * unusable: one broken device must not keep the others out (REV-08).
  */
 export async function fetchKeyPackages(
-  context: ClientContext,
+  context: IdentityContext,
   inboxId: string,
   installationIds: readonly string[],
   signal?: AbortSignal,
@@ -161,7 +160,7 @@ export async function fetchKeyPackages(
 }
 
 async function openKeyPackage(
-  { crypto, clock }: ClientContext,
+  { crypto, clock }: IdentityContext,
   { inboxId, installationId }: MessageSender,
   bytes: Uint8Array | undefined,
 ): Promise<KeyPackage | UnusableInstallation> {

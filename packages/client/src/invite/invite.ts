@@ -12,7 +12,8 @@ import { linkChecksum } from "./links/checksum.ts";
 import type { ChecksumState } from "./links/surroundings.ts";
 import { findInvite } from "./read-invite.ts";
 import { posterPdf, posterSvg, type PosterOptions } from "./poster.ts";
-import { inviteBitmap, qrSvg, qrTerminal, type QrBitmap, type QrFormat } from "./qr.ts";
+import { inviteBitmap, qrSvg, qrTerminal, type QrFormat } from "./qr.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
 import { serviceUrlOf } from "./service.ts";
 import type { SlotService } from "../transport/slot-service.ts";
 

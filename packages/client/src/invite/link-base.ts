@@ -1,9 +1,9 @@
 import { isAborted } from "../clock.ts";
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../identity/environment.ts";
 import { checkedServiceUrl } from "./slots.ts";
 import type { ServiceDescription } from "../transport/slot-service.ts";
 
-/** Where links of this client lead, by invite service: learnt from each once. */
+/** By invite service: what links to it begin with. */
 export type LinkBases = Map<string, string | undefined>;
 
 /** What a link begins with that names no page: programs open it, cameras do not. */

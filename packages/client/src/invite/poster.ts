@@ -1,4 +1,5 @@
-import { codePath, type QrBitmap } from "./qr.ts";
+import { codePath } from "./qr.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
 
 /** What a poster says beside its code. */
 export interface PosterOptions {

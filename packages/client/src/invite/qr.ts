@@ -1,10 +1,8 @@
 import { encodeInvitePayload, toBase64Url, type InvitePayload } from "@latchkey/xmtp";
 import { correction, generate, mode, type Mode } from "lean-qr";
+import type { QrBitmap } from "../qr-bitmap.ts";
 import { samePointer, servicePointer } from "./service.ts";
 import { checkedServiceUrl } from "./slots.ts";
-
-/** A drawn QR code: true is dark, row by row, with its quiet zone. */
-export type QrBitmap = readonly (readonly boolean[])[];
 
 /** What `Invite.toQR` can draw. */
 export type QrFormat = "png" | "svg" | "terminal";

@@ -9,7 +9,7 @@ import {
 import { untilAborted } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../identity/environment.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { unreachable } from "../transport/network-errors.ts";
 import { isLocalAddress } from "./local-address.ts";

@@ -2,7 +2,7 @@ import { equalBytes, LatchkeyError } from "@latchkey/mls";
 import { encodeInvitePayload, type InvitePayload } from "@latchkey/xmtp";
 import { tell } from "../callbacks.ts";
 import type { Backoff } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
@@ -31,7 +31,7 @@ import { Turn } from "./turn.ts";
 export type BlobSource = (fetch: SlotFetchOptions, reason: LatchkeyError | undefined) => Promise<SlotContents>;
 
 /** A join by this very invite that is under way, or done and not confirmed: joining again then leads to the same group. */
-export function journalled(context: ClientContext, payload: InvitePayload): JoinRecord | undefined {
+export function journalled(context: GroupsContext, payload: InvitePayload): JoinRecord | undefined {
   const invite = encodeInvitePayload(payload);
   return context.store.joins.list().find((row) => equalBytes(row.invite, invite));
 }
@@ -54,7 +54,7 @@ export class Attempts {
   #stale: { openEpoch: unknown; sinceNs: bigint } = { openEpoch: undefined, sinceNs: 0n };
 
   constructor(
-    context: ClientContext,
+    context: GroupsContext,
     payload: InvitePayload,
     options: JoinOptions,
     source: BlobSource,

@@ -1,8 +1,8 @@
 import { equalBytes, type MlsGroup, type VerifiedGroupInfo, type VerifiedTreeCache } from "@latchkey/mls";
 import type { Candidate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
-import { reportInBackground } from "../defects.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { reportInBackground } from "../store/defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
 import {
@@ -30,7 +30,7 @@ import { settleJoin } from "./settle.ts";
 type Verdict = "accepted" | "refused" | { readonly readTo: bigint };
 
 /** The joins that wait for a state of their group. */
-function contestedJoins({ store }: ClientContext): JoinRecord[] {
+function contestedJoins({ store }: GroupsContext): JoinRecord[] {
   return store.joins.list().filter(({ state }) => state === "CONTESTED");
 }
 
@@ -43,7 +43,7 @@ function contestedJoins({ store }: ClientContext): JoinRecord[] {
  * draft's epoch. A liar among those gets the draft dropped, and could as well lead the joiner astray.
  */
 function verdictOf(
-  context: ClientContext,
+  context: GroupsContext,
   { draft, join, logCursor }: { draft: MlsGroup; join: JoinRecord; logCursor: bigint },
   info: VerifiedGroupInfo,
 ): Verdict | undefined {
@@ -55,7 +55,7 @@ function verdictOf(
 }
 
 async function judge(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   candidates: readonly Candidate[],
   verifiedTrees: VerifiedTreeCache | undefined,
@@ -96,7 +96,7 @@ function includes(bytes: Uint8Array, part: Uint8Array): boolean {
  * first behind what they have read.
  */
 async function nextStep(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   verdict: Exclude<Verdict, "refused">,
   signal: AbortSignal | undefined,
@@ -114,7 +114,7 @@ async function nextStep(
 
 /** CONTESTED → JOINED, LOST, or contested by later commits, by what a slot holds; a group when it has won. */
 async function settleContest(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   candidates: readonly Candidate[],
   options: { readonly verifiedTrees?: VerifiedTreeCache; readonly signal: AbortSignal | undefined },
@@ -135,7 +135,7 @@ async function settleContest(
  * whatever the slot shows. Undefined when nobody has.
  */
 export async function settleContestByLog(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   signal: AbortSignal | undefined,
 ): Promise<GroupCore | undefined> {
@@ -146,7 +146,7 @@ export async function settleContestByLog(
 }
 
 /** Whether a join of that group waits for a state of it. */
-export function isContested({ store }: ClientContext, groupId: Uint8Array): boolean {
+export function isContested({ store }: GroupsContext, groupId: Uint8Array): boolean {
   return store.joins.get(groupId)?.state === "CONTESTED";
 }
 
@@ -168,7 +168,7 @@ export async function settleContests(
 
 /** Settles what can be settled by the slots of the joins: a look at each with a synchronization, ever rarer. */
 export async function settleContestsBySlots(
-  context: ClientContext,
+  context: GroupsContext,
   signal: AbortSignal | undefined,
 ): Promise<GroupCore[]> {
   const reached: GroupCore[] = [];

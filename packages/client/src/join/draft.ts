@@ -1,5 +1,5 @@
 import { decodeRows, MlsGroup } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "../group/client-context.ts";
 import type { JoinRecord } from "../store/records.ts";
 
 /** The group as it is if the join has won. O(members). */

@@ -15,7 +15,7 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "../group/client-context.ts";
 import { unlessRefused } from "../errors.ts";
 import { senderOf } from "../group/message.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
@@ -34,14 +34,14 @@ export function openedBlobs(
 
 /**
  * What the slot of an invite, as a journal keeps it, says about its group; nothing when it cannot be asked, or was asked a
- * short while ago (see `LookPauses`).
+ * short while ago (see `SlotPollBackoff`).
  */
 export async function candidatesInSlot(
   context: ClientContext,
   invite: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<readonly Candidate[]> {
-  if (!context.lookPauses.isDue(invite, context.clock.nowNs())) return [];
+  if (!context.slotPolls.isDue(invite, context.clock.nowNs())) return [];
   try {
     const payload = decodeInvitePayload(invite);
     const fetch = fetchInTurn(context, await servicesToAsk(context, payload, signal), payload);

@@ -1,8 +1,8 @@
 import { LatchkeyError } from "@latchkey/mls";
 import type { InvitePayload } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
-import { reportInBackground } from "../defects.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { reportInBackground } from "../store/defects.ts";
 import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
@@ -32,7 +32,7 @@ interface Deadline {
   error(pending: boolean, reason: LatchkeyError | undefined): LatchkeyError;
 }
 
-function startDeadline(context: ClientContext, options: JoinOptions): Deadline {
+function startDeadline(context: GroupsContext, options: JoinOptions): Deadline {
   const timeoutMs = options.timeoutMs ?? CLIENT_LIMITS.joinTimeoutMs;
   const timeout = context.clock.timeout(timeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
@@ -60,7 +60,7 @@ function startDeadline(context: ClientContext, options: JoinOptions): Deadline {
  * in the journal and taken up again by the next call, sync, or start.
  */
 export async function joinByInvite(
-  context: ClientContext,
+  context: GroupsContext,
   invite: string | Uint8Array,
   options: JoinOptions = {},
 ): Promise<GroupCore> {
@@ -81,7 +81,7 @@ export async function joinByInvite(
  * INVITE_STALE are thrown at once.
  */
 export async function joinByBlobs(
-  context: ClientContext,
+  context: GroupsContext,
   invite: string | Uint8Array,
   blobs: readonly Uint8Array[],
   options: JoinOptions = {},
@@ -103,7 +103,7 @@ async function beforeJoin<T>(deadline: Deadline, task: () => Promise<T>): Promis
 }
 
 async function join(
-  context: ClientContext,
+  context: GroupsContext,
   payload: InvitePayload,
   options: JoinOptions,
   source: BlobSource,
@@ -127,7 +127,7 @@ async function finish(core: GroupCore, signal: AbortSignal, report: (step: JoinS
   try {
     await runFollowUps(core, signal);
     await core.exclusive(() => syncLocked(core, signal), signal);
-    await core.context.afterReading(core, signal);
+    await core.hooks.afterReading(core, signal);
   } catch (error) {
     if (!isAborted(signal)) reportInBackground(core.context, core.groupId, error);
   }

@@ -1,6 +1,6 @@
 import { decodeRows } from "@latchkey/mls";
 import { decodeInvitePayload } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newGroupRecord } from "../group/group-record.ts";
 import { queueFollowUps, welcomeFollowUps } from "../group/queue-follow-ups.ts";
@@ -23,24 +23,24 @@ import type { SeenCommit } from "./log-scan.ts";
  */
 
 /** → PREPARED: from here on a crash is settled by asking the log. */
-export function recordPrepared(context: ClientContext, join: JoinRecord): JoinRecord {
+export function recordPrepared(context: GroupsContext, join: JoinRecord): JoinRecord {
   context.store.transaction(({ joins }) => joins.put(join));
   return join;
 }
 
 /** PREPARED, CONTESTED → PUBLISHED. */
-export function recordPublished(context: ClientContext, join: JoinRecord): JoinRecord {
+export function recordPublished(context: GroupsContext, join: JoinRecord): JoinRecord {
   return recordPrepared(context, { ...join, state: "PUBLISHED" });
 }
 
 /** PREPARED, PUBLISHED → CONTESTED; `own` is the own commit, if it is in the log. */
-export function recordContested(context: ClientContext, join: JoinRecord, own: SeenCommit | undefined): void {
+export function recordContested(context: GroupsContext, join: JoinRecord, own: SeenCommit | undefined): void {
   recordPrepared(context, { ...join, state: "CONTESTED", commitId: own?.id, commitCreatedNs: own?.createdNs });
 }
 
 /** PUBLISHED, CONTESTED → SEQUENCED: the own commit is the first of its epoch that was not refused. */
 export function recordSequenced(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   commit: Pick<SeenCommit, "id" | "createdNs">,
 ): JoinRecord {
@@ -53,7 +53,7 @@ export function recordSequenced(
 }
 
 /** → LOST, or never published: nothing is left. */
-export function recordLost(context: ClientContext, join: JoinRecord): void {
+export function recordLost(context: GroupsContext, join: JoinRecord): void {
   context.store.transaction(({ joins }) => joins.delete(join.groupId));
 }
 
@@ -61,7 +61,7 @@ export function recordLost(context: ClientContext, join: JoinRecord): void {
  * SEQUENCED → JOINED: group, tree, secrets, cursor and the work that is left, all at once (REV-01). The epoch counts
  * from the commit's envelope time (REV-03), and the Welcomes tell the commit's id (REV-02).
  */
-export async function recordJoined(context: ClientContext, join: JoinRecord): Promise<GroupCore> {
+export async function recordJoined(context: GroupsContext, join: JoinRecord): Promise<GroupCore> {
   // A sequenced join has both.
   const { groupId, commitId = 0n, commitCreatedNs = 0n } = join;
   const welcomes = await welcomeFollowUps(context, join, commitId);

@@ -1,4 +1,4 @@
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "../group/client-context.ts";
 import { clientError } from "../errors.ts";
 import { endedEpoch } from "../group/ended-epoch.ts";
 import { messageHash } from "../group/own-echo.ts";

@@ -1,5 +1,5 @@
 import { CommitRejectedError, readGroupState, validateJoinTimes } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { ClientContext } from "../group/client-context.ts";
 import { clientError } from "../errors.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";

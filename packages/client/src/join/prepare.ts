@@ -28,7 +28,7 @@ import {
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages } from "../group/adds.ts";
 import { messageHash } from "../group/own-echo.ts";
@@ -40,7 +40,7 @@ import { LogScan } from "./log-scan.ts";
 
 /** An invite under way, with what its attempts share. */
 export interface JoinRequest {
-  readonly context: ClientContext;
+  readonly context: GroupsContext;
   readonly payload: InvitePayload;
   /** Fail when a device of ours cannot come along, instead of joining without it. */
   readonly allOrNothing: boolean;
@@ -53,7 +53,7 @@ export interface JoinRequest {
 }
 
 /** A request that nothing has been done for. */
-export function newJoinRequest(context: ClientContext, payload: InvitePayload, allOrNothing = false): JoinRequest {
+export function newJoinRequest(context: GroupsContext, payload: InvitePayload, allOrNothing = false): JoinRequest {
   return { context, payload, allOrNothing, verifiedTrees: new VerifiedTreeCache(), scans: new Map() };
 }
 
@@ -136,7 +136,7 @@ async function checkCandidate(
 
 /** A candidate that names an update which the node does not show yet: another one may do better, or a later look. */
 async function checkCandidateMembers(
-  context: ClientContext,
+  context: GroupsContext,
   info: VerifiedGroupInfo,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -157,7 +157,7 @@ async function checkCandidateMembers(
  * Whether the group of that id may be one that this installation only believes to be in: an unconfirmed join, beside a later
  * state. If that state has this inbox in it, the join is refused as any other of a member.
  */
-function mayBePhantom(context: ClientContext, own: GroupCore, epoch: bigint): boolean {
+function mayBePhantom(context: GroupsContext, own: GroupCore, epoch: bigint): boolean {
   const join = context.store.joins.get(own.groupId);
   return join !== undefined && isUnconfirmed(context, join) && epoch >= own.mls.epoch;
 }
@@ -206,7 +206,7 @@ export function staleInvite({ openEpoch }: LogScan): LatchkeyError {
 }
 
 /** A GroupInfo that does not verify is a bad candidate like one that does not open. */
-async function verifyCandidate(context: ClientContext, candidate: Candidate, verifiedTrees: VerifiedTreeCache) {
+async function verifyCandidate(context: GroupsContext, candidate: Candidate, verifiedTrees: VerifiedTreeCache) {
   try {
     return await verifyGroupInfo({ crypto: context.crypto, verifiedTrees }, candidate.groupInfo);
   } catch (error) {
@@ -240,7 +240,7 @@ function comingAlong({ context, allOrNothing }: JoinRequest, { fetched }: OwnDev
   if (allOrNothing && tried.unusable.length > 0) {
     throw unusableError("devices of yours cannot come along; open Latchkey on them once", [tried]);
   }
-  context.groups.noteUnusable(info.context.groupId, [tried]);
+  context.keyPackageFaults.note(info.context.groupId, tried.unusable);
   return tried;
 }
 

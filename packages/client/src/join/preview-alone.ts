@@ -1,6 +1,6 @@
 import { LatchkeyError, VerifiedTreeCache, verifyGroupInfo } from "@latchkey/mls";
 import { checkJoinable, selectCandidates, XMTP_CIPHER_SUITE, type Candidate, type InvitePayload } from "@latchkey/xmtp";
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../identity/environment.ts";
 import { clientError } from "../errors.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage } from "../invite/read-invite.ts";

@@ -1,6 +1,6 @@
 import type { VerifiedGroupInfo } from "@latchkey/mls";
 import { countUses, permissionOf, readGroupState, type ExternalCommitPolicyV1, type Permission } from "@latchkey/xmtp";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
@@ -30,7 +30,7 @@ export interface InvitePreview {
  * @throws as `joinByInvite` does before its commit.
  */
 export async function previewInvite(
-  context: ClientContext,
+  context: GroupsContext,
   invite: string | Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<InvitePreview> {

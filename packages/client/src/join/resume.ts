@@ -1,7 +1,7 @@
 import { toHex } from "@latchkey/mls";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
-import { reportInBackground } from "../defects.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { reportInBackground } from "../store/defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
 import { settleContestByLog, settleContestsBySlots } from "./contest.ts";
@@ -19,7 +19,7 @@ export interface PendingJoin {
 }
 
 /** The joins in the journal. */
-export function listPendingJoins(context: ClientContext): PendingJoin[] {
+export function listPendingJoins(context: GroupsContext): PendingJoin[] {
   return context.store.joins.list().map((join) => ({
     groupId: toHex(join.groupId),
     state: join.state,
@@ -32,7 +32,7 @@ export function listPendingJoins(context: ClientContext): PendingJoin[] {
  * Takes up every join that a crash or the network interrupted. Returns the groups that were reached; what cannot be
  * settled now stays in the journal.
  */
-export function resumePendingJoins(context: ClientContext, signal?: AbortSignal): Promise<GroupCore[]> {
+export function resumePendingJoins(context: GroupsContext, signal?: AbortSignal): Promise<GroupCore[]> {
   return context.joinTurn.run(async () => {
     const reached = await resumeInTurn(context, signal);
     return [...reached, ...(await settleContestsBySlots(context, signal))];
@@ -40,7 +40,7 @@ export function resumePendingJoins(context: ClientContext, signal?: AbortSignal)
 }
 
 /** As `resumePendingJoins` by the log alone, for whoever has the turn and looks at slots anyway. */
-export async function resumeInTurn(context: ClientContext, signal: AbortSignal | undefined): Promise<GroupCore[]> {
+export async function resumeInTurn(context: GroupsContext, signal: AbortSignal | undefined): Promise<GroupCore[]> {
   const reached: GroupCore[] = [];
   for (const join of context.store.joins.list()) {
     if (join.state === "JOINED") continue;

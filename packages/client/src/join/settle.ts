@@ -1,5 +1,5 @@
 import { equalBytes } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import { clientError, codeOf, verdictOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff, outgoing, syncLocked } from "../group/log.ts";
@@ -28,7 +28,7 @@ export interface SettleOptions {
  * when the node refused the commit: then nothing is left.
  */
 export async function settleJoin(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   options: SettleOptions = {},
 ): Promise<GroupCore | undefined> {
@@ -52,7 +52,7 @@ export async function settleJoin(
  * when the members must refuse it at its envelope. A commit that may have been sent is looked for before it is sent again.
  */
 async function sequence(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   options: SettleOptions,
 ): Promise<JoinRecord | undefined> {
@@ -90,7 +90,7 @@ async function sequence(
 
 /** Judges the own commit at its envelope, and drops a join that the members must refuse; throws its refusal. */
 async function isAccepted(
-  context: ClientContext,
+  context: GroupsContext,
   join: JoinRecord,
   { createdNs }: SeenCommit,
   signal: AbortSignal | undefined,
@@ -105,7 +105,7 @@ async function isAccepted(
 }
 
 /** Sends the commit. Once it has left nobody knows where it ends up: only a refusal, or a stop before, undoes it. */
-async function publish(context: ClientContext, join: JoinRecord, signal: AbortSignal | undefined): Promise<void> {
+async function publish(context: GroupsContext, join: JoinRecord, signal: AbortSignal | undefined): Promise<void> {
   try {
     await context.transport.sendGroupMessages([outgoing(context, join.groupId, join.message, false)], signal);
   } catch (error) {

@@ -2,7 +2,7 @@ import { nodeCrypto } from "@latchkey/mls/node";
 import type { WalletSigner } from "@latchkey/xmtp";
 import { Client } from "../client.ts";
 import { systemClock } from "../clock.ts";
-import type { Environment } from "../environment.ts";
+import type { Environment } from "../identity/environment.ts";
 import { httpSlots } from "../invite/slots.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { encodePng } from "./png.ts";

@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from "node:zlib";
 import { concatBytes, utf8 } from "@latchkey/mls";
-import type { QrBitmap } from "../invite/qr.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
 
 /** Pixels per module: large enough for a poor camera, small enough for a chat message. */
 const DEFAULT_SCALE = 8;

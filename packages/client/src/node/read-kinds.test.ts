@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, utf8 } from "@latchkey/mls";
 import { imageKind } from "../invite/image.ts";
-import { qrBitmap, qrSvg, type QrBitmap } from "../invite/qr.ts";
+import { qrBitmap, qrSvg } from "../invite/qr.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
 import { readQrFromImage } from "./read-qr.ts";
 
 const link = `https://any.example/i#${"Aa0-_Zz9".repeat(8)}`;

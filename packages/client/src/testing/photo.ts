@@ -1,4 +1,4 @@
-import type { QrBitmap } from "../invite/qr.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
 
 /** How a poster was photographed. */
 export interface PhotoOptions {

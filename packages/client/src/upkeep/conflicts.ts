@@ -1,8 +1,8 @@
 import { fromHex, toHex } from "@latchkey/mls";
-import type { ClientContext } from "../context.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
 import { clientError } from "../errors.ts";
 import { hiddenEntries, historyOf, isChoosable, deleteEntry } from "../group/entries.ts";
-import { GroupCore } from "../group/group-core.ts";
+import type { GroupCore } from "../group/group-core.ts";
 import { succeed, trustedFlag } from "../group/histories.ts";
 import { receiveEnvelopes } from "../group/receive.ts";
 import { judgeWelcome, type WelcomedGroup, type WelcomeVerdict } from "../group/welcome-rules.ts";
@@ -38,13 +38,14 @@ interface Budget {
   left: number;
 }
 
-function claimOf(context: ClientContext, record: GroupRecord): Claim {
+function claimOf(shown: GroupCore, record: GroupRecord): Claim {
+  const { context } = shown;
   const { welcomedBy } = historyOf(context, record.groupId);
-  const core = record.role === "shown" ? context.groups.get(record.groupId) : GroupCore.load(context, record);
+  const core = record.role === "shown" ? shown : shown.openEntry(record);
   return {
     id: toHex(record.groupId),
     signer: welcomedBy.length === 0 ? undefined : toHex(welcomedBy),
-    installationCount: core?.mls.memberCount ?? 0,
+    installationCount: core.mls.memberCount,
     receivedAtNs: record.createdAtNs,
     isProven: record.proven === 1n,
     isShown: record.role === "shown",
@@ -52,7 +53,7 @@ function claimOf(context: ClientContext, record: GroupRecord): Claim {
 }
 
 /** The groups that have claims beside them. */
-function contestedGroups(context: ClientContext): GroupCore[] {
+function contestedGroups(context: GroupsContext): GroupCore[] {
   const ids = new Set(
     context.store.groups
       .list()
@@ -63,19 +64,19 @@ function contestedGroups(context: ClientContext): GroupCore[] {
 }
 
 /** All conflicts, after the logs of claims were read as far as one call may. */
-export async function listConflicts(context: ClientContext, signal: AbortSignal | undefined): Promise<Conflict[]> {
+export async function listConflicts(context: GroupsContext, signal: AbortSignal | undefined): Promise<Conflict[]> {
   const budget: Budget = { left: CLIENT_LIMITS.maxClaimEnvelopes };
   for (const core of contestedGroups(context)) await settleClaims(core, budget, signal);
   return contestedGroups(context).map((core) => ({
     groupId: core.id,
     claims: [core.record, ...hiddenEntries(context, core.groupId).filter(isChoosable)].map((record) =>
-      claimOf(context, record),
+      claimOf(core, record),
     ),
   }));
 }
 
 /** Reads the logs of claims where the history that is shown has no proof, or is over; to be called with each sync. */
-export async function settleConflicts(context: ClientContext, signal: AbortSignal | undefined): Promise<void> {
+export async function settleConflicts(context: GroupsContext, signal: AbortSignal | undefined): Promise<void> {
   const budget: Budget = { left: CLIENT_LIMITS.maxClaimEnvelopes };
   for (const core of contestedGroups(context)) {
     if (!core.mayWrite || core.record.proven === 0n) await settleClaims(core, budget, signal);
@@ -92,7 +93,7 @@ function settleClaims(known: GroupCore, budget: Budget, signal: AbortSignal | un
       // The log of one claim, which a stranger may have filled, leaves the others their part.
       const part: Budget = { left: Math.ceil(budget.left / (claims.length - index)) };
       budget.left -= part.left;
-      await settleClaim(known, GroupCore.load(context, record), part, signal);
+      await settleClaim(known, known.openEntry(record), part, signal);
       budget.left += part.left;
     }
   });
@@ -133,7 +134,7 @@ function replaceShown(
   const { context } = known;
   const trusted = how === "choice" ? 0n : trustedFlag(context, known, welcomed);
   const record = context.store.transaction((tables) => succeed(context, tables, known, next, how, trusted));
-  context.groups.adopt(record);
+  known.adopt(record);
 }
 
 async function readClaim(claim: GroupCore, budget: Budget, signal: AbortSignal | undefined): Promise<void> {
@@ -153,7 +154,7 @@ async function readClaim(claim: GroupCore, budget: Budget, signal: AbortSignal |
  * Shows the history of that id, one of those that `listConflicts` returns, in the place of another one; the choice is its
  * proof. Throws GROUP_CONFLICT for an id that names none.
  */
-export async function chooseHistory(context: ClientContext, id: string): Promise<GroupCore> {
+export async function chooseHistory(context: GroupsContext, id: string): Promise<GroupCore> {
   const record = /^([0-9a-f]{2})+$/.test(id) ? context.store.groups.get(fromHex(id)) : undefined;
   const known = record === undefined ? undefined : context.groups.get(record.mlsGroupId);
   if (record === undefined || known === undefined || !(record.role === "shown" || isChoosable(record))) {
@@ -165,7 +166,8 @@ export async function chooseHistory(context: ClientContext, id: string): Promise
       return;
     }
     context.groups.evict(record.groupId);
-    replaceShown(known, GroupCore.load(context, record), "choice", welcomedOf(known, GroupCore.load(context, record)));
+    const chosen = known.openEntry(record);
+    replaceShown(known, chosen, "choice", welcomedOf(known, chosen));
   });
   return known;
 }

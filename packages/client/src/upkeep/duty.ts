@@ -1,5 +1,5 @@
 import { isAborted } from "../clock.ts";
-import { reportInBackground } from "../defects.ts";
+import { reportInBackground } from "../store/defects.ts";
 import { codeOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
 

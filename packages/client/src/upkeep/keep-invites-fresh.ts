@@ -1,8 +1,8 @@
 import type { LatchkeyError } from "@latchkey/mls";
 import { tell } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
-import type { ClientContext } from "../context.ts";
-import { reportInBackground } from "../defects.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { reportInBackground } from "../store/defects.ts";
 import { asLatchkeyError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
@@ -35,7 +35,7 @@ export interface KeepFreshOptions {
  *
  * @throws STORE_… and CLIENT_CLOSED.
  */
-export async function keepInvitesFresh(context: ClientContext, options: KeepFreshOptions): Promise<void> {
+export async function keepInvitesFresh(context: GroupsContext, options: KeepFreshOptions): Promise<void> {
   const { signal, intervalMs = CLIENT_LIMITS.inviteCheckMs, deepEvery = CLIENT_LIMITS.deepCheckEvery } = options;
   for (let round = 1; !isAborted(signal); round++) {
     for (const core of context.groups.all()) await lookAfter(core, round % deepEvery === 0, options);
@@ -44,7 +44,7 @@ export async function keepInvitesFresh(context: ClientContext, options: KeepFres
 }
 
 /** Waits about so long, or until the signal is aborted; nobody else has to wait for it, not even the end of the program. */
-async function idle({ clock, random }: ClientContext, meanMs: number, signal: AbortSignal): Promise<void> {
+async function idle({ clock, random }: GroupsContext, meanMs: number, signal: AbortSignal): Promise<void> {
   await clock.sleep(meanMs * (0.5 + random()), signal, { background: true }).catch(() => undefined);
 }
 
@@ -53,7 +53,7 @@ async function idle({ clock, random }: ClientContext, meanMs: number, signal: Ab
  * do something else goes first. What fails is tried again with the next round; a store that fails ends it, which the
  * application learns from its next call.
  */
-export async function keepInvitesFreshInBackground(context: ClientContext, signal: AbortSignal): Promise<void> {
+export async function keepInvitesFreshInBackground(context: GroupsContext, signal: AbortSignal): Promise<void> {
   try {
     await idle(context, CLIENT_LIMITS.firstInviteCheckMs, signal);
     await keepInvitesFresh(context, { signal });

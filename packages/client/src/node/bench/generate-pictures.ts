@@ -1,7 +1,8 @@
 import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
 import { encodeInvitePayload, toBase64Url } from "@latchkey/xmtp";
-import { inviteBitmap, qrBitmap, type QrBitmap } from "../../invite/qr.ts";
+import { inviteBitmap, qrBitmap } from "../../invite/qr.ts";
+import type { QrBitmap } from "../../qr-bitmap.ts";
 import { photograph, type PhotoOptions } from "../../testing/photo.ts";
 
 /** A picture of the generated set: what it shows, and the text that has to be read from it. */

@@ -1,11 +1,11 @@
 import type { CryptoProvider } from "@latchkey/mls";
-import type { Clock } from "./clock.ts";
-import type { DefectListener } from "./defects.ts";
-import type { QrBitmap } from "./invite/qr.ts";
-import type { ResolvedPointer } from "./transport/slot-service.ts";
-import type { SlotService } from "./transport/slot-service.ts";
-import type { Store } from "./store/store.ts";
-import type { Transport } from "./transport/transport.ts";
+import type { Clock } from "../clock.ts";
+import type { DefectListener } from "../store/defects.ts";
+import type { QrBitmap } from "../qr-bitmap.ts";
+import type { ResolvedPointer } from "../transport/slot-service.ts";
+import type { SlotService } from "../transport/slot-service.ts";
+import type { Store } from "../store/store.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** Everything a client needs from outside; `@latchkey/client/node` has it for Node. */
 export interface Environment {

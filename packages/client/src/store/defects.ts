@@ -1,10 +1,10 @@
 import { toHex, type LatchkeyError } from "@latchkey/mls";
-import { tell } from "./callbacks.ts";
-import type { ClientContext } from "./context.ts";
-import { asDefect, scopeOf, verdictOf } from "./errors.ts";
-import { CLIENT_LIMITS } from "./limits.ts";
-import type { Tables } from "./store/store.ts";
-import { surplus } from "./store/surplus.ts";
+import { tell } from "../callbacks.ts";
+import type { Clock } from "../clock.ts";
+import { asDefect, scopeOf, verdictOf } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import type { Store, Tables } from "./store.ts";
+import { surplus } from "./surplus.ts";
 
 /** What this program failed at by a mistake of its own. */
 export interface Defect {
@@ -19,6 +19,13 @@ export interface Defect {
 /** Told of a defect; what it throws is ignored. */
 export type DefectListener = (defect: Defect) => void;
 
+/** Where defects are counted and reported. */
+interface DefectContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly onDefect?: DefectListener;
+}
+
 /** In the place of a group id, for Welcomes: no group has an id without bytes. */
 const WELCOMES = new Uint8Array(0);
 
@@ -29,12 +36,12 @@ interface Entry {
 }
 
 /** Tells the application of a defect. */
-export function reportDefect(context: Pick<ClientContext, "onDefect">, defect: Defect): void {
+export function reportDefect(context: Pick<DefectContext, "onDefect">, defect: Defect): void {
   tell(context.onDefect, defect);
 }
 
 /** Of work that nobody waits for: family errors are expected there, anything else is a defect. */
-export function reportInBackground(context: ClientContext, groupId: Uint8Array, error: unknown): void {
+export function reportInBackground(context: DefectContext, groupId: Uint8Array, error: unknown): void {
   if (scopeOf(error) !== "defect") return;
   reportDefect(context, { groupId: toHex(groupId), sequenceId: undefined, error: asDefect(error) });
 }
@@ -46,7 +53,7 @@ export function reportInBackground(context: ClientContext, groupId: Uint8Array, 
  * @throws the error when it says nothing about the entry; DEFECT while a defect is still to be tried again.
  */
 export function verdictOn(
-  context: ClientContext,
+  context: DefectContext,
   { groupId, id }: Entry,
   error: unknown,
   signal: AbortSignal | undefined,
