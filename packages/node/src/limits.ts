@@ -98,6 +98,10 @@ export const NODE_LIMITS = {
   connections: 4_096,
   /** Connections at once of one address; not counted behind a proxy, whose address all of them have. */
   connectionsPerAddress: 1_024,
+  /** Bytes that connections of one address may carry beside requests at once: uploads given up half-way, keep-alives. */
+  overheadBurst: 4 * MIB,
+  /** The same per second, over time. */
+  overheadPerSecond: 256 * 1024,
   /** Requests at once, open streams included, each of which takes about 30 KiB of memory. */
   requests: 8_192,
   /** Requests at once of one address, twice as many as it may have streams. */

@@ -3,6 +3,7 @@ import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
 import { listenForMetrics, type MetricsServer } from "./http/metrics-server.ts";
+import { Overhead } from "./http/overhead.ts";
 import { Router } from "./http/router.ts";
 import { createRpcHandlers } from "./http/rpc.ts";
 import { createSlotsHandler } from "./http/slots-api.ts";
@@ -85,6 +86,7 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const runtime: NodeRuntime = { store, limits, metrics, quotas, work, logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
   const router = createRouter(runtime, options, stopping.signal);
+  const overhead = proxied ? undefined : createOverhead(runtime);
   const host = options.host ?? "127.0.0.1";
   let metricsServer: MetricsServer | undefined;
   let server: HttpServer;
@@ -95,9 +97,12 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
       port: options.port ?? 0,
       limits,
       connections: quotas.connections,
+      overhead,
+      peerOf: router.peerOf,
       handle: router.handle,
     });
   } catch (error) {
+    overhead?.close();
     await metricsServer?.close();
     await store.close();
     throw error;
@@ -114,6 +119,7 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
     stopping.abort(new ConnectError("the node stops; connect again", Code.Unavailable));
     void router.idle().then(() => server.closeIdle());
     await server.closed(limits.stopMs);
+    overhead?.close();
     await router.idle();
     await metricsServer?.close();
     await store.close();
@@ -172,6 +178,12 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
   const servesMetrics = options.metricsPort === undefined;
   const statement = { page: options.invitePage ?? false, publicUrl: options.publicUrl };
   return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, statement, stopping });
+}
+
+function createOverhead({ limits, metrics }: NodeRuntime): Overhead {
+  const { overheadBurst: burst, overheadPerSecond: perSecond, rateLimiterKeys: maxKeys } = limits;
+  const budgets = new RateLimiter({ burst, perSecond, maxKeys, monotonicMs });
+  return new Overhead({ budgets, refused: () => metrics.rateLimited.inc({ scope: "overhead" }) });
 }
 
 /** Deletes expired blobs that nobody asks for; reading never shows them anyway. */

@@ -30,6 +30,11 @@ export function abortRequest(request: HttpRequest): void {
   else request.stream.close(request.stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL);
 }
 
+/** Whether the client has taken back a request, or has gone. */
+export function isGone(request: HttpRequest): boolean {
+  return "stream" in request ? request.stream.closed || request.stream.destroyed : request.destroyed;
+}
+
 /** Gives up an answer that is not taken in time. */
 export function boundTime(request: HttpRequest, response: HttpResponse, ms: number): void {
   const timer = setTimeout(abortRequest, ms, request);

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { addressKey } from "../address.ts";
 import type { Lease, Quota } from "../quota.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import type { Overhead } from "./overhead.ts";
 
 interface Place {
   readonly lease: Lease;
@@ -14,13 +15,21 @@ export class Places {
   readonly #quota: Quota;
   readonly #places = new WeakMap<Socket | Http2Session, Place>();
 
-  constructor(quota: Quota) {
+  readonly #overhead: Overhead | undefined;
+
+  constructor(quota: Quota, overhead?: Overhead) {
     this.#quota = quota;
+    this.#overhead = overhead;
   }
 
   /** Gives a connection its place; closes it and returns false when there is none. */
   enter(socket: Socket): boolean {
-    const lease = this.#quota.lease(addressKey(socket.remoteAddress ?? ""), () => socket.destroy());
+    const address = addressKey(socket.remoteAddress ?? "");
+    const lease = this.#quota.lease(address, () => socket.destroy());
+    if (this.#overhead?.watch(socket, address) === false) {
+      socket.destroy();
+      return false;
+    }
     try {
       lease.add(1);
     } catch {
@@ -36,6 +45,7 @@ export class Places {
   share(socket: Socket, session: Http2Session): void {
     const place = this.#places.get(socket);
     if (place !== undefined) this.#places.set(session, place);
+    this.#overhead?.share(socket, session);
   }
 
   /** Keeps the connection of a request until the answer is over. */

@@ -83,7 +83,6 @@ export class Router {
     const startedMs = performance.now();
     if (this.#running++ === 0) this.#idle = Promise.withResolvers();
     const closed = new Promise((resolve) => response.once("close", resolve));
-    request.on("error", () => undefined); // A client that goes away is no event.
     this.#guardArrival(request, response);
     void this.#answer(request, response)
       .then(async (outcome) => {
@@ -186,18 +185,19 @@ export class Router {
 
   /** Gives the request its place among those that are running; throws NodeError `NODE_BUSY`, `RATE_LIMITED`. */
   #admit(request: HttpRequest, response: HttpResponse): Caller {
-    const peer = this.#peer(request);
+    const peer = this.peerOf(request);
     const running = this.#options.runtime.quotas.requests.lease(peer, () => abortRequest(request));
     response.once("close", () => running.end());
     running.add(1);
     return { peer, running };
   }
 
-  #peer(request: HttpRequest): string {
+  /** The key by which the client of a request is counted. */
+  readonly peerOf = (request: HttpRequest): string => {
     const forwarded = this.#options.trustForwardedFor ? request.headers["x-forwarded-for"] : undefined;
     const address = forwarded === undefined ? undefined : forwardedAddress(String(forwarded));
     return addressKey(address ?? request.socket.remoteAddress ?? "");
-  }
+  };
 }
 
 /** By how many milliseconds the stamps are ahead of the wall clock, from one second on. */

@@ -1,15 +1,15 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import type { ConnectError } from "@connectrpc/connect";
 import {
   Code,
+  ConnectError,
   createConnectRouter,
   createContextKey,
   createContextValues,
   type ConnectRouter,
   type Interceptor,
 } from "@connectrpc/connect";
-import { compressionGzip, universalRequestFromNodeRequest } from "@connectrpc/connect-node";
-import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { compressionGzip } from "@connectrpc/connect-node";
+import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { invalidRequest, NodeError } from "../errors.ts";
 import { requestBounds, SMALL_REQUEST, type RequestBounds } from "../limits.ts";
 import type { Lease } from "../quota.ts";
@@ -75,7 +75,6 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
     interceptors: [outcomeInterceptor(runtime)],
     readMaxBytes: rpcMessageBytes,
     writeMaxBytes: rpcMessageBytes,
-    shutdownSignal: stopping,
     requestGate: ({ values }) => {
       const retryAfterMs = limiter.take(values.get(PEER));
       if (retryAfterMs === 0) return;
@@ -87,15 +86,30 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
   });
   routes(router);
   const bounds = requestBounds(runtime.limits);
+  // A listener of each request on one signal would be looked for among those of all the others.
+  const open = new Set<AbortController>();
+  stopping.addEventListener("abort", () => open.forEach((ending) => ending.abort(stopping.reason)));
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      rpcHandler(handler, bounds.get(handler.method.name) ?? SMALL_REQUEST, options),
+      rpcHandler(handler, bounds.get(handler.method.name) ?? SMALL_REQUEST, { ...options, open }),
     ]),
   );
 }
 
-function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime }: RpcOptions): RpcHandler {
+interface HandlerOptions extends RpcOptions {
+  /** Ends those that are running, when the node stops. */
+  readonly open: Set<AbortController>;
+}
+
+/** Why a request ends whose client has gone; nobody reads it. */
+const GONE = new ConnectError("the client has gone", Code.Canceled);
+
+function rpcHandler(
+  handler: UniversalHandler,
+  bounds: RequestBounds,
+  { runtime, open, stopping }: HandlerOptions,
+): RpcHandler {
   const { limits, quotas } = runtime;
   const { method } = handler;
   const isStream = method.methodKind === "server_streaming";
@@ -104,16 +118,20 @@ function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime 
     const abort = (): void => abortRequest(request);
     const received = quotas.received.lease(peer, abort);
     const answer = quotas.answers.lease(peer, abort);
-    const gone = new AbortController();
+    const [gone, ending] = [new AbortController(), new AbortController()];
+    open.add(ending);
+    if (stopping.aborted) ending.abort(stopping.reason);
     // From the start: a response that was closed before it is written to takes nothing and says so to nobody.
     response.once("close", () => {
+      open.delete(ending);
       received.end();
       answer.end();
-      gone.abort();
+      gone.abort(GONE);
+      ending.abort(GONE);
     });
     const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome).set(ANSWER, answer);
-    const universal = toUniversalRequest(request, response, values);
-    const packing = takePacking(universal.header);
+    const header = webHeaders(request);
+    const packing = takePacking(header);
     const body = priced(async () => {
       const parts = await readMessage(request, packing, { method, bounds, limits, hold: received.add });
       received.shield(); // From here on it waits for the node, not for the client.
@@ -126,7 +144,10 @@ function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime 
       response.writeHead(200, { "content-type": request.headers["content-type"] });
       if ("flushHeaders" in response) response.flushHeaders();
     }
-    const universalAnswer = await handler({ ...universal, body });
+    const { httpVersion, method: verb = "" } = request;
+    const url = `http://node.invalid${handler.requestPath}`;
+    const asked = { httpVersion, method: verb, url, header, body, signal: ending.signal, contextValues: values };
+    const universalAnswer = await handler(asked);
     if (early && universalAnswer.status !== 200) abortRequest(request);
     else if (isStream) await writeStream(universalAnswer, response, gone.signal);
     else if (!gone.signal.aborted) {
@@ -137,16 +158,24 @@ function rpcHandler(handler: UniversalHandler, bounds: RequestBounds, { runtime 
   };
 }
 
-function toUniversalRequest(
-  request: HttpRequest,
-  response: HttpResponse,
-  values: ReturnType<typeof createContextValues>,
-): UniversalServerRequest {
-  try {
-    return universalRequestFromNodeRequest(request, response, undefined, values);
-  } catch {
+/** What a host and its port may look like. */
+const AUTHORITY = /^[\w.:[\]%~-]+$/;
+
+function webHeaders(request: HttpRequest): Headers {
+  const { ":authority": authority, host } = request.headers;
+  if (!AUTHORITY.test(String(authority ?? host ?? ""))) {
     throw invalidRequest("the request names no host, or none that can be read");
   }
+  const headers = new Headers();
+  try {
+    for (const [name, value = []] of Object.entries(request.headers)) {
+      if (name.startsWith(":")) continue;
+      for (const text of typeof value === "string" ? [value] : value) headers.append(name, text);
+    }
+  } catch {
+    throw invalidRequest("the request has headers that cannot be read");
+  }
+  return headers;
 }
 
 /** The body as the decoder takes it, read when it asks: not before the rate limit has let the request pass. */

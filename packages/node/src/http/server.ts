@@ -3,8 +3,10 @@ import { createServer as createHttp2Server, type ServerHttp2Session } from "node
 import type { AddressInfo, Socket } from "node:net";
 import type { NodeLimits } from "../limits.ts";
 import type { Quota } from "../quota.ts";
-import type { HttpRequest, HttpResponse } from "./exchange.ts";
+import { abortRequest, isGone, type HttpRequest, type HttpResponse } from "./exchange.ts";
+import type { Overhead } from "./overhead.ts";
 import { Places } from "./places.ts";
+import { Turns } from "./turns.ts";
 
 /** A listening server for both HTTP versions. */
 export interface HttpServer {
@@ -23,6 +25,10 @@ export interface HttpServerOptions {
   readonly port: number;
   readonly limits: NodeLimits;
   readonly connections: Quota;
+  /** Counts what connections carry beside requests; left out behind a proxy, whose address all of them have. */
+  readonly overhead: Overhead | undefined;
+  /** The key of the client's address. */
+  readonly peerOf: (request: HttpRequest) => string;
   readonly handle: (request: HttpRequest, response: HttpResponse) => void;
 }
 
@@ -42,11 +48,8 @@ const SESSION_WINDOW_BYTES = 4 * STREAM_WINDOW_BYTES;
  */
 export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port, limits } = options;
-  const places = new Places(options.connections);
-  const handle = (request: HttpRequest, response: HttpResponse): void => {
-    places.keep(request, response);
-    options.handle(request, response);
-  };
+  const places = new Places(options.connections, options.overhead);
+  const handle = inTurns(options, places);
   const headersTimeout = Math.min(limits.greetingMs, limits.receiveMs);
   const http1 = createHttp1Server(
     {
@@ -102,6 +105,23 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       await closed;
       clearTimeout(late);
     },
+  };
+}
+
+/** Lets requests that arrive together begin one after the other, unless they were taken back before. */
+function inTurns({ limits, overhead, peerOf, handle }: HttpServerOptions, places: Places): HttpServerOptions["handle"] {
+  const turns = new Turns(limits.requestsPerAddress);
+  return (request, response) => {
+    request.on("error", () => undefined); // A client that goes away is no event.
+    places.keep(request, response);
+    overhead?.countBody(request);
+    const isTaken = turns.take(peerOf(request), () => {
+      if (isGone(request)) return false;
+      overhead?.countRequest(request);
+      handle(request, response);
+      return true;
+    });
+    if (!isTaken) abortRequest(request);
   };
 }
 

@@ -1,12 +1,24 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { ClientHttp2Session } from "node:http2";
-import type { Subject } from "./subject.ts";
 import { ATTACKER, call, openSession } from "./wire.ts";
 
-/** One attacker: runs until `signal` is aborted and ends what it has opened. */
+/** Where the attacked node is. */
+export interface Target {
+  readonly url: string;
+  readonly port: number;
+}
+
+export function targetOf(url: string): Target {
+  return { url, port: Number(new URL(url).port) };
+}
+
+/** Attacks until the signal is aborted, and ends what it has opened. */
+export type Run = (target: Target, signal: AbortSignal) => Promise<void>;
+
+/** One attacker; what it sends is made beforehand, so that making it takes nothing from the attack. */
 export interface Attack {
   readonly name: string;
-  readonly run: (subject: Subject, signal: AbortSignal) => Promise<void>;
+  readonly prepare: () => Run | Promise<Run>;
 }
 
 /** Repeats a step in so many lanes until the end; a step that throws is the attacker's loss. */
@@ -29,28 +41,37 @@ export function ended(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** One gRPC call that is made again and again. */
+export interface FloodOptions {
+  /** Calls at once, each on a connection of its own. */
+  readonly lanes: number;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Makes what gives the body of each call. */
+  readonly bodies: () => ((count: number) => Uint8Array) | Promise<(count: number) => Uint8Array>;
+  /** Addresses that the lanes share; one by default. */
+  readonly addresses?: readonly string[];
+}
+
 /** Makes the same gRPC call again and again, on as many connections as there are lanes. */
-export function flood(
-  name: string,
-  lanes: number,
-  path: string,
-  body: (count: number) => Uint8Array | Promise<Uint8Array>,
-  headers = {},
-): Attack {
+export function flood(name: string, { lanes, path, headers, bodies, addresses = [ATTACKER] }: FloodOptions): Attack {
   return {
     name,
-    async run({ port }, signal) {
-      const sessions: (ClientHttp2Session | undefined)[] = [];
-      let count = 0;
-      signal.addEventListener("abort", () => sessions.forEach((session) => session?.destroy()));
-      await repeat(lanes, signal, async (lane) => {
-        let session = sessions[lane];
-        if (session === undefined || session.destroyed) {
-          session = await openSession(port, ATTACKER);
-          sessions[lane] = session;
-        }
-        if (session !== undefined) await call(session, path, await body(count++), headers);
-      });
+    async prepare() {
+      const body = await bodies();
+      return async ({ port }, signal) => {
+        const sessions: (ClientHttp2Session | undefined)[] = [];
+        let count = 0;
+        signal.addEventListener("abort", () => sessions.forEach((session) => session?.destroy()));
+        await repeat(lanes, signal, async (lane) => {
+          let session = sessions[lane];
+          if (session === undefined || session.destroyed) {
+            session = await openSession(port, addresses[lane % addresses.length]);
+            sessions[lane] = session;
+          }
+          if (session !== undefined) await call(session, path, body(count++), headers);
+        });
+      };
     },
   };
 }

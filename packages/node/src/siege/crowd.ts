@@ -11,7 +11,7 @@ import {
   SubscribeGroupMessagesRequestSchema,
 } from "@latchkey/xmtp/proto";
 import { groupMessage, slotBlob } from "../test-support.ts";
-import type { Subject } from "./subject.ts";
+import { targetOf, type Target } from "./attack.ts";
 import { beginCall, call, grpcFrame, openSession } from "./wire.ts";
 
 /** Milliseconds between two steps of one client. */
@@ -31,6 +31,14 @@ export interface CrowdReport {
   readonly steps: number;
 }
 
+/** One client: `next` prepares a step, such as its signatures, and the step asks the node. */
+interface HonestClient {
+  readonly next: () => Step | Promise<Step>;
+  readonly end: () => void;
+}
+
+type Step = () => Promise<Verdict>;
+
 type Verdict = "served" | "delayed" | "refused";
 
 export const SEND = `/${MlsApi.typeName}/${MlsApi.method.sendGroupMessages.name}`;
@@ -40,20 +48,21 @@ export const QUERY = `/${MlsApi.typeName}/${MlsApi.method.queryGroupMessages.nam
 
 /** Clients that register, send, listen to a stream, and read and write slots, each from an address of its own. */
 export class Crowd {
-  readonly #subject: Subject;
+  readonly #target: Target;
   readonly #latencies: number[] = [];
   readonly #counts = { served: 0, delayed: 0, refused: 0 };
   #isOver = false;
-  readonly #clients: Promise<void>[];
+  #clients: readonly Promise<void>[] = [];
 
-  private constructor(subject: Subject) {
-    this.#subject = subject;
-    const steps = [this.#registers(1), this.#sends(2), this.#listens(3), this.#usesSlots(4)];
-    this.#clients = steps.map(async (step) => this.#repeat(await step));
+  private constructor(target: Target) {
+    this.#target = target;
   }
 
-  static gather(subject: Subject): Crowd {
-    return new Crowd(subject);
+  /** Resolves when each client has made its first step. */
+  static async gather(url: string): Promise<Crowd> {
+    const crowd = new Crowd(targetOf(url));
+    await crowd.#begin();
+    return crowd;
   }
 
   /** Ends the crowd and tells what it saw. */
@@ -72,8 +81,15 @@ export class Crowd {
     };
   }
 
-  async #repeat({ step, end }: { step: () => Promise<Verdict>; end: () => void }): Promise<void> {
+  async #begin(): Promise<void> {
+    const clients = await Promise.all([this.#registers(1), this.#sends(2), this.#listens(3), this.#usesSlots(4)]);
+    for (const { next } of clients) await (await next())();
+    this.#clients = clients.map((client) => this.#repeat(client));
+  }
+
+  async #repeat({ next, end }: HonestClient): Promise<void> {
     while (!this.#isOver) {
+      const step = await next();
       const startedMs = performance.now();
       const verdict = await step();
       this.#counts[verdict]++;
@@ -85,9 +101,9 @@ export class Crowd {
 
   async #client(number: number) {
     const address = `127.0.1.${number}`;
-    let session = await openSession(this.#subject.port, address);
+    let session = await openSession(this.#target.port, address);
     const grpc = async (path: string, message: Uint8Array): Promise<Verdict> => {
-      if (session === undefined || session.destroyed) session = await openSession(this.#subject.port, address);
+      if (session === undefined || session.destroyed) session = await openSession(this.#target.port, address);
       if (session === undefined) return "refused";
       const { status, retryAfter } = await call(session, path, grpcFrame(message));
       if (status === "0") return "served";
@@ -96,32 +112,34 @@ export class Crowd {
     return { address, grpc, end: () => session?.destroy() };
   }
 
-  async #registers(number: number) {
+  async #registers(number: number): Promise<HonestClient> {
     const { grpc, end } = await this.#client(number);
-    const step = async (): Promise<Verdict> => {
+    const next = async (): Promise<Step> => {
       const installation = new InstallationKey(new Uint8Array(randomBytes(32)));
       const options = { wallet: localWallet(), nonce: 1n, installation, timestampNs: BigInt(Date.now()) * 1_000_000n };
       const identityUpdate = await createInboxUpdate(options);
       const message = create(PublishIdentityUpdateRequestSchema, { identityUpdate });
-      return grpc(PUBLISH_IDENTITY, toBinary(PublishIdentityUpdateRequestSchema, message));
+      const bytes = toBinary(PublishIdentityUpdateRequestSchema, message);
+      return () => grpc(PUBLISH_IDENTITY, bytes);
     };
-    return { step, end };
+    return { next, end };
   }
 
-  async #sends(number: number) {
+  async #sends(number: number): Promise<HonestClient> {
     const { grpc, end } = await this.#client(number);
     const group = new Uint8Array(randomBytes(16));
-    return { step: () => grpc(SEND, sendRequest(group, randomBytes(100).toString("hex"))), end };
+    const step: Step = () => grpc(SEND, sendRequest(group, randomBytes(100).toString("hex")));
+    return { next: () => step, end };
   }
 
   /** Sends to a group and waits until the message arrives on a stream. */
-  async #listens(number: number) {
+  async #listens(number: number): Promise<HonestClient> {
     const { address, grpc, end } = await this.#client(number);
     const group = new Uint8Array(randomBytes(16));
     let arrived: (() => void) | undefined;
     const filters = { filters: [{ groupId: group, idCursor: 0n }] };
     const message = toBinary(SubscribeGroupMessagesRequestSchema, create(SubscribeGroupMessagesRequestSchema, filters));
-    const session = await openSession(this.#subject.port, address);
+    const session = await openSession(this.#target.port, address);
     const stream = session === undefined ? undefined : beginCall(session, SUBSCRIBE);
     let isOpen = stream !== undefined;
     stream?.on("data", () => arrived?.()).once("close", () => (isOpen = false));
@@ -133,7 +151,7 @@ export class Crowd {
       return isOpen && (await Promise.race([arrival, wait(5_000)])) === "arrived" ? "served" : "refused";
     };
     return {
-      step,
+      next: () => step,
       end: () => {
         session?.destroy();
         end();
@@ -141,9 +159,9 @@ export class Crowd {
     };
   }
 
-  async #usesSlots(number: number) {
+  async #usesSlots(number: number): Promise<HonestClient> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const url = `${this.#subject.url}/v1/slots/${randomBytes(16).toString("hex")}`;
+    const url = `${this.#target.url}/v1/slots/${randomBytes(16).toString("hex")}`;
     const ask = (method: string, body?: Uint8Array): Promise<Verdict> =>
       new Promise((resolve) => {
         const asked = request(
@@ -162,7 +180,7 @@ export class Crowd {
       });
     let count = 0;
     const step = (): Promise<Verdict> => (count++ % 2 === 0 ? ask("PUT", slotBlob(`blob ${count}`)) : ask("GET"));
-    return { step, end: () => agent.destroy() };
+    return { next: () => step, end: () => agent.destroy() };
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
-import { ended, type Attack } from "./attack.ts";
+import { ended, repeat, type Attack, type Run } from "./attack.ts";
 import { QUERY } from "./crowd.ts";
 import { openSocket } from "./wire.ts";
 
@@ -92,23 +92,20 @@ async function pump(socket: Socket, make: (round: number) => Buffer, signal: Abo
 
 /** The nine floods of frames; a connection that the node closes is opened again. */
 export function frameFloods(): Attack[] {
-  return Object.entries(FLOODS).map(([name, make]) => ({
-    name,
-    async run({ port }, signal) {
-      await Promise.all(
-        Array.from({ length: CONNECTIONS }, async () => {
-          while (!signal.aborted) {
-            const socket = await openSocket(port);
-            if (socket === undefined) {
-              await wait(20);
-              continue;
-            }
-            socket.write(Buffer.concat([Buffer.from(PREFACE), frame(TYPE.settings, 0, 0)]));
-            await pump(socket, make, signal);
-            socket.destroy();
-          }
-        }),
-      );
-    },
-  }));
+  return Object.entries(FLOODS).map(([name, make]) => ({ name, prepare: () => floodFrames(make) }));
+}
+
+function floodFrames(make: (round: number) => Buffer): Run {
+  return async ({ port }, signal) => {
+    await repeat(CONNECTIONS, signal, async () => {
+      const socket = await openSocket(port);
+      if (socket === undefined) {
+        await wait(20);
+        return;
+      }
+      socket.write(Buffer.concat([Buffer.from(PREFACE), frame(TYPE.settings, 0, 0)]));
+      await pump(socket, make, signal);
+      socket.destroy();
+    });
+  };
 }

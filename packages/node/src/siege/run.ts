@@ -1,50 +1,65 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { Attack } from "./attack.ts";
-import { connectionAttacks } from "./connection-attacks.ts";
-import { Crowd, type CrowdReport } from "./crowd.ts";
-import { frameFloods } from "./frame-floods.ts";
-import { requestAttacks } from "./request-attacks.ts";
-import { Subject } from "./subject.ts";
+import type { Order } from "./attacker.ts";
+import type { CrowdReport } from "./crowd.ts";
+import { Forked } from "./forked.ts";
+import type { Subject } from "./subject.ts";
 
 /** What is promised under every attack: issue and operator's page name the same numbers. */
 export const PROMISED = { honestP50Ms: 100, honestP99Ms: 1_000, peakMiB: 1.4 * 1_024 };
-
-/** Milliseconds that an attack gets to end by itself. */
-const END_MS = 5_000;
 
 /** How the crowd and the node fared under one attack. */
 export interface AttackReport extends CrowdReport {
   readonly name: string;
   readonly peakMiB: number;
-  readonly isAlive: boolean;
+  /** The most work that the node did without a turn of its event loop, in milliseconds of processor time. */
+  readonly loopMs: number;
+  /** How the node's process ended; empty while it lives. */
+  readonly end: string;
   readonly held: boolean;
 }
 
-/** All attacks, or those whose names contain a text. */
-export function attacks(only = ""): Attack[] {
-  return [...requestAttacks(), ...connectionAttacks(), ...frameFloods()].filter(({ name }) => name.includes(only));
-}
+/** Attackers and an honest crowd, each in a process of its own. */
+export class Siege {
+  readonly #attacker: Forked;
+  readonly #crowd: Forked;
 
-/** Runs one attack for so many milliseconds beside an honest crowd, against a node of its own unless one is given. */
-export async function besiege(attack: Attack, ms: number, given?: Subject): Promise<AttackReport> {
-  const subject = given ?? (await Subject.start());
-  try {
-    const crowd = Crowd.gather(subject);
+  private constructor(attacker: Forked, crowd: Forked) {
+    this.#attacker = attacker;
+    this.#crowd = crowd;
+  }
+
+  static async start(): Promise<Siege> {
+    const scripts = ["./attacker.ts", "./crowd-process.ts"].map((path) => new URL(path, import.meta.url));
+    const [attacker, crowd] = await Promise.all(scripts.map((script) => Forked.start(script)));
+    if (attacker === undefined || crowd === undefined) throw new Error("a process of the siege did not start");
+    return new Siege(attacker, crowd);
+  }
+
+  /** Attacks a node for so many milliseconds, beside the crowd. */
+  async attack(name: string, subject: Subject, ms: number): Promise<AttackReport> {
+    await this.#order({ prepare: name });
+    await this.#crowd.ask(subject.url);
     await wait(ms / 10); // The crowd is there first.
     subject.takePeakMiB();
-    const stop = new AbortController();
-    const attacked = attack.run(subject, stop.signal);
+    await subject.takeLoopMs();
+    await this.#order({ url: subject.url });
     await wait(ms);
-    stop.abort();
-    await Promise.race([attacked, wait(END_MS)]);
-    const report = await crowd.disperse();
+    const report = (await this.#crowd.ask(null)) as CrowdReport;
+    const loopMs = await subject.takeLoopMs();
+    await this.#order("end");
     const peakMiB = subject.takePeakMiB();
-    const { isAlive } = subject;
+    const { isAlive, end } = subject;
     const isQuick = report.honestP50Ms < PROMISED.honestP50Ms && report.honestP99Ms < PROMISED.honestP99Ms;
     const isServed = report.honestRefused === 0 && report.steps > report.honestDelayed;
     const held = isAlive && isQuick && isServed && peakMiB > 0 && peakMiB < PROMISED.peakMiB;
-    return { name: attack.name, ...report, peakMiB, isAlive, held };
-  } finally {
-    if (given === undefined) await subject.stop();
+    return { name, ...report, peakMiB, loopMs, end, held };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#attacker.kill(), this.#crowd.kill()]);
+  }
+
+  async #order(order: Order): Promise<void> {
+    await this.#attacker.ask(order);
   }
 }

@@ -9,6 +9,9 @@ import { connect as connectTcp, type Socket } from "node:net";
 /** The loopback address of whoever attacks; the crowd has others, as it would have on a network. */
 export const ATTACKER = "127.0.0.66";
 
+/** Addresses of an attacker who has many. */
+export const MANY = Array.from({ length: 100 }, (_, index) => `127.0.2.${index + 1}`);
+
 /** Milliseconds after which an attack's own call is given up. */
 const CALL_MS = 10_000;
 

@@ -1,0 +1,112 @@
+import type { Http2Session } from "node:http2";
+import type { Socket } from "node:net";
+import type { RateLimiter } from "../rate-limiter.ts";
+import type { HttpRequest } from "./exchange.ts";
+
+/** Bytes of its connection that a request may take beside its body: its headers, and what acknowledges the answer. */
+const REQUEST_BYTES = 2_048;
+
+/** Milliseconds between two looks at what connections have received. */
+const LOOK_MS = 20;
+
+interface Watched {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Bytes that were received, as far as they were looked at. */
+  seen: number;
+  /** Bytes of requests since the last look. */
+  carried: number;
+}
+
+/** What the overhead is counted with. */
+export interface OverheadOptions {
+  readonly budgets: RateLimiter;
+  /** Called for each connection that is closed for it. */
+  readonly refused: () => void;
+}
+
+/**
+ * Charges addresses for bytes on their connections that carry no request: frames that ask for nothing, requests taken back
+ * at once, headers too long to be read. Node's parsers work through them before anybody is asked, so whoever sends too many
+ * is disconnected, and connects again when the budget has recovered.
+ */
+export class Overhead {
+  readonly #options: OverheadOptions;
+  readonly #watched = new Map<Socket, Watched>();
+  readonly #sessions = new WeakMap<Http2Session, Watched>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: OverheadOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** Begins to watch a connection; false when its address is over its budget. */
+  watch(socket: Socket, address: string): boolean {
+    if (this.#isOver(address)) return false;
+    const watched = { socket, address, seen: 0, carried: 0 };
+    this.#watched.set(socket, watched);
+    socket.once("close", () => {
+      this.#charge(watched);
+      this.#watched.delete(socket);
+    });
+    return true;
+  }
+
+  /** A session of HTTP/2 is counted by its connection. */
+  share(socket: Socket, session: Http2Session): void {
+    const watched = this.#watched.get(socket);
+    if (watched !== undefined) this.#sessions.set(session, watched);
+  }
+
+  /** Takes the bytes of a request's body off the charge, as they come. */
+  countBody(request: HttpRequest): void {
+    const watched = this.#of(request);
+    if (watched === undefined) return;
+    const source = "stream" in request ? request.stream : request;
+    const push = source.push.bind(source);
+    source.push = (chunk: Uint8Array | null, ...rest: []) => {
+      if (chunk !== null) watched.carried += chunk.length;
+      return push(chunk, ...rest);
+    };
+  }
+
+  /** Takes a request that is answered off the charge. */
+  countRequest(request: HttpRequest): void {
+    const watched = this.#of(request);
+    if (watched !== undefined) watched.carried += REQUEST_BYTES;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #of(request: HttpRequest): Watched | undefined {
+    if (!("stream" in request)) return this.#watched.get(request.socket);
+    const { session } = request.stream;
+    return session === undefined ? undefined : this.#sessions.get(session);
+  }
+
+  #isOver(address: string): boolean {
+    return this.#options.budgets.wait(address) > 0;
+  }
+
+  /** Charges what came since the last look; a body that comes out of a buffer later is taken off then. */
+  #charge(watched: Watched): void {
+    const { bytesRead } = watched.socket;
+    const bytes = bytesRead - watched.seen - watched.carried;
+    watched.seen = bytesRead;
+    watched.carried = 0;
+    if (bytes !== 0) this.#options.budgets.charge(watched.address, bytes);
+  }
+
+  #look(): void {
+    for (const watched of this.#watched.values()) {
+      const before = watched.seen;
+      this.#charge(watched);
+      if (watched.seen === before || !this.#isOver(watched.address)) continue;
+      this.#options.refused();
+      watched.socket.destroy();
+    }
+  }
+}
