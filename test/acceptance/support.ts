@@ -248,8 +248,8 @@ export function failingWrites(environment: Environment, table: TableName, broken
         },
       };
       const result = write({ ...tables, [table]: watched });
-      if (touched.length > 0 && broken()) throw new LatchkeyError("STORE_FULL", "the disk is full (made up by a test)");
-      return result;
+      if (touched.length === 0 || !broken()) return result;
+      throw new LatchkeyError("STORE_FULL", "the disk is full (made up by a test)", { scope: "availability" });
     });
   return { ...environment, store: { ...store, transaction } };
 }

@@ -8,6 +8,7 @@ import { clientError } from "./errors.ts";
 import { isAborted } from "./clock.ts";
 import { GroupRegistry, type GroupsContext } from "./group/group-registry.ts";
 import type { GroupHooks } from "./group/group-core.ts";
+import { markKeptMessages } from "./group/message-ids.ts";
 import { KeyPackageFaults } from "./identity/key-package-faults.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
@@ -94,6 +95,7 @@ export class Client {
       const known = environment.store.identity.get("self")?.registered === 1n;
       const record = await openAccount(signer, environment, directory, signal);
       const context = contextOf(environment, record, directory);
+      markKeptMessages(context);
       await settleStart(context, known, signal);
       return new Client(context);
     } catch (error) {

@@ -7,6 +7,7 @@ import { addFirstMembers } from "./group/add-members.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { newGroupRecord } from "./group/group-record.ts";
+import { tellFailed } from "./group/queue.ts";
 import { requireText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
@@ -91,6 +92,7 @@ export class Conversations {
     for (const core of this.#context.groups.all()) await apart.run(() => readAndSettle(core, signal));
     await apart.run(() => settleConflicts(this.#context, signal));
     await apart.run(() => keepKeyPackage(this.#context, signal));
+    for (const core of this.#context.groups.listed()) tellFailed(core);
     apart.finish();
     return joined.map((core) => new Group(core));
   }

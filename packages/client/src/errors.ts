@@ -82,7 +82,7 @@ export const ERRORS = {
   NODE_UNREACHABLE: transient(
     "availability",
     "The node or the invite service did not answer.",
-    "Check the address and the network.",
+    "Check the address and the network. A message with `data.queued` waits in `group.queue()`; do not send it again.",
   ),
   NODE_REJECTED: permanent(
     "availability",
@@ -117,6 +117,11 @@ export const ERRORS = {
     "availability",
     "The database cannot be used; nothing was written.",
     "Check that the path is right and writable and that its file system has locks.",
+  ),
+  QUEUE_FULL: permanent(
+    "caller",
+    "Too many messages wait in this group, or have failed.",
+    "Synchronize, or cancel some of `group.queue()`; this one was not queued.",
   ),
   NOT_A_MEMBER: permanent(
     "message",

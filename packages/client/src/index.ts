@@ -6,6 +6,9 @@ export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversation
 export { Group } from "./group/group.ts";
 export type { InviteJoin, Member, Message, MessageGap, Rejection, Removal } from "./group/group.ts";
 export type { Hint, HintKind } from "./group/hints.ts";
+export type { Cancellation } from "./group/queue.ts";
+export type { FailedMessage, FailedMessageListener, QueuedMessage } from "./store/queued-message.ts";
+export type { SendOptions } from "./group/send.ts";
 export type { AbsentRole, Role } from "./group/absent-roles.ts";
 export type { AddOptions } from "./group/add-members.ts";
 export type { Addition } from "./group/addition.ts";

@@ -37,6 +37,12 @@ export const CLIENT_LIMITS = {
   maxLogScan: 1_000_000,
   /** Times a member's commit is rebuilt after others came first: XMTP gives up after 3, contention wants a few more. */
   maxCommitAttempts: 8,
+  /** Messages of one group that wait or failed, those of a day without network; each is up to 1 MB on disk. */
+  maxQueuedMessages: 512,
+  /** Bytes of a caller's idempotency key: a UUID has 36, a URL of the caller fits as well. */
+  maxIdempotencyKeyBytes: 256,
+  /** Envelopes behind one that waits in which an own message is looked for: two minutes of a group that is never still. */
+  maxLookAhead: 10_000,
   /** Times a sent message is looked for in the log before the node counts as unreachable. */
   maxReadBackAttempts: 8,
   /** One call over the network, in milliseconds. */

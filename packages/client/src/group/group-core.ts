@@ -9,6 +9,7 @@ import { NOBODY_ADDED, type Addition } from "./addition.ts";
 import { ReceiptState } from "./receipt-state.ts";
 import { noteHint } from "./hints.ts";
 import { recordRefusals, type Refusal } from "./refusals.ts";
+import { SentCopies } from "./sent-copies.ts";
 import type { GroupRecord, PendingCommitRecord } from "../store/records.ts";
 import { deleteEntry, hiddenEntries, isChoosable } from "./entries.ts";
 import type { Tables } from "../store/store.ts";
@@ -90,6 +91,9 @@ export class GroupCore {
   readonly dutyTimes = new Map<string, bigint | "waiting">();
   /** Why reading the log stopped at an envelope (IDENTITY_PENDING); undefined when it was read to its end. */
   identityWait: LatchkeyError | undefined;
+  /** Hashes of own messages that the log was seen to have behind an envelope that waits. */
+  readonly seenAhead = new Set<string>();
+  readonly sentCopies = new SentCopies();
   pendingCommit: PendingOwnCommit | undefined;
   /** What came of adding inboxes last, in this process. */
   lastAddition: Addition = NOBODY_ADDED;
@@ -249,6 +253,8 @@ export class GroupCore {
   adopt(record: GroupRecord): void {
     this.#record = record;
     this.#forgetPassed();
+    this.seenAhead.clear();
+    this.sentCopies.reset();
     this.#mls = loadMls(this.context, this.groupId);
     this.settlePendingCommit("lost");
   }

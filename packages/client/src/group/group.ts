@@ -42,7 +42,9 @@ import { planUpdateInstallations } from "./membership.ts";
 import { readAndSettle } from "../upkeep/after-reading.ts";
 import { senderOf } from "./message.ts";
 import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
-import { sendText } from "./send.ts";
+import type { QueuedMessage } from "../store/queued-message.ts";
+import { cancelQueued, queuedMessages, type Cancellation } from "./queue.ts";
+import { sendText, type SendOptions } from "./send.ts";
 import { planDisappearing, planPermission, planText } from "./settings.ts";
 import { streamRecords } from "../upkeep/stream.ts";
 
@@ -289,8 +291,18 @@ export class Group {
   }
 
   /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
-  async send(text: string, options: CallOptions = {}): Promise<Message> {
-    return shown(await walled(() => sendText(this.#core, text, options.signal), options.signal));
+  async send(text: string, options: SendOptions = {}): Promise<Message> {
+    return shown(await walled(() => sendText(this.#core, text, options), options.signal));
+  }
+
+  /** Own messages that are not read back yet, and those that failed; they survive a restart. At most 512. */
+  queue(): QueuedMessage[] {
+    return queuedMessages(this.#core);
+  }
+
+  /** Takes a message out of the queue; says whether a copy may have left. See `cancelQueued`. */
+  cancel(id: string, options: CallOptions = {}): Promise<Cancellation> {
+    return cancelQueued(this.#core, id, options.signal);
   }
 
   /** Messages from now on, as they come, until the signal is aborted. */

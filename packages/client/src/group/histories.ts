@@ -6,6 +6,7 @@ import type { Tables } from "../store/store.ts";
 import { surplus } from "../store/surplus.ts";
 import { deleteEntry, hiddenEntries, historyOf, moveEntry, moveMlsState, newEntryKey } from "./entries.ts";
 import { writeRows, type GroupCore } from "./group-core.ts";
+import { requeueForReturn, takeFailed } from "./outbox.ts";
 import { isTrustedSigner, type WelcomedGroup, type WelcomeVerdict } from "./welcome-rules.ts";
 
 /*
@@ -105,6 +106,7 @@ function archive(context: ClientContext, tables: Tables, { groupId }: GroupCore,
   // Each Welcome is the only way in for its recipient, and nobody else can send it: it stays where it is sent from.
   const welcomes = tables.followUps.list(groupId).filter(({ kind }) => kind === "welcome");
   tables.followUps.delete(groupId);
+  const queued = takeFailed(tables, groupId);
   if (how !== "choice" && isEmpty) deleteEntry(tables, groupId);
   else {
     const key = newEntryKey(context);
@@ -112,6 +114,7 @@ function archive(context: ClientContext, tables: Tables, { groupId }: GroupCore,
     relabel(tables, key, isEmpty ? "claim" : "archived");
   }
   for (const welcome of welcomes) tables.followUps.put(welcome);
+  for (const row of queued) tables.outbox.put(row);
 }
 
 function relabel(tables: Tables, groupId: Uint8Array, role: EntryRole): void {
@@ -122,6 +125,7 @@ function relabel(tables: Tables, groupId: Uint8Array, role: EntryRole): void {
 /** What belonged to the state before; messages that wait to be sent are encrypted anew. */
 function clearForReturn(tables: Tables, { groupId, record }: GroupCore, { cursor }: GroupRecord): void {
   tables.pendingCommits.delete(groupId);
+  requeueForReturn(tables, groupId);
   tables.hints.delete(groupId);
   for (const { followUpId, kind } of tables.followUps.list(groupId)) {
     if (kind !== "welcome") tables.followUps.delete(groupId, followUpId);

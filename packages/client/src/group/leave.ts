@@ -1,7 +1,8 @@
 import { encodeLeaveRequest } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { GroupCore } from "./group-core.ts";
-import { sendContent } from "./send.ts";
+import { newIdempotencyKey } from "./message.ts";
+import { sendLeaveRequest } from "./send.ts";
 
 /**
  * Asks to be taken out of the group, with all installations of this inbox: the client of a super admin does it as soon as
@@ -16,5 +17,5 @@ export async function leaveGroup(core: GroupCore, signal?: AbortSignal): Promise
     throw clientError("NOT_PERMITTED", "a super admin cannot leave; hand the role to another member first");
   }
   if (core.context.store.leaveRequests.get(core.groupId, inboxId) !== undefined) return;
-  await sendContent(core, encodeLeaveRequest, signal);
+  await sendLeaveRequest(core, encodeLeaveRequest(core.groupId, newIdempotencyKey(core.context)), signal);
 }

@@ -7,7 +7,8 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import { resumePages, type OutgoingMessage } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { forgetLeavers } from "./leave-requests.ts";
-import { renewedOutbox } from "./outbox.ts";
+import { failQueued, renewedOutbox, updateQueued } from "./outbox.ts";
+import { tellFailed } from "./queue.ts";
 import { receiveEnvelopes } from "./receive.ts";
 
 /** A message of this installation as it goes to the node. `shouldPush` only for what people should be woken by. */
@@ -32,7 +33,7 @@ export function newBackoff(context: ClientContext): Backoff {
  * Reads the group's log from its cursor to its end, or to an envelope that waits for an identity update (IDN-02); inside of
  * `exclusive`.
  */
-async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
+export async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
   if (!core.isRead) return;
   forgetLeavers(core);
   const { transport } = core.context;
@@ -52,6 +53,8 @@ async function readLog(core: GroupCore, signal?: AbortSignal): Promise<void> {
       await receiveEnvelopes(core, page, signal);
     }
     core.identityWait = undefined;
+    // Read to its end: what the log was seen to have is settled, or was never there.
+    core.seenAhead.clear();
   } catch (error) {
     if (!(error instanceof LatchkeyError) || error.code !== "IDENTITY_PENDING") throw error;
     core.identityWait = error;
@@ -64,29 +67,37 @@ export function requireNoWait({ identityWait }: GroupCore): void {
 }
 
 /**
- * Sends again what of our own is not in the log; the node drops what it has. What it refuses for good is forgotten, or
- * it would stand in the way of everything that follows.
+ * Sends again what of our own is not in the log; the node drops what it has. A commit that it refuses for good is
+ * forgotten and a message fails, or it would stand in the way of everything that follows.
  */
 async function resend(core: GroupCore, signal: AbortSignal | undefined): Promise<boolean> {
   const { context, groupId, pendingCommit } = core;
   const queued = await renewedOutbox(core);
   if (pendingCommit !== undefined) {
     const message = outgoing(context, groupId, pendingCommit.record.message, false);
-    await sendOrForget(core, message, () => dropPendingCommit(core), signal);
+    await sendUnlessRefused(core, message, () => dropPendingCommit(core), signal);
   }
-  for (const { message, queueId } of queued) {
-    const forget = () => core.step({ write: (tables) => tables.outbox.delete(groupId, queueId) });
-    await sendOrForget(core, outgoing(context, groupId, message, true), forget, signal);
+  for (const row of queued) {
+    // On disk before it leaves: whoever cancels it is told.
+    const leaving = row.mayHaveLeft === 1n ? row : updateQueued(core, { ...row, mayHaveLeft: 1n });
+    // An earlier copy may have arrived, so that the row stays to know it again.
+    const fail = () => core.step({ write: (tables) => failQueued(tables, leaving, "NODE_REJECTED") });
+    await sendUnlessRefused(core, outgoing(context, groupId, leaving.message, true), fail, signal);
   }
   return pendingCommit !== undefined || queued.length > 0;
 }
 
-async function sendOrForget(core: GroupCore, message: OutgoingMessage, forget: () => void, signal?: AbortSignal) {
+async function sendUnlessRefused(
+  core: GroupCore,
+  message: OutgoingMessage,
+  refused: () => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   try {
     await core.context.transport.sendGroupMessages([message], signal);
   } catch (error) {
     if (codeOf(error) !== "NODE_REJECTED") throw error;
-    forget();
+    refused();
   }
 }
 
@@ -105,6 +116,7 @@ export function dropPendingCommit(core: GroupCore): void {
 export async function syncLocked(core: GroupCore, signal?: AbortSignal): Promise<void> {
   await readLog(core, signal);
   if (core.mayWrite && (await resend(core, signal))) await readLog(core, signal);
+  tellFailed(core);
 }
 
 /**

@@ -1,18 +1,19 @@
-import { decodeRows, equalBytes, MLS_LIMITS } from "@latchkey/mls";
+import { decodeRows, equalBytes } from "@latchkey/mls";
 import { requireIdentities, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import type { ClientContext } from "./client-context.ts";
 import { renewalAfterOwn, writeRenewal } from "./renewal-journal.ts";
 import { decodeIdentityPoints } from "../identity/identity-points.ts";
 import type { IdentitiesAt } from "../identity/identity-view.ts";
 import { judgeEnvelope } from "../identity/judge-envelope.ts";
-import type { GroupRecord, OutboxRecord } from "../store/records.ts";
+import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
-import { noteExpiry } from "./disappearing.ts";
-import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
+import { forgetLeavers } from "./leave-requests.ts";
+import { keepMessage } from "./message-ids.ts";
 import { messageRecord } from "./message.ts";
 import { queueFollowUps, welcomeFollowUps } from "./queue-follow-ups.ts";
+import { queuedCopy } from "./sent-copies.ts";
 
 /** How an own message is known again in the log: SHA-256 of its bytes. */
 export function messageHash(context: Pick<ClientContext, "crypto">, message: Uint8Array): Uint8Array {
@@ -64,29 +65,23 @@ export async function receiveOwnCommit(
   return true;
 }
 
-/** Whether a queued message is of an epoch whose keys nobody keeps any more at this point of the log. */
-export function isOutOfReach(core: GroupCore, queued: OutboxRecord): boolean {
-  return core.mls.epoch > queued.epoch + BigInt(MLS_LIMITS.maxPastEpochs);
-}
-
 /**
- * Moves a message from the outbox to the messages when the envelope is its echo. One that was overtaken by so many commits
- * that no other member can read it stays in the outbox, to be encrypted anew.
+ * Moves a message from the outbox to the messages when the envelope is its echo, whichever copy it is of. One that was
+ * overtaken by so many commits that no other member can read it stays in the outbox, to be encrypted anew.
  */
 export function receiveOwnMessage(core: GroupCore, envelope: Envelope, hash: Uint8Array): boolean {
-  const { store, own } = core.context;
-  const sent = store.outbox.list(core.groupId).find((row) => equalBytes(hash, row.messageHash));
-  if (sent === undefined || isOutOfReach(core, sent)) return false;
-  const message = messageRecord(core, envelope, own, sent.plaintext);
+  const queued = queuedCopy(core, hash);
+  if (queued === undefined) return false;
+  const { row, epoch } = queued;
+  const { own } = core.context;
+  const message = messageRecord(core, envelope, own, row.plaintext);
   core.step({
     record: { cursor: envelope.id },
     write: (tables) => {
-      tables.outbox.delete(core.groupId, sent.queueId);
-      tables.messages.put(message);
-      noteLeaveRequest(tables, message);
-      noteExpiry(core, tables, message);
+      tables.outbox.delete(core.groupId, row.queueId);
+      keepMessage(core, tables, message, row.keyMark);
     },
   });
-  core.receipts.noteMessage(sent.epoch, own.inboxId);
+  core.receipts.noteMessage(epoch, own.inboxId);
   return true;
 }

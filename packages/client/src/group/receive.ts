@@ -32,11 +32,12 @@ import type { Tables } from "../store/store.ts";
 import { surplus } from "../store/surplus.ts";
 import type { Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
-import { noteExpiry } from "./disappearing.ts";
-import { forgetLeavers, noteLeaveRequest } from "./leave-requests.ts";
+import { forgetLeavers } from "./leave-requests.ts";
 import { CommitNotAppliedError } from "./hints.ts";
 import { acceptsLateAdditions } from "./installations.ts";
+import { keepMessage } from "./message-ids.ts";
 import { messageRecord, senderOf } from "./message.ts";
+import { failAllQueued } from "./outbox.ts";
 import { isRefuted, recordParted } from "./parted.ts";
 import { wordOf } from "./words.ts";
 import { epochStart, isOwnCommit, messageHash, receiveOwnCommit, receiveOwnMessage } from "./own-echo.ts";
@@ -161,9 +162,7 @@ function receiveApplication(
     write: (tables) => {
       word?.write(tables);
       if (message !== undefined && message.contentType !== JOIN_RECEIPT_CONTENT_TYPE) {
-        tables.messages.put(message);
-        noteLeaveRequest(tables, message);
-        noteExpiry(core, tables, message);
+        keepMessage(core, tables, message);
       }
     },
   });
@@ -246,7 +245,7 @@ async function receiveCommit(
       // Somebody else's commit ended the epoch that our own one rested on.
       tables.pendingCommits.delete(core.groupId);
       if (!staged.selfRemoved) return;
-      tables.outbox.delete(core.groupId);
+      failAllQueued(tables, core.groupId, "NOT_A_MEMBER");
       tables.leaveRequests.delete(core.groupId);
       tables.joins.delete(core.groupId);
     },

@@ -1,85 +1,226 @@
-import { LatchkeyError, toHex } from "@latchkey/mls";
+import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
 import { encodeTextMessage, XMTP_LIMITS, type OutgoingContent } from "@latchkey/xmtp";
-import { clientError } from "../errors.ts";
+import { asError, isAborted } from "../clock.ts";
+import { reportInBackground } from "../store/defects.ts";
+import { clientError, codeOf } from "../errors.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
-import { isRefusal, outgoing, readBack, syncLocked } from "./log.ts";
+import { echoOf, ownMessage, type Echo } from "./echo.ts";
+import { isRefusal, outgoing, syncLocked } from "./log.ts";
+import { keyMark, wireKey } from "./message-ids.ts";
 import { newIdempotencyKey } from "./message.ts";
-import { enqueue } from "./outbox.ts";
-import { isOutOfReach } from "./own-echo.ts";
+import { deleteQueued, enqueue, isLeaveRequest, NOTHING, updateQueued } from "./outbox.ts";
+
+/** How a message is sent. */
+export interface SendOptions {
+  /**
+   * The caller's name for this one message, at most 256 bytes of UTF-8: the same key in the same group is the same message,
+   * however often it is sent, also after a restart. Other members do not see it.
+   */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A message before it is queued. */
+interface Draft extends Pick<OutboxRecord, "plaintext" | "messageId" | "keyMark"> {
+  /** Whether a queued message is this very one; undefined where none can be. */
+  readonly isSame: ((row: OutboxRecord) => boolean) | undefined;
+}
 
 /**
  * Sends a text and returns it as it stands in the log.
  *
- * When the network fails underway the message stays in the outbox and leaves with the next sync, as the same bytes.
+ * When the network fails underway the message stays in the outbox and leaves with the next sync. A message that may have
+ * left is never reported as refused: the error is NODE_UNREACHABLE then, and `group.queue()` has the message. An abort
+ * rejects with the reason of the signal, and leaves the message in the queue if it was queued already.
  *
- * @throws NOT_A_MEMBER; NODE_UNREACHABLE (the message is queued); NODE_REJECTED and RATE_LIMITED (it is not).
+ * @throws NOT_A_MEMBER, GROUP_PARTED, GROUP_CONFLICT, NOT_PERMITTED, ARGUMENT_INVALID, QUEUE_FULL, NODE_REJECTED and
+ * RATE_LIMITED: it is not queued. NODE_UNREACHABLE with `data.queued`: it is; `data.messageId` says as what.
  */
-export function sendText(core: GroupCore, text: string, signal?: AbortSignal): Promise<MessageRecord> {
-  return sendContent(core, (groupId, idempotencyKey) => encodeTextMessage(groupId, text, idempotencyKey), signal);
+export async function sendText(core: GroupCore, text: string, options: SendOptions = {}): Promise<MessageRecord> {
+  const { idempotencyKey, signal } = options;
+  if (idempotencyKey !== undefined) requireKey(idempotencyKey);
+  const { context, groupId } = core;
+  const key = idempotencyKey === undefined ? newIdempotencyKey(context) : wireKey(context, idempotencyKey);
+  const mark = idempotencyKey === undefined ? NOTHING : keyMark(context, idempotencyKey);
+  const isSame = mark.length === 0 ? undefined : (row: OutboxRecord) => equalBytes(row.keyMark, mark);
+  return send(core, encodeTextMessage(groupId, text, key), { keyMark: mark, isSame }, signal);
 }
 
-/** As `sendText`, for any content. */
-export async function sendContent(
+/** As `sendText`, for a request to leave; one that waits already is not repeated. */
+export async function sendLeaveRequest(core: GroupCore, content: OutgoingContent, signal?: AbortSignal): Promise<void> {
+  await send(core, content, { keyMark: NOTHING, isSame: isLeaveRequest }, signal);
+}
+
+function requireKey(idempotencyKey: unknown): void {
+  const { maxIdempotencyKeyBytes: max } = CLIENT_LIMITS;
+  const isKey = typeof idempotencyKey === "string" && idempotencyKey !== "" && utf8(idempotencyKey).length <= max;
+  if (isKey) return;
+  throw clientError("ARGUMENT_INVALID", `an idempotency key is a text of 1 to ${max} bytes`, {
+    data: { argument: "idempotencyKey" },
+  });
+}
+
+async function send(
   core: GroupCore,
-  encodeContent: (groupId: Uint8Array, idempotencyKey: string) => OutgoingContent,
-  signal?: AbortSignal,
+  { plaintext, messageId }: OutgoingContent,
+  key: Pick<Draft, "keyMark" | "isSame">,
+  signal: AbortSignal | undefined,
 ): Promise<MessageRecord> {
-  const { plaintext, messageId } = encodeContent(core.groupId, newIdempotencyKey(core.context));
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }
-  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId) }, signal), signal);
+  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId), ...key }, signal), signal);
+}
+
+async function sendLocked(core: GroupCore, draft: Draft, signal: AbortSignal | undefined): Promise<MessageRecord> {
+  const before = sentBefore(core, draft);
+  if (before !== undefined) return before;
+  reviveQueued(core, draft);
+  const failure = await trySync(core, draft, signal);
+  core.requireActive();
+  const sent = sentBefore(core, draft);
+  if (sent !== undefined) return sent;
+  const known = findQueued(core, draft);
+  if (failure !== undefined) throw stillQueued(core, failure, known ?? (await queue(core, draft, 0n)), signal);
+  if (known !== undefined) return readEcho(core, known, signal);
+  const queued = await queue(core, draft, 1n);
+  await publish(core, queued, signal);
+  return readEcho(core, queued, signal);
+}
+
+/** The message that was sent under the caller's key, if one was. */
+function sentBefore(core: GroupCore, draft: Draft): MessageRecord | undefined {
+  const { context, groupId } = core;
+  const sent = draft.keyMark.length === 0 ? undefined : context.store.messageIds.get(groupId, draft.keyMark);
+  if (sent === undefined) return undefined;
+  requireSameMessage(draft, toHex(sent.messageId));
+  return ownMessage(core, sent, draft.plaintext);
+}
+
+function requireSameMessage(draft: Draft, messageId: string): void {
+  if (draft.keyMark.length === 0 || draft.messageId === messageId) return;
+  throw clientError("ARGUMENT_INVALID", "another message was sent under this idempotency key; give each its own", {
+    data: { argument: "idempotencyKey" },
+  });
+}
+
+function findQueued(core: GroupCore, draft: Draft): OutboxRecord | undefined {
+  const { outbox } = core.context.store;
+  if (draft.isSame === undefined || outbox.count(core.groupId) === 0) return undefined;
+  return outbox.list(core.groupId).find(draft.isSame);
+}
+
+/** A message that failed or was cancelled waits again when its sender says it once more. */
+function reviveQueued(core: GroupCore, draft: Draft): void {
+  const row = findQueued(core, draft);
+  if (row === undefined) return;
+  requireSameMessage(draft, row.messageId);
+  if (row.state === "waiting") return;
+  core.requireActive();
+  updateQueued(core, { ...row, state: "waiting", errorCode: undefined });
 }
 
 /**
  * Catches up first, so that the message goes to those who are members now. Without a network that has to wait: the
  * message is queued all the same, and encrypted anew should the group have moved on when it leaves.
  */
-async function trySync(core: GroupCore, signal: AbortSignal | undefined): Promise<LatchkeyError | undefined> {
+async function trySync(core: GroupCore, draft: Draft, signal?: AbortSignal): Promise<unknown> {
   try {
     await syncLocked(core, signal);
     return undefined;
   } catch (error) {
-    if (!(error instanceof LatchkeyError) || error.code !== "NODE_UNREACHABLE") throw error;
+    // What was queued by an earlier call may have left, whatever this error says.
+    if (codeOf(error) !== "NODE_UNREACHABLE" && findQueued(core, draft) === undefined) throw error;
     return error;
   }
 }
 
-async function sendLocked(
-  core: GroupCore,
-  text: Pick<OutboxRecord, "plaintext" | "messageId">,
-  signal: AbortSignal | undefined,
-): Promise<MessageRecord> {
+/** Encrypts and queues a new message. Throws QUEUE_FULL. */
+async function queue(core: GroupCore, draft: Draft, mayHaveLeft: bigint): Promise<OutboxRecord> {
   const { context, groupId } = core;
-  const failure = await trySync(core, signal);
-  core.requireActive();
-  const queueId = (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n;
-  const before = core.record.cursor;
-  const queued = await enqueue(core, { groupId, queueId, ...text });
-  if (failure !== undefined) throw failure;
+  const { plaintext, messageId, keyMark: mark } = draft;
+  makeRoom(core);
+  return enqueue(core, {
+    groupId,
+    queueId: (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n,
+    messageId,
+    plaintext,
+    queuedAtNs: context.clock.nowNs(),
+    state: "waiting",
+    errorCode: undefined,
+    mayHaveLeft,
+    copies: NOTHING,
+    keyMark: mark,
+    told: 0n,
+  });
+}
+
+/** What was cancelled is forgotten before anything is refused. */
+function makeRoom(core: GroupCore): void {
+  const { outbox } = core.context.store;
+  const { maxQueuedMessages } = CLIENT_LIMITS;
+  if (outbox.count(core.groupId) < maxQueuedMessages) return;
+  const cancelled = outbox.list(core.groupId).find(({ state }) => state === "cancelled");
+  if (cancelled === undefined) {
+    throw clientError(
+      "QUEUE_FULL",
+      `${maxQueuedMessages} messages wait in this group or have failed; synchronize, or cancel some`,
+    );
+  }
+  deleteQueued(core, cancelled);
+}
+
+/** Throws what a new message meets on its way: refused, it is in no queue; otherwise it may have left. */
+async function publish(core: GroupCore, queued: OutboxRecord, signal: AbortSignal | undefined): Promise<void> {
+  const { context, groupId } = core;
   try {
     await context.transport.sendGroupMessages([outgoing(context, groupId, queued.message, true)], signal);
   } catch (error) {
-    if (isRefusal(error)) core.step({ write: (tables) => tables.outbox.delete(groupId, queueId) });
+    if (!isRefusal(error)) throw stillQueued(core, error, queued, signal);
+    deleteQueued(core, queued);
     throw error;
   }
-  const waiting = () => context.store.outbox.get(groupId, queueId);
-  const isSettled = () => {
-    const row = waiting();
-    return row === undefined || isOutOfReach(core, row);
-  };
-  await readBack(core, isSettled, signal);
-  // Too many commits came in between for anybody to read it: it is said again, in the present epoch.
-  if (waiting() !== undefined) await syncLocked(core, signal);
-  if (waiting() !== undefined) {
-    throw clientError("NODE_UNREACHABLE", "the group moves faster than this message; it leaves with a later sync");
+}
+
+/** Waits until the message stands in the log. */
+async function readEcho(
+  core: GroupCore,
+  queued: OutboxRecord,
+  signal: AbortSignal | undefined,
+): Promise<MessageRecord> {
+  const echo = await echoOf(core, queued, signal).catch((error: unknown): Echo => ({ kind: "unknown", error }));
+  if (echo.kind === "sent") return echo.message;
+  if (echo.kind === "unknown") throw stillQueued(core, echo.error, queued, signal);
+  const data = { messageId: queued.messageId };
+  if (echo.code === "NOT_A_MEMBER") {
+    throw clientError("NOT_A_MEMBER", "this installation left the group before its message arrived", { data });
   }
-  const sent = context.store.messages
-    .listAfter(groupId, before)
-    .find(({ messageId }) => messageId === queued.messageId);
-  if (sent === undefined) {
-    throw clientError("NOT_A_MEMBER", "this installation was removed from the group before its message arrived");
-  }
-  return sent;
+  throw clientError(
+    "NODE_UNREACHABLE",
+    "the node refuses the message now, and an earlier copy may have arrived; it stays in `group.queue()` as failed",
+    { retryable: false, data },
+  );
+}
+
+/**
+ * The error of a message that is queued and may have left. Only a caller that gave a key may repeat the call: without one
+ * it would say another message.
+ */
+function stillQueued(
+  core: GroupCore,
+  cause: unknown,
+  { messageId, keyMark: mark }: OutboxRecord,
+  signal: AbortSignal | undefined,
+): Error {
+  if (isAborted(signal)) return asError(signal?.reason);
+  reportInBackground(core.context, core.groupId, cause);
+  const retryAfterMs = cause instanceof LatchkeyError ? cause.retryAfterMs : undefined;
+  return clientError("NODE_UNREACHABLE", "the message is queued and leaves with the next sync; it may have arrived", {
+    cause,
+    retryable: mark.length > 0,
+    data: { messageId, queued: true },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }

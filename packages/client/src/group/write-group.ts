@@ -2,6 +2,7 @@ import type { GroupRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import { writeRows } from "./group-core.ts";
 import { noteGap } from "./histories.ts";
+import { failAllQueued } from "./outbox.ts";
 
 /** Writes a group that begins for this installation, in place of what may be left from an earlier membership. */
 export function writeJoinedGroup(
@@ -12,7 +13,7 @@ export function writeJoinedGroup(
   const { groupId } = record;
   tables.groupRows.delete(groupId);
   tables.pendingCommits.delete(groupId);
-  tables.outbox.delete(groupId);
+  failAllQueued(tables, groupId, "NOT_A_MEMBER");
   for (const { followUpId, kind } of tables.followUps.list(groupId)) {
     // A Welcome of the earlier membership is the only way in for whoever it is for, and nobody else can send it.
     if (kind !== "welcome") tables.followUps.delete(groupId, followUpId);

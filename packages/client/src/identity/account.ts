@@ -67,6 +67,7 @@ async function newIdentity(
     welcomeCursor: 0n,
     welcomeCheckedId: 0n,
     registered: 0n,
+    messagesMarked: 1n,
   };
   environment.store.transaction(({ identity }) => identity.put(record));
   return record;

@@ -1,6 +1,7 @@
 import type { CryptoProvider } from "@latchkey/mls";
 import type { Clock } from "../clock.ts";
 import type { DefectListener } from "../store/defects.ts";
+import type { FailedMessageListener } from "../store/queued-message.ts";
 import type { QrBitmap } from "../qr-bitmap.ts";
 import type { ResolvedPointer } from "../transport/slot-service.ts";
 import type { SlotService } from "../transport/slot-service.ts";
@@ -56,6 +57,8 @@ export interface Environment {
   readonly keepInvitesFresh: boolean;
   /** Told what this program failed at by a mistake of its own: messages that were set aside, and work in the background. */
   readonly onDefect?: DefectListener;
+  /** Told of each queued message that will never leave; it stays in `group.queue()` until it is cancelled. */
+  readonly onMessageFailed?: FailedMessageListener;
   /**
    * What invite links begin with; the payload follows as the fragment, which no server ever sees. Default: the page of the
    * invite service where it states one, else `latchkey:`. Whoever runs this address can read invites that are opened there.

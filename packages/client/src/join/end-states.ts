@@ -98,6 +98,7 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   STORE_KEY_WRONG: "this-device",
   STORE_NOT_ENCRYPTED: "this-device",
   STORE_FAILED: "this-device",
+  QUEUE_FULL: "this-device",
   NOT_A_MEMBER: "revoked",
   GROUP_PARTED: "out-of-date",
   GROUP_CONFLICT: "not-supported",

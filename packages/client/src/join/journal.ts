@@ -4,6 +4,7 @@ import type { GroupsContext } from "../group/group-registry.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newGroupRecord } from "../group/group-record.ts";
 import { queueFollowUps, welcomeFollowUps } from "../group/queue-follow-ups.ts";
+import { failAllQueued } from "../group/outbox.ts";
 import { writeJoinedGroup } from "../group/write-group.ts";
 import type { JoinRecord } from "../store/records.ts";
 import type { SeenCommit } from "./log-scan.ts";
@@ -106,7 +107,7 @@ export function recordRefused(core: GroupCore): void {
     record: { status: "refused", active: 0n },
     write: (tables) => {
       tables.joins.delete(groupId);
-      tables.outbox.delete(groupId);
+      failAllQueued(tables, groupId, "NOT_A_MEMBER");
       tables.followUps.delete(groupId);
       tables.pendingCommits.delete(groupId);
     },

@@ -35,6 +35,8 @@ export interface NodeClientOptions {
   readonly padBlobs?: boolean;
   /** See `Environment`. */
   readonly onDefect?: NonNullable<Environment["onDefect"]>;
+  /** See `Environment`. */
+  readonly onMessageFailed?: NonNullable<Environment["onMessageFailed"]>;
   /** See `Environment`; default: false. */
   readonly renewOnRemoval?: boolean;
   readonly signal?: AbortSignal;
@@ -61,6 +63,7 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
     renewOnRemoval: options.renewOnRemoval ?? false,
     inviteBaseUrl: options.inviteBaseUrl,
     ...(options.onDefect && { onDefect: options.onDefect }),
+    ...(options.onMessageFailed && { onMessageFailed: options.onMessageFailed }),
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),
   };

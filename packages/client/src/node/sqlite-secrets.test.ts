@@ -139,8 +139,16 @@ function sampleRows(): [TableName, Row][] {
         message: bytes("sent"),
         messageHash: bytes("hash"),
         plaintext: bytes("plain"),
+        queuedAtNs: 8n,
+        state: "failed",
+        errorCode: "code by which it failed for good",
+        mayHaveLeft: 1n,
+        copies: bytes("copies"),
+        keyMark: bytes("mark of the key"),
+        told: 1n,
       },
     ],
+    ["messageIds", { ...key, mark: Uint8Array.of(4), messageId: bytes("message id"), id: 9n, sentAtNs: 10n }],
     [
       "pendingCommits",
       {

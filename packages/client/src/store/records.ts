@@ -30,6 +30,8 @@ export interface IdentityRecord {
   readonly welcomeCheckedId: bigint;
   /** 1 once the installation stands in the identity log. */
   readonly registered: bigint;
+  /** 1 once all kept messages have a row in `messageIds`; 0 in a database of an earlier version. */
+  readonly messagesMarked: bigint;
 }
 
 /** A key package of this installation with its private keys. */
@@ -128,19 +130,57 @@ export interface MessageRecord {
   readonly content: Uint8Array;
 }
 
+/**
+ * Where a queued message stands.
+ *
+ * - `waiting`: it leaves with the next sync, again if need be, until it is read back.
+ * - `failed`: it is sent no more.
+ * - `cancelled`: the application has cancelled it after a copy may have left; kept to know that copy again.
+ */
+export type OutboxState = "waiting" | "failed" | "cancelled";
+
 /** A message that was encrypted and has not been read back. */
 export interface OutboxRecord {
   readonly groupId: Uint8Array;
   /** Order of sending. */
   readonly queueId: bigint;
   readonly messageId: string;
+  /** Epoch of `message`; -1 for the state of another history: it is encrypted anew before it leaves. */
   readonly epoch: bigint;
   /** The MLSMessage as it is published, again and again if need be. */
   readonly message: Uint8Array;
   /** SHA-256 of `message`. */
   readonly messageHash: Uint8Array;
-  /** The PlaintextEnvelope, to encrypt it anew when the epoch is out of everybody's reach. */
+  /** The PlaintextEnvelope, to encrypt it anew when the epoch has ended. */
   readonly plaintext: Uint8Array;
+  /** By the clock of this client; 0 for one of a version that did not note it. */
+  readonly queuedAtNs: bigint;
+  readonly state: OutboxState;
+  /** Why it failed. */
+  readonly errorCode: string | undefined;
+  /** 1 once a copy may have left. */
+  readonly mayHaveLeft: bigint;
+  /** Copies of earlier epochs that may have left, as `encodeCopies` writes them. */
+  readonly copies: Uint8Array;
+  /** Mark of the caller's idempotency key; empty for none. */
+  readonly keyMark: Uint8Array;
+  /** 1 once the application was told that it failed. */
+  readonly told: bigint;
+}
+
+/**
+ * A message that was kept once; it stays when the message disappears, so that a later copy of it is not kept again. See
+ * `group/message-ids.ts`.
+ */
+export interface MessageIdRecord {
+  readonly groupId: Uint8Array;
+  /** Keyed hash of the sender's installation and the message id, or of the own idempotency key: 16 bytes. */
+  readonly mark: Uint8Array;
+  /** 32 bytes. */
+  readonly messageId: Uint8Array;
+  /** Id of the envelope. */
+  readonly id: bigint;
+  readonly sentAtNs: bigint;
 }
 
 /** A commit of this member that has not been read back; at most one per group. */

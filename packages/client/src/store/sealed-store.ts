@@ -26,6 +26,7 @@ export const CARRIERS = {
   groups: undefined,
   groupRows: "value",
   messages: "content",
+  messageIds: "messageId",
   expiries: undefined,
   outbox: "plaintext",
   pendingCommits: "rows",

@@ -13,6 +13,7 @@ import type {
   JoinRecord,
   KeyPackageRecord,
   LeaveRequestRecord,
+  MessageIdRecord,
   MessageRecord,
   OutboxRecord,
   PendingCommitRecord,
@@ -59,6 +60,7 @@ interface Records {
   readonly groups: GroupRecord;
   readonly groupRows: GroupRow;
   readonly messages: MessageRecord;
+  readonly messageIds: MessageIdRecord;
   readonly expiries: ExpiryRecord;
   readonly outbox: OutboxRecord;
   readonly pendingCommits: PendingCommitRecord;
@@ -89,6 +91,7 @@ export const TABLE_KEYS = {
   groups: ["groupId"],
   groupRows: ["groupId", "rowKey"],
   messages: ["groupId", "id"],
+  messageIds: ["groupId", "mark"],
   expiries: ["groupId", "expiresAtNs", "id"],
   outbox: ["groupId", "queueId"],
   pendingCommits: ["groupId"],

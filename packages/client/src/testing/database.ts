@@ -44,6 +44,7 @@ export const SAMPLE_IDENTITY: IdentityRecord = {
   welcomeCursor: 7n,
   welcomeCheckedId: 6n,
   registered: 1n,
+  messagesMarked: 1n,
 };
 
 /** Runs a script in a process of its own, with `args` in its argv from 1 on; what it wrote, and how it ended. */

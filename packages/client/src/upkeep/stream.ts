@@ -3,6 +3,7 @@ import { asLatchkeyError, isRetryable } from "../errors.ts";
 import { afterEnvelope } from "./after-reading.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
+import { tellFailed } from "../group/queue.ts";
 import { receiveEnvelopes } from "../group/receive.ts";
 
 /**
@@ -40,6 +41,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         const position = { topic: groupId, afterId: core.record.cursor };
         for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
           await core.exclusive(() => receiveEnvelopes(core, [envelope], stop), stop);
+          tellFailed(core);
           backoff = newBackoff(context);
           yield* unseen();
           if (isOver()) return;

@@ -29,8 +29,9 @@ export function digestOf(store: Store): string {
 export function hasIntent(store: Store): boolean {
   // A contested join may have lost, and may never learn it: nothing has to arrive.
   const underWay = store.joins.list().some(({ state }) => state !== "JOINED" && state !== "CONTESTED");
-  const tables = [store.outbox, store.pendingCommits, store.inviteRenewals];
-  return underWay || tables.some((table) => table.list().length > 0);
+  const isWaiting = store.outbox.list().some(({ state }) => state === "waiting");
+  const tables = [store.pendingCommits, store.inviteRenewals];
+  return underWay || isWaiting || tables.some((table) => table.list().length > 0);
 }
 
 /** What contradicts itself between the tables of a database; nothing, whatever happened to its process. */
@@ -52,7 +53,14 @@ export function contradictions(store: Store): string[] {
     if (pending !== undefined) decodeRows(pending.rows);
     for (const { epoch } of store.outbox.list(groupId)) expect(epoch <= mls.epoch, "a queued message of the future");
   }
-  for (const table of [store.messages, store.outbox, store.pendingCommits, store.followUps, store.inviteRenewals]) {
+  for (const table of [
+    store.messages,
+    store.messageIds,
+    store.outbox,
+    store.pendingCommits,
+    store.followUps,
+    store.inviteRenewals,
+  ]) {
     for (const { groupId } of table.list()) expect(groups.has(toHex(groupId)), "rows of a group that is not there");
   }
   for (const join of store.joins.list()) {

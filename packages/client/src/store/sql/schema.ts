@@ -244,6 +244,24 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE groups SET checked_id = cursor;
   UPDATE identity SET welcome_checked_id = welcome_cursor;
   `,
+  `
+  ALTER TABLE outbox ADD COLUMN queued_at_ns INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE outbox ADD COLUMN state TEXT NOT NULL DEFAULT 'waiting';
+  ALTER TABLE outbox ADD COLUMN error_code TEXT;
+  ALTER TABLE outbox ADD COLUMN may_have_left INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE outbox ADD COLUMN copies BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE outbox ADD COLUMN key_mark BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE outbox ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE identity ADD COLUMN messages_marked INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE message_ids (
+    group_id BLOB NOT NULL,
+    mark BLOB NOT NULL,
+    message_id BLOB NOT NULL,
+    id INTEGER NOT NULL,
+    sent_at_ns INTEGER NOT NULL,
+    PRIMARY KEY (group_id, mark)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version this program writes. */
