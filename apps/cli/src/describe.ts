@@ -1,4 +1,4 @@
-import type { Group, InviteJoin, InvitePreview, Member, Message } from "@latchkey/client";
+import type { Group, InviteJoin, InvitePreview, Member, Message, QueuedMessage } from "@latchkey/client";
 import type { JsonObject } from "./output.ts";
 import type { Style } from "./style.ts";
 import { formatTime, printable, printableLine, shortId } from "./text.ts";
@@ -61,6 +61,9 @@ export function memberLine(member: Member, ownInboxId: string, style: Style): st
   return `${member.inboxId}  ${style.dim(notes.join(", "))}`;
 }
 
+/** Digits of a queued message's id that people see and type. */
+const QUEUED_ID_DIGITS = 12;
+
 /** Members that a preview names; it says how many more there are. */
 const SHOWN_MEMBERS = 8;
 
@@ -95,6 +98,19 @@ export function messageLine(message: Message, ownInboxId: string, style: Style):
     message.text === undefined ? style.dim(`(${printableLine(message.contentType)})`) : printable(message.text);
   const time = style.dim(formatTime(message.sentAtNs));
   return `${time}  ${style.name(sender)}  ${text.replaceAll("\n", "\n    ")}`;
+}
+
+/** An own message that waits or failed, as `--json` shows it. */
+export function queuedJson(queued: QueuedMessage): JsonObject {
+  const { id, text = null, contentType, queuedAtNs, state, mayHaveLeft, error = null } = queued;
+  return { id, text, contentType, queuedAtNs, state, mayHaveLeft, error };
+}
+
+/** An own message that waits or failed, on one line with the beginning of the id that "latchkey cancel" takes. */
+export function queuedLine({ id, text, contentType, state, error }: QueuedMessage, style: Style): string {
+  const said = text === undefined ? `(${printableLine(contentType)})` : printableLine(text);
+  const note = state === "failed" ? style.bad(`not sent: ${error ?? "failed"}`) : style.dim("waiting");
+  return `${style.dim(id.slice(0, QUEUED_ID_DIGITS))}  ${note}  ${said}`;
 }
 
 /** A join through an invite as `--json` shows it. */

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addCancelCommand } from "./commands/cancel.ts";
 import { addChatCommand } from "./commands/chat.ts";
 import { addGroupCommands } from "./commands/group.ts";
 import { addInitCommand } from "./commands/init.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly AddCommands[] = [
   addSendCommand,
   addReadCommand,
   addChatCommand,
+  addCancelCommand,
   addRekeyCommand,
 ];
 

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { LatchkeyError, type Group } from "@latchkey/client";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { endNote, groupName } from "../describe.ts";
+import { endNote, groupName, queuedJson, queuedLine } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
 import { entriesSoFar, entryJson, entryLine, followEntries, type Entry } from "../timeline.ts";
@@ -31,6 +31,7 @@ function chat(context: CommandContext, wanted: string): Promise<CommandResult> {
     out.line(out.style.dim(`${groupName(group)}: each line is a message, Ctrl-D leaves.`));
     const show = (entry: Entry) => out.entry(entryJson(entry), entryLine(entry, inboxId, out.style));
     for (const entry of entriesSoFar(group).slice(-RECENT)) show(entry);
+    for (const queued of group.queue()) out.entry({ queued: queuedJson(queued) }, queuedLine(queued, out.style));
 
     const hear = (entry: Entry) => {
       // At a prompt the own line stands there already.
@@ -96,9 +97,10 @@ async function sendLines(prompt: Prompt, group: Group, { signal, out }: CommandC
         await group.send(line, { signal });
         sent += 1;
       } catch (error) {
-        if (!(error instanceof LatchkeyError) || !error.retryable) throw error;
+        if (!(error instanceof LatchkeyError)) throw error;
         // Without an answer the message stays queued and leaves with the next one.
-        const queued = error.code === "NODE_UNREACHABLE";
+        const queued = error.data["queued"] === true;
+        if (!queued && !error.retryable) throw error;
         out.warn(queued ? `waiting for the node: ${error.message}` : `not sent: ${error.message}`);
       }
     }

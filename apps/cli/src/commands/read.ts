@@ -1,5 +1,5 @@
 import type { AddCommands, CommandContext } from "../context.ts";
-import { endNote, joinJson, messageJson } from "../describe.ts";
+import { endNote, joinJson, messageJson, queuedJson, queuedLine } from "../describe.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
 import { entriesSoFar, entryJson, entryLine, followEntries, type Entry } from "../timeline.ts";
@@ -19,9 +19,18 @@ export const addReadCommand: AddCommands = (program, execute) => {
 function read(context: CommandContext, wanted: string): Promise<CommandResult> {
   return withGroup(context, wanted, async (group, { inboxId }) => {
     const entries = entriesSoFar(group);
+    const queue = group.queue();
     return {
-      json: { messages: group.messages().map(messageJson), joins: group.joins().map(joinJson) },
-      human: (style) => entries.map((entry) => entryLine(entry, inboxId, style)).join("\n"),
+      json: {
+        messages: group.messages().map(messageJson),
+        joins: group.joins().map(joinJson),
+        queue: queue.map(queuedJson),
+      },
+      human: (style) =>
+        [
+          ...entries.map((entry) => entryLine(entry, inboxId, style)),
+          ...queue.map((queued) => queuedLine(queued, style)),
+        ].join("\n"),
     };
   });
 }
@@ -35,6 +44,7 @@ function readOn(context: CommandContext, wanted: string): Promise<CommandResult>
       out.entry(entryJson(entry), entryLine(entry, inboxId, out.style));
     };
     for (const entry of entriesSoFar(group)) show(entry);
+    for (const queued of group.queue()) out.entry({ queued: queuedJson(queued) }, queuedLine(queued, out.style));
     await followEntries(group, signal, show);
     return { json: { count, active: group.isActive }, human: () => endNote(group) };
   });
