@@ -58,7 +58,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "removed members are still heard",
     file: "packages/client/src/group/receive.ts",
-    find: "requireMember(core, senderLeaf);",
+    find: "requireMember(core, senderLeaf, revoked);",
     replace: "",
     troubles: ["hostile-member"],
     isRare: true,
