@@ -71,6 +71,19 @@ test("production code imports nothing of testing", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("the suite of stores runs wherever a store does: it uses no module of Node", () => {
+  const suite = sources.filter(({ path }) =>
+    /^packages\/client\/src\/testing\/(index|expect|sample-rows|store-suite|store-cases\/.+)\.ts$/.test(path),
+  );
+  const wrong = suite.flatMap((file) =>
+    importsOf(file)
+      .filter((name) => !name.startsWith(".") && name !== "@latchkey/mls")
+      .map((name) => `${file.path} imports ${name}`),
+  );
+  assert.ok(suite.length > 5);
+  assert.deepEqual(wrong, []);
+});
+
 test("helpers of the client's tests are in its testing folder", () => {
   const elsewhere = sources.filter(({ path }) =>
     /^packages\/client\/src\/(?!testing\/).*\/test-[a-z-]+\.ts$/.test(path),

@@ -17,15 +17,8 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, test, type TestContext } from "node:test";
 import { MIGRATIONS } from "../store/sql/schema.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
-import {
-  databasePath,
-  openElsewhere,
-  openUntilEnd,
-  SAMPLE_IDENTITY,
-  sampleMessage,
-  temporaryFolder,
-  writeElsewhere,
-} from "../testing/database.ts";
+import { databasePath, openElsewhere, openUntilEnd, temporaryFolder, writeElsewhere } from "../testing/database.ts";
+import { SAMPLE_IDENTITY, sampleMessage } from "../testing/sample-rows.ts";
 
 /** A database with a hundred messages in it, closed. */
 function filledDatabase(t: TestContext): string {

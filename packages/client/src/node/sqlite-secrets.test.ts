@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -8,7 +7,8 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import { CARRIERS, TABLE_NAMES } from "../store/sealed-store.ts";
 import { TABLE_KEYS, type AnyTable, type Row, type Store, type TableName } from "../store/store.ts";
 import { changeDatabaseKey, openSqliteStore } from "./sqlite-store.ts";
-import { databasePath, GROUP_ID, openUntilEnd, SAMPLE_IDENTITY, sampleMessage } from "../testing/database.ts";
+import { databasePath, openUntilEnd } from "../testing/database.ts";
+import { GROUP_ID, sampleBytes, sampleMessage, sampleRows } from "../testing/sample-rows.ts";
 
 /** Everything that lies in the folder of a database. */
 function bytesBeside(path: string): Buffer {
@@ -16,13 +16,8 @@ function bytesBeside(path: string): Buffer {
   return Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))));
 }
 
-/** Bytes that stand nowhere by chance. */
-function secret(name: string, length = 200): Uint8Array {
-  return new Uint8Array(Buffer.concat(Array(7).fill(createHash("sha256").update(name).digest())).subarray(0, length));
-}
-
-const KEY = secret("the key", 32);
-const OTHER_KEY = secret("another key", 32);
+const KEY = sampleBytes("the key", 32);
+const OTHER_KEY = sampleBytes("another key", 32);
 
 describe("modes", () => {
   test("SEC-09 a database and what SQLite puts beside it are their owner's alone, whatever the umask", (t) => {
@@ -54,15 +49,15 @@ describe("what is deleted", () => {
     const row = {
       reference,
       initKey: reference,
-      bundle: secret("private key"),
-      wrapperPrivateKey: secret("x"),
+      bundle: sampleBytes("private key"),
+      wrapperPrivateKey: sampleBytes("x"),
       uploaded: 0n,
       retiredAtNs: undefined,
     };
-    const isThere = () => bytesBeside(path).includes(secret("private key"));
+    const isThere = () => bytesBeside(path).includes(sampleBytes("private key"));
     store.transaction(({ keyPackages }) => keyPackages.put(row));
     t.mock.timers.tick(CLIENT_LIMITS.emptyLogAfterMs);
-    assert.ok(readFileSync(path).includes(secret("private key")), "it is in the file");
+    assert.ok(readFileSync(path).includes(sampleBytes("private key")), "it is in the file");
     store.transaction(({ keyPackages }) => keyPackages.put({ ...row, uploaded: 1n }));
     store.transaction(({ keyPackages }) => keyPackages.delete(reference));
     assert.ok(isThere(), "the log still has it");
@@ -104,148 +99,6 @@ describe("what is deleted", () => {
     assert.ok(before > 2_000_000 && statSync(path).size < 300_000, `${before} bytes, then ${statSync(path).size}`);
   });
 });
-
-/** Rows of all tables, each field with a value of its own. */
-function sampleRows(): [TableName, Row][] {
-  const bytes = (name: string) => secret(name);
-  const key = { groupId: GROUP_ID };
-  return [
-    ["identity", { ...SAMPLE_IDENTITY, signaturePrivateKey: bytes("signature"), hmacRoot: bytes("hmac") }],
-    [
-      "keyPackages",
-      {
-        reference: Uint8Array.of(1),
-        initKey: bytes("init"),
-        bundle: bytes("bundle"),
-        wrapperPrivateKey: bytes("x-wing"),
-        uploaded: 1n,
-        retiredAtNs: 5n,
-      },
-    ],
-    ["waitingWelcomes", { id: 1n, createdNs: 2n, hpkePublicKey: bytes("hpke"), welcomePointer: bytes("pointer") }],
-    ["groupRows", { ...key, rowKey: "e/1", value: bytes("epoch") }],
-    ["messages", { ...sampleMessage(1n, "text that nobody else shall read"), content: bytes("content") }],
-    [
-      "messages",
-      { ...sampleMessage(2n), senderInboxId: "sender that nobody else shall know", content: bytes("second") },
-    ],
-    [
-      "outbox",
-      {
-        ...key,
-        queueId: 1n,
-        messageId: "m",
-        epoch: -1n,
-        message: bytes("sent"),
-        messageHash: bytes("hash"),
-        plaintext: bytes("plain"),
-        queuedAtNs: 8n,
-        state: "failed",
-        errorCode: "code by which it failed for good",
-        mayHaveLeft: 1n,
-        copies: bytes("copies"),
-        keyMark: bytes("mark of the key"),
-        told: 1n,
-      },
-    ],
-    ["messageIds", { ...key, mark: Uint8Array.of(4), messageId: bytes("message id"), id: 9n, sentAtNs: 10n }],
-    [
-      "pendingCommits",
-      {
-        ...key,
-        epoch: 1n,
-        message: bytes("commit"),
-        messageHash: bytes("commit hash"),
-        rows: bytes("commit rows"),
-        welcome: undefined,
-        recipients: bytes("recipients"),
-        renewal: bytes("renewal of the invite"),
-        identities: bytes("points"),
-      },
-    ],
-    [
-      "joins",
-      {
-        ...key,
-        state: "PREPARED",
-        invite: bytes("invite"),
-        epoch: 1n,
-        logCursor: 2n,
-        message: bytes("join"),
-        messageHash: bytes("join hash"),
-        rows: bytes("join rows"),
-        welcome: bytes("welcome"),
-        recipients: bytes("siblings"),
-        commitId: undefined,
-        commitCreatedNs: undefined,
-        startedAtNs: 3n,
-        identityId: 6n,
-        staleAtNs: 7n,
-      },
-    ],
-    ["followUps", { ...key, followUpId: 1n, kind: "refresh", payload: bytes("payload"), attempts: 0n }],
-    [
-      "admissions",
-      {
-        ...key,
-        id: 1n,
-        inboxId: "inbox that nobody else shall know",
-        externalGroupId: bytes("slot"),
-        admittedAtNs: 4n,
-      },
-    ],
-    [
-      "slotCredentials",
-      {
-        ...key,
-        externalGroupId: bytes("slot of the invite"),
-        credentials: bytes("credentials"),
-        secrets: bytes("write secrets"),
-      },
-    ],
-    ["inviteRenewals", { ...key, policy: bytes("policy"), template: bytes("template of the invite"), dueNs: 7n }],
-    [
-      "groups",
-      {
-        ...key,
-        cursor: 1n,
-        epochEnteredAtNs: 2n,
-        mlsGroupId: GROUP_ID,
-        role: "shown",
-        checkedId: 5n,
-        contestedId: 0n,
-        lastCommitId: 1n,
-        proven: 1n,
-        createdAtNs: 3n,
-        status: "confirmed",
-        active: 1n,
-      },
-    ],
-    ["identityUpdates", { inboxId: "i", sequenceId: 1n, serverTimestampNs: 2n, update: bytes("update") }],
-    ["identityVerdicts", { inboxId: "i", sequenceId: 1n, verdict: bytes("verdict on signatures") }],
-    [
-      "histories",
-      {
-        ...key,
-        welcomedBy: bytes("inbox of the signer"),
-        signerKey: bytes("key of the signer"),
-        trusted: 1n,
-        proof: undefined,
-        askedAtNs: 1n,
-        requestedAtNs: 2n,
-      },
-    ],
-    ["hints", { ...key, kind: "unreadable", id: 1n, createdNs: 2n, count: 3n, committer: bytes("committer") }],
-    [
-      "readds",
-      { ...key, installationKey: Uint8Array.of(1), inboxId: bytes("who asks"), requestedAtNs: 1n, doneAtNs: 0n },
-    ],
-    ["gaps", { ...key, fromId: 1n, toId: 2n }],
-    ["forgottenGroups", { ...key, cursor: 1n, forgottenAtNs: 2n }],
-    ["rejections", { ...key, id: 1n, code: "DECODE", rule: undefined, message: "text" }],
-    ["defects", { ...key, id: 1n, syncs: 2n, countedAtNs: 1n }],
-  ];
-}
 
 function tablesOf(store: object): Record<TableName, AnyTable> {
   return store as unknown as Record<TableName, AnyTable>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LatchkeyError } from "@latchkey/mls";
+import { LatchkeyError, MLS_LIMITS } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { RowSealer, sealingSuite } from "./row-sealer.ts";
 
@@ -18,4 +18,11 @@ test("a row sealed for another place is STORE_DAMAGED", () => {
   const sealed = sealer.seal([1n], { text: "one" });
   const isDamaged = (error: unknown) => error instanceof LatchkeyError && error.code === "STORE_DAMAGED";
   assert.throws(() => sealer.open([2n], sealed), isDamaged);
+});
+
+test("a field larger than a vector of the engine may be comes back, in a buffer of its own", () => {
+  const rows = new Uint8Array(MLS_LIMITS.maxVectorBytes + 1).fill(7);
+  const opened = sealer.open([1n], sealer.seal([1n], { rows }))["rows"] as Uint8Array;
+  assert.ok(Buffer.from(rows.buffer).equals(opened));
+  assert.equal(opened.buffer.byteLength, rows.length);
 });

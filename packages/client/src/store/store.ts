@@ -31,7 +31,10 @@ import type {
 /** The values of the fields `K` of `R`, in order. */
 export type Key<R, K extends readonly (keyof R)[]> = { readonly [I in keyof K]: R[K[I]] };
 
-/** The rows of one kind, for reading. `K` names the fields of the key. */
+/**
+ * The rows of one kind, for reading. `K` names the fields of the key. Keys sort field by field: bytes and the UTF-8 of
+ * texts as unsigned bytes, integers by value.
+ */
 export interface ReadTable<R, K extends readonly (keyof R)[]> {
   get(...key: Key<R, K>): R | undefined;
   /** All rows whose key begins with the given fields, ascending by key. */
@@ -149,9 +152,22 @@ export interface AnyTable {
  *
  * Every change of state is one `transaction`: it is on disk as a whole when the call returns, and not at all when it
  * throws. Errors carry the codes that begin with STORE_.
+ *
+ * Rows own their bytes: the store keeps no array of the caller, returns no array of its own, and no view of a larger
+ * buffer. Texts hold any code point, NUL and a byte order mark included; half of a surrogate pair becomes U+FFFD. Integers
+ * lie between −2^63 and 2^63 − 1.
+ *
+ * `storeCases` of `@latchkey/client/testing` checks all of it.
  */
 export interface Store extends ReadTables {
-  /** Runs `write` and commits, synchronously; whatever `write` throws undoes all of it. Not nestable. */
+  /**
+   * Runs `write` and commits, synchronously. What `write` throws undoes all of it and is thrown again. Reads inside of it,
+   * by `tables` or by the store, see its writes.
+   *
+   * @throws STORE_FAILED (a defect) inside of another transaction, for tables that are used outside of one, and for a value
+   * that does not fit; STORE_FULL; CLIENT_CLOSED.
+   */
   transaction<T>(write: (tables: Tables) => T): T;
+  /** Undoes a transaction that is running; every later call throws CLIENT_CLOSED. Idempotent. */
   close(): void;
 }

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { IdentityRecord, MessageRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "../node/sqlite-store.ts";
 
@@ -26,27 +25,6 @@ export function openUntilEnd(t: TestContext, path: string, options: SqliteStoreO
   return store;
 }
 
-export const GROUP_ID = Uint8Array.of(1, 2, 3);
-
-export function sampleMessage(id: bigint, text?: string): MessageRecord {
-  const sender = { senderInboxId: "inbox", senderInstallationId: "installation" };
-  const rest = { messageId: `m${id}`, contentType: "type", content: Uint8Array.of(9), sentAtNs: (1n << 62n) + id };
-  return { groupId: GROUP_ID, id, text, ...sender, ...rest };
-}
-
-export const SAMPLE_IDENTITY: IdentityRecord = {
-  name: "self",
-  inboxId: "the inbox",
-  address: "0xaddress",
-  signaturePrivateKey: new Uint8Array(32).fill(0xa1),
-  signaturePublicKey: new Uint8Array(32).fill(0xa2),
-  hmacRoot: new Uint8Array(42).fill(0xa3),
-  welcomeCursor: 7n,
-  welcomeCheckedId: 6n,
-  registered: 1n,
-  messagesMarked: 1n,
-};
-
 /** Runs a script in a process of its own, with `args` in its argv from 1 on; what it wrote, and how it ended. */
 function runScript(script: string, ...args: string[]): { readonly output: string; readonly signal: string | null } {
   const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script, ...args], { encoding: "utf8" });
@@ -54,6 +32,7 @@ function runScript(script: string, ...args: string[]): { readonly output: string
 }
 
 const STORE_MODULE = new URL("../node/sqlite-store.ts", import.meta.url).href;
+const SAMPLES_MODULE = new URL("sample-rows.ts", import.meta.url).href;
 
 /** For each path "open" when another process could open the database now, else the code of the error that it got. */
 export function openElsewhere(...paths: string[]): string[] {
@@ -70,7 +49,7 @@ export function writeElsewhere(path: string, end: "by itself" | "exit" | "SIGKIL
   const endings = { "by itself": "", exit: "process.exit(0)", SIGKILL: 'process.kill(process.pid, "SIGKILL")' };
   const script = `
     import { openSqliteStore } from "${STORE_MODULE}";
-    import { sampleMessage } from "${import.meta.url}";
+    import { sampleMessage } from "${SAMPLES_MODULE}";
     openSqliteStore(process.argv[1]).transaction(({ messages }) => messages.put(sampleMessage(1n, "from elsewhere")));
     ${endings[end]};`;
   return runScript(script, path);
