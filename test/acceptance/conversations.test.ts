@@ -72,7 +72,7 @@ test("a group that cannot be created as asked for is not created at all", async 
   const admin = await world.device("admin");
   const { conversations } = admin.client;
   await failsWith(conversations.createGroup(["f".repeat(64)]), "INBOX_UNKNOWN");
-  await failsWith(conversations.createGroup(["not an inbox id"]), "INBOX_UNKNOWN");
+  await failsWith(conversations.createGroup(["not an inbox id"]), "ARGUMENT_INVALID");
   assert.deepEqual(conversations.list(), []);
   assert.equal(traces(admin)["groupRows"], 0);
 });

@@ -59,7 +59,7 @@ test("disappearing messages: set, seen by all, taken back; times that are none a
     { ...settings, fromNs: -1n },
     { ...settings, inNs: 1n << 63n },
   ]) {
-    await failsWith(adminGroup.updateMessageDisappearingSettings(bad), "NOT_PERMITTED");
+    await failsWith(adminGroup.updateMessageDisappearingSettings(bad), "ARGUMENT_INVALID");
   }
   await adminGroup.updateMessageDisappearingSettings(undefined);
   await synced(adminGroup, memberGroup);

@@ -17,6 +17,25 @@ export function untilAborted<T>(work: () => T | PromiseLike<T>, signal: AbortSig
   });
 }
 
+/** Errors that callbacks of applications have thrown, which leave a call as they are. */
+const ofApplications = new WeakSet();
+
+/** Runs a callback of the application; what it throws is its own, and leaves the public call unchanged. */
+export async function byApplication<T>(work: () => T | PromiseLike<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (reason) {
+    const error = asError(reason);
+    ofApplications.add(error);
+    throw error;
+  }
+}
+
+/** Whether a callback of the application has thrown it. */
+export function isOfApplication(error: unknown): boolean {
+  return error instanceof Error && ofApplications.has(error);
+}
+
 /** Calls a listener of the application; what it throws, or rejects with, is ignored and ends nothing. */
 export function tell<A extends unknown[]>(listener: ((...args: A) => unknown) | undefined, ...args: A): void {
   try {

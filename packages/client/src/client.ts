@@ -5,6 +5,7 @@ import type { OwnIdentity } from "./identity/identity-context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
 import type { Environment } from "./identity/environment.ts";
 import { clientError } from "./errors.ts";
+import { requireCallOptions, requireEnvironment, requireKeepFreshOptions, requireSigner } from "./arguments.ts";
 import { isAborted } from "./clock.ts";
 import { GroupRegistry, type GroupsContext } from "./group/group-registry.ts";
 import type { GroupHooks } from "./group/group-core.ts";
@@ -22,13 +23,23 @@ import type { JoinOptions } from "./join/join.ts";
 import { SlotPollBackoff } from "./transport/slot-poll-backoff.ts";
 import { resumeInTurn } from "./join/resume.ts";
 import { Mutex } from "./mutex.ts";
+import { PublicCalls, walledWith, type CallOptions } from "./public-calls.ts";
 import type { IdentityRecord } from "./store/records.ts";
 
 function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcomeTurn"> {
   return { joinTurn: new Mutex(), keyPackageTurn: new Mutex(), welcomeTurn: new Mutex() };
 }
 
-function contextOf(environment: Environment, record: IdentityRecord, directory: IdentityDirectory): GroupsContext {
+/** What opening a client has made so far. */
+interface Opened {
+  readonly record: IdentityRecord;
+  readonly directory: IdentityDirectory;
+  readonly time: NodeTime;
+  readonly calls: PublicCalls;
+}
+
+function contextOf(environment: Environment, opened: Opened): GroupsContext {
+  const { record, directory, time, calls } = opened;
   const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
   const own: OwnIdentity = {
     inboxId,
@@ -48,7 +59,7 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
   const waits = { ...newTurns(), slotPolls: new SlotPollBackoff() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
-  const identity = { own, directory, groupConfig, keyPackageFaults: new KeyPackageFaults() };
+  const identity = { own, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
   const context: ClientContext = { ...environment, ...identity, ...waits, ...learnt };
   return { ...context, groups: new GroupRegistry(context, { refreshSlots, afterReading }) };
 }
@@ -64,12 +75,13 @@ function contextOf(environment: Environment, record: IdentityRecord, directory: 
 export class Client {
   readonly conversations: Conversations;
   readonly #context: GroupsContext;
-  readonly #closing = new AbortController();
+  readonly #closing: AbortController;
 
-  private constructor(context: GroupsContext) {
+  private constructor(context: GroupsContext, closing: AbortController) {
     this.#context = context;
+    this.#closing = closing;
     this.conversations = new Conversations(context);
-    if (context.keepInvitesFresh) void keepInvitesFreshInBackground(context, this.#closing.signal);
+    if (context.keepInvitesFresh) void keepInvitesFreshInBackground(context, closing.signal);
   }
 
   /**
@@ -77,42 +89,45 @@ export class Client {
    * wallet and uploads a key package. Opening a registered installation works offline; interrupted joins are taken up
    * when the node can be reached. The client owns store and transport from here on, also when this call fails.
    *
-   * @throws IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, and the codes that begin with
-   * STORE_.
+   * @throws ARGUMENT_INVALID, CLOCK_WRONG, IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, and the
+   * codes that begin with STORE_. What the wallet throws passes through.
    */
-  static async create(
-    signer: WalletSigner,
-    environment: Environment,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<Client> {
-    const { signal } = options;
+  static async create(signer: WalletSigner, environment: Environment, options: CallOptions = {}): Promise<Client> {
+    const parts = requireEnvironment(environment, "environment");
     try {
-      const directory = new IdentityDirectory(environment.store, environment.transport, {
-        time: new NodeTime(environment.clock),
-        // Time is the clock's alone: whatever moves by itself would escape a virtual one.
-        pause: () => environment.clock.sleep(0),
-      });
-      const known = environment.store.identity.get("self")?.registered === 1n;
-      const record = await openAccount(signer, environment, directory, signal);
-      const context = contextOf(environment, record, directory);
-      markKeptMessages(context);
-      await settleStart(context, known, signal);
-      return new Client(context);
+      return await walledWith(requireCallOptions, options, ({ signal }) =>
+        Client.#open(requireSigner(signer, "signer"), parts, signal),
+      );
     } catch (error) {
-      environment.transport.close();
-      environment.store.close();
+      closeParts(parts);
       throw error;
     }
   }
 
+  static async #open(signer: WalletSigner, environment: Environment, signal?: AbortSignal): Promise<Client> {
+    const time = new NodeTime(environment.clock);
+    const directory = new IdentityDirectory(environment.store, environment.transport, {
+      time,
+      // Time is the clock's alone: whatever moves by itself would escape a virtual one.
+      pause: () => environment.clock.sleep(0),
+    });
+    const known = environment.store.identity.get("self")?.registered === 1n;
+    const record = await openAccount(signer, environment, directory, signal);
+    const closing = new AbortController();
+    const context = contextOf(environment, { record, directory, time, calls: new PublicCalls(closing.signal) });
+    markKeptMessages(context);
+    await settleStart(context, known, signal);
+    return new Client(context, closing);
+  }
+
   /** 64 hex digits: the person. */
   get inboxId(): string {
-    return this.#context.own.inboxId;
+    return this.#context.calls.now(() => this.#context.own.inboxId);
   }
 
   /** 64 hex digits: this device's public signature key. */
   get installationId(): string {
-    return this.#context.own.installationId;
+    return this.#context.calls.now(() => this.#context.own.installationId);
   }
 
   /** The low-level way in: payload and blobs that the application got by itself. */
@@ -121,8 +136,7 @@ export class Client {
     blobs: Uint8Array | readonly Uint8Array[],
     options: JoinOptions = {},
   ): Promise<JoinedGroup> {
-    const list = blobs instanceof Uint8Array ? [blobs] : blobs;
-    return this.conversations.joinByExternalInvite(payload, list, options);
+    return this.conversations.joinByExternalInvite(payload, blobs, options);
   }
 
   /**
@@ -130,19 +144,27 @@ export class Client {
    * thoroughly. Clients do so by themselves unless `keepInvitesFresh` is off in their environment; see
    * `upkeep/keep-invites-fresh.ts`.
    */
-  async keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
-    // A program in plain JavaScript may leave it out, and could then never end this.
-    if (!((options as Partial<KeepFreshOptions> | undefined)?.signal instanceof AbortSignal)) {
-      throw clientError("ARGUMENT_INVALID", "a signal has to end it", { data: { argument: "signal" } });
-    }
-    return keepInvitesFresh(this.#context, options);
+  keepInvitesFresh(options: KeepFreshOptions): Promise<void> {
+    return this.#context.calls.run(requireKeepFreshOptions, options, (checked) =>
+      keepInvitesFresh(this.#context, checked),
+    );
   }
 
-  /** Closes database and connections; streams of this client end. */
+  /** Closes database and connections. Calls under way and streams of this client end with CLIENT_CLOSED. */
   close(): void {
-    this.#closing.abort(clientError("CLIENT_CLOSED", "the client is closed"));
-    this.#context.transport.close();
-    this.#context.store.close();
+    this.#closing.abort(clientError("CLIENT_CLOSED", "the client is closed; create it again"));
+    closeParts(this.#context);
+  }
+}
+
+/** Closes both parts, whatever they throw: there is nothing that anybody could do about it. */
+function closeParts({ transport, store }: Pick<Environment, "transport" | "store">): void {
+  for (const part of [transport, store]) {
+    try {
+      part.close();
+    } catch {
+      // The other one is closed all the same.
+    }
   }
 }
 

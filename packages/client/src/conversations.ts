@@ -1,19 +1,29 @@
 import { fromHex, MlsGroup, toHex } from "@latchkey/mls";
 import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
 import { Apart } from "./apart.ts";
+import {
+  requireBlobs,
+  requireCallOptions,
+  requireGroupOptions,
+  requireId,
+  requireInboxIds,
+  requireInvite,
+  requireJoinOptions,
+  requirePayload,
+} from "./arguments.ts";
 import type { GroupsContext } from "./group/group-registry.ts";
-import { walled } from "./errors.ts";
 import { addFirstMembers } from "./group/add-members.ts";
 import { Group } from "./group/group.ts";
 import type { GroupCore } from "./group/group-core.ts";
 import { newGroupRecord } from "./group/group-record.ts";
 import { tellFailed } from "./group/queue.ts";
-import { requireText } from "./group/settings.ts";
+import { requireShortText } from "./group/settings.ts";
 import { syncWelcomes } from "./group/welcomes.ts";
 import { keepKeyPackage } from "./identity/key-packages.ts";
 import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
 import { previewInvite, type InvitePreview } from "./join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
+import type { CallOptions, PublicCalls } from "./public-calls.ts";
 import type { GroupStatus } from "./store/records.ts";
 import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "./upkeep/conflicts.ts";
 import { readAndSettle } from "./upkeep/after-reading.ts";
@@ -46,34 +56,43 @@ export interface UnsupportedGroup {
 /** The groups of this installation. */
 export class Conversations {
   readonly #context: GroupsContext;
+  readonly #calls: PublicCalls;
 
   constructor(context: GroupsContext) {
     this.#context = context;
+    this.#calls = context.calls;
   }
 
   /** Groups on disk, also those this installation was removed from. */
   list(): Group[] {
-    return this.#context.groups.listed().map((core) => new Group(core));
+    return this.#calls.now(() => this.#context.groups.listed().map((core) => new Group(core)));
   }
 
   /**
    * Group ids that several histories claim: anybody can make a group of any id. Of a history that was never shown only
    * signer, size and time are told. Reads at most 200 envelopes of their logs.
    */
-  conflicts(options: { readonly signal?: AbortSignal } = {}): Promise<Conflict[]> {
-    return listConflicts(this.#context, options.signal);
+  conflicts(options: CallOptions = {}): Promise<Conflict[]> {
+    return this.#calls.run(requireCallOptions, options, ({ signal }) => listConflicts(this.#context, signal));
   }
 
   /**
    * Says which history of a group id is the right one. What was shown before stays as an entry of its own if it has
    * messages, and can be chosen again. Throws GROUP_CONFLICT for an id that `conflicts` does not return.
    */
-  async choose(claimId: string): Promise<Group> {
-    return new Group(await chooseHistory(this.#context, claimId));
+  choose(claimId: string, options: CallOptions = {}): Promise<Group> {
+    return this.#calls.run(requireCallOptions, options, async ({ signal }) => {
+      const id = requireId(claimId, "claimId");
+      return new Group(await chooseHistory(this.#context, id, signal));
+    });
   }
 
-  /** The group with that id in hex, in upper or lower case. */
+  /** The group with that id in hex, in upper or lower case; undefined for any other text. */
   get(groupId: string): Group | undefined {
+    return this.#calls.now(() => this.#get(requireId(groupId, "groupId")));
+  }
+
+  #get(groupId: string): Group | undefined {
     if (!/^([0-9a-f]{2})+$/i.test(groupId)) return undefined;
     const core = this.#context.groups.get(fromHex(groupId.toLowerCase()));
     if (core?.record.role === "claim" || core?.record.role === "kept") return undefined;
@@ -84,8 +103,11 @@ export class Conversations {
    * Opens new groups, takes up interrupted joins, reads every group, and sees to the key package; returns the groups that
    * are new. A Welcome, a join or a group that fails keeps no other from being served; the first error is thrown at the end.
    */
-  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<Group[]> {
-    const { signal } = options;
+  sync(options: CallOptions = {}): Promise<Group[]> {
+    return this.#calls.run(requireCallOptions, options, ({ signal }) => this.#sync(signal));
+  }
+
+  async #sync(signal: AbortSignal): Promise<Group[]> {
     const apart = new Apart(signal);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
@@ -104,12 +126,18 @@ export class Conversations {
    * @throws INBOX_UNKNOWN, KEY_PACKAGE_MISSING when none of the inboxes can be added, and errors of the network: there is no group then, unless its first
    * commit may have been sent; that one is settled by the next sync.
    */
-  async createGroup(inboxIds: readonly string[] = [], options: GroupOptions = {}): Promise<Group> {
-    const { signal, ...state } = options;
-    for (const kind of ["name", "description", "imageUrl"] as const) requireText(kind, state[kind] ?? "");
+  createGroup(inboxIds: readonly string[] = [], options: GroupOptions = {}): Promise<Group> {
+    return this.#calls.run(requireGroupOptions, options, (checked) =>
+      this.#createGroup(requireInboxIds(inboxIds, "inboxIds"), checked),
+    );
+  }
+
+  async #createGroup(inboxIds: readonly string[], options: GroupOptions): Promise<Group> {
+    const { signal, allOrNothing = false, ...state } = options;
+    for (const kind of ["name", "description", "imageUrl"] as const) requireShortText(kind, state[kind] ?? "");
     const core = await this.#create(state, signal);
     try {
-      await addFirstMembers(core, inboxIds, options);
+      await addFirstMembers(core, inboxIds, { allOrNothing, ...(signal && { signal }) });
       // Nobody came along, so that there was no commit to write the group with.
       if (!core.isWritten) core.step({});
     } catch (error) {
@@ -120,7 +148,10 @@ export class Conversations {
     return new Group(core);
   }
 
-  async #create(options: Omit<GroupOptions, "signal">, signal: AbortSignal | undefined): Promise<GroupCore> {
+  async #create(
+    options: Omit<GroupOptions, "signal" | "allOrNothing">,
+    signal: AbortSignal | undefined,
+  ): Promise<GroupCore> {
     const context = this.#context;
     const { inboxId } = context.own;
     const { sequenceId: creatorSequenceId } = await context.directory.latestOf(inboxId, signal);
@@ -154,34 +185,43 @@ export class Conversations {
    */
   listUnsupported(): UnsupportedGroup[] {
     const { store, groups } = this.#context;
-    return store.unsupportedGroups
-      .list()
-      .filter(({ groupId }) => groups.get(groupId) === undefined)
-      .map(({ groupId, addedAtNs }) => ({ id: toHex(groupId), addedAtNs }));
+    return this.#calls.now(() =>
+      store.unsupportedGroups
+        .list()
+        .filter(({ groupId }) => groups.get(groupId) === undefined)
+        .map(({ groupId, addedAtNs }) => ({ id: toHex(groupId), addedAtNs })),
+    );
   }
 
   /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */
-  async joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
-    return shown(await walled(() => joinByInvite(this.#context, invite, options), options.signal));
+  joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
+    return this.#calls.run(requireJoinOptions, options, async (checked) =>
+      shown(await joinByInvite(this.#context, requireInvite(invite, "invite"), checked)),
+    );
   }
 
   /** What an invite leads to, before anything is written anywhere; see `InvitePreview`. */
-  previewInvite(invite: string | Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<InvitePreview> {
-    return walled(() => previewInvite(this.#context, invite, options.signal), options.signal);
+  previewInvite(invite: string | Uint8Array, options: CallOptions = {}): Promise<InvitePreview> {
+    return this.#calls.run(requireCallOptions, options, ({ signal }) =>
+      previewInvite(this.#context, requireInvite(invite, "invite"), signal),
+    );
   }
 
   /** Joins by an invite and blobs that the application got by itself. */
-  async joinByExternalInvite(
+  joinByExternalInvite(
     invite: Uint8Array,
-    blobs: readonly Uint8Array[],
+    blobs: Uint8Array | readonly Uint8Array[],
     options: JoinOptions = {},
   ): Promise<JoinedGroup> {
-    return shown(await walled(() => joinByBlobs(this.#context, invite, blobs, options), options.signal));
+    return this.#calls.run(requireJoinOptions, options, async (checked) => {
+      const payload = requirePayload(invite, "invite");
+      return shown(await joinByBlobs(this.#context, payload, requireBlobs(blobs, "blobs"), checked));
+    });
   }
 
   /** Joins that are under way, or that no member has confirmed yet; they survive a restart. */
   listPendingJoins(): PendingJoin[] {
-    return listPendingJoins(this.#context);
+    return this.#calls.now(() => listPendingJoins(this.#context));
   }
 }
 

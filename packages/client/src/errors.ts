@@ -257,15 +257,6 @@ export function asLatchkeyError(error: unknown): LatchkeyError {
   return error instanceof LatchkeyError ? error : asDefect(error);
 }
 
-/** Runs a public call: whatever leaves it is an error of the family, or the reason of the caller's abort. */
-export async function walled<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw scopeOf(error, signal) === "defect" ? asLatchkeyError(error) : error;
-  }
-}
-
 /**
  * What a check of others' bytes comes to, for checks of which no two members need the same outcome; undefined when it
  * fails. Throws what says nothing about the bytes (`availability`).

@@ -4,7 +4,7 @@ export { Client } from "./client.ts";
 export { Conversations } from "./conversations.ts";
 export type { GroupOptions, JoinedGroup, UnsupportedGroup } from "./conversations.ts";
 export { Group } from "./group/group.ts";
-export type { InviteJoin, Member, Message, MessageGap, Rejection, Removal } from "./group/group.ts";
+export type { InviteJoin, Member, Message, MessageGap, Rejection, Removal } from "./group/views.ts";
 export type { Hint, HintKind } from "./group/hints.ts";
 export type { Cancellation } from "./group/queue.ts";
 export type { FailedMessage, FailedMessageListener, QueuedMessage } from "./store/queued-message.ts";
@@ -18,7 +18,15 @@ export type { KeyPackageFault, UnusableInstallation } from "./identity/key-packa
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
 export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";
-export type { ExternalInvite, InviteChanges, InviteOptions } from "./invite/issue.ts";
+export type {
+  ExternalInvite,
+  ExternalInviteOptions,
+  InviteChanges,
+  InviteOptions,
+  RefreshOptions,
+  RotateOptions,
+} from "./invite/issue.ts";
+export type { CallOptions } from "./public-calls.ts";
 export type { RemoveOptions } from "./group/remove-members.ts";
 export { imageKind } from "./invite/image.ts";
 export type { ImageKind } from "./invite/image.ts";

@@ -173,6 +173,14 @@ export const CLIENT_LIMITS = {
   emptyLogAfterMs: 1_000,
   /** Empty pages of 4096 bytes in a database that are worth giving back: 1 MiB. */
   minFreePages: 256,
+  /** Longest time after which messages disappear, 100 years: the sum with any time of this century fits 63 bits. */
+  maxDisappearNs: 36_525n * 86_400n * 1_000_000_000n,
+  /** Elements of a list that a call is given: more than a group can have members. */
+  maxArguments: 65_536,
+  /** Longest timer of the platform in milliseconds: 24 days, above which it fires at once. */
+  maxTimerMs: 2_147_483_647,
+  /** Uses that an invite can be limited to: 32 bits in XIP-82's policy. */
+  maxInviteUses: 4_294_967_295,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
   maxFollowUpAttempts: 20,
 } as const;

@@ -12,6 +12,24 @@ export {
   concatBytes,
   bytesKey,
 } from "./bytes.ts";
+export {
+  argumentInvalid,
+  check,
+  optional,
+  requireBigint,
+  requireBytes,
+  requireEither,
+  requireFields,
+  requireFlag,
+  requireFunction,
+  requireList,
+  requireMethods,
+  requireOneOf,
+  requireSignal,
+  requireText,
+  requireWholeNumber,
+} from "./arguments.ts";
+export type { Check } from "./arguments.ts";
 export { Reader, decodeExact } from "./codec/reader.ts";
 export { varintLength } from "./codec/varint.ts";
 export { Writer, encode } from "./codec/writer.ts";

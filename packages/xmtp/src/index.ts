@@ -84,7 +84,7 @@ export {
   validatePolicyV1,
 } from "./invite/policy.ts";
 export type { InviteRotation, PolicySettings } from "./invite/policy.ts";
-export { pointerText, readServicePointer, serviceOrigin } from "./invite/service-pointer.ts";
+export { isHttpsUrl, pointerText, readServicePointer, serviceOrigin } from "./invite/service-pointer.ts";
 export type { ServicePointer } from "./invite/service-pointer.ts";
 export { decodeInvitePayload, encodeInvitePayload } from "./invite/payload.ts";
 export type { InvitePayload } from "./invite/payload.ts";

@@ -1,12 +1,5 @@
 import { MLS_LIMITS, type KeyPackage, type Proposal } from "@latchkey/mls";
-import {
-  COMPONENT,
-  isInboxId,
-  membershipDelta,
-  XMTP_LIMITS,
-  type MembershipEntry,
-  type MembershipMutation,
-} from "@latchkey/xmtp";
+import { COMPONENT, membershipDelta, XMTP_LIMITS, type MembershipEntry, type MembershipMutation } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { UnusableInstallation } from "../identity/key-package-faults.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
@@ -51,12 +44,10 @@ function requireRoom(present: number, joining: number): void {
   if (present + joining > maxLeaves) throw clientError("NOT_PERMITTED", `a group has at most ${maxLeaves} members`);
 }
 
-/** Inboxes that are no members yet, each once; throws INBOX_UNKNOWN, NOT_PERMITTED. */
+/** Inboxes that are no members yet, each once; throws NOT_PERMITTED. */
 function joiningInboxes(core: GroupCore, inboxIds: readonly string[]): string[] {
   const { members } = core.state;
   const joining = [...new Set(inboxIds)].filter((inboxId) => !members.has(inboxId));
-  const malformed = joining.find((inboxId) => !isInboxId(inboxId));
-  if (malformed !== undefined) throw clientError("INBOX_UNKNOWN", "an inbox id has 64 lower-case hex digits");
   requireRoom(members.size, joining.length);
   return joining;
 }

@@ -25,7 +25,7 @@ export async function admitWelcome(
     if (known.active && welcomed.group.epoch > known.mls.epoch) await syncLocked(known, signal);
     const verdict = await judgeWelcome(context, known, welcomed, signal);
     return admitBeside(context, known, welcomed, verdict, note);
-  });
+  }, signal);
 }
 
 async function admitNew(

@@ -13,7 +13,7 @@ import {
   validateMemberCommit,
   type IdentityPoint,
 } from "@latchkey/xmtp";
-import { clientError, walled } from "../errors.ts";
+import { clientError } from "../errors.ts";
 import { renewalOfCommit } from "./renewal-journal.ts";
 import { encodeIdentityPoints } from "../identity/identity-points.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -51,7 +51,7 @@ export async function commitChange(
   plan: () => Promise<CommitPlan | undefined>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const done = await walled(() => core.exclusive(() => tryCommit(core, plan, signal), signal), signal);
+  const done = await core.exclusive(() => tryCommit(core, plan, signal), signal);
   if (!done) {
     throw clientError("COMMIT_CONFLICT", `other changes came first ${CLIENT_LIMITS.maxCommitAttempts} times; repeat`);
   }

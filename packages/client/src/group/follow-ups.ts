@@ -12,7 +12,7 @@ import type { GroupCore } from "./group-core.ts";
  * work stays in the queue and is tried again with the next sync; what is refused again and again is dropped.
  */
 export function runFollowUps(core: GroupCore, signal?: AbortSignal): Promise<void> {
-  return core.followUpTurn.run(() => runQueue(core, signal));
+  return core.followUpTurn.run(() => runQueue(core, signal), signal);
 }
 
 async function runQueue(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {

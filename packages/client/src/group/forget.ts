@@ -22,7 +22,7 @@ export async function forgetGroup(core: GroupCore, signal: AbortSignal | undefin
       if (isAborted(signal) || !(error instanceof LatchkeyError)) throw error;
     }
   }
-  await core.exclusive(async () => deleteGroup(core));
+  await core.exclusive(async () => deleteGroup(core), signal);
 }
 
 function deleteGroup(core: GroupCore): void {

@@ -1,20 +1,9 @@
-import { adminListDelta, COMPONENT, isInboxId, superAdminListDelta } from "@latchkey/xmtp";
+import { adminListDelta, COMPONENT, superAdminListDelta } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { Role } from "./absent-roles.ts";
 import { planOf } from "./changes.ts";
 import { commitChange, type CommitPlan } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
-
-/** Throws ARGUMENT_INVALID. */
-function requireArguments(inboxId: string, role: string): void {
-  if (role !== "admin" && role !== "super_admin") {
-    throw clientError("ARGUMENT_INVALID", "a role is `admin` or `super_admin`", { data: { argument: "role" } });
-  }
-  if (!isInboxId(inboxId)) {
-    const message = "an inbox id has 64 lower-case hex digits";
-    throw clientError("ARGUMENT_INVALID", message, { data: { argument: "inboxId" } });
-  }
-}
 
 function planRole(core: GroupCore, op: "insert" | "remove", inboxId: string, role: Role): CommitPlan {
   const isSuper = role === "super_admin";
@@ -27,10 +16,9 @@ function planRole(core: GroupCore, op: "insert" | "remove", inboxId: string, rol
  * Gives a member a role. XMTP's rules allow a role for anybody; this client gives it to members only, so that nobody comes
  * back later with a role that the group has forgotten.
  *
- * @throws ARGUMENT_INVALID; NOT_PERMITTED for somebody who is no member, and without the right.
+ * @throws NOT_PERMITTED for somebody who is no member, and without the right.
  */
 export async function promote(core: GroupCore, inboxId: string, role: Role, signal?: AbortSignal): Promise<void> {
-  requireArguments(inboxId, role);
   const plan = async () => {
     const { admins, superAdmins, members } = core.state;
     if (!members.has(inboxId)) {
@@ -45,10 +33,9 @@ export async function promote(core: GroupCore, inboxId: string, role: Role, sign
 /**
  * Takes a role away, also from somebody who is no member.
  *
- * @throws ARGUMENT_INVALID; NOT_PERMITTED for the last super admin, and without the right.
+ * @throws NOT_PERMITTED for the last super admin, and without the right.
  */
 export async function demote(core: GroupCore, inboxId: string, role: Role, signal?: AbortSignal): Promise<void> {
-  requireArguments(inboxId, role);
   const plan = async () => {
     const { admins, superAdmins, members } = core.state;
     const holders = role === "super_admin" ? superAdmins : admins;

@@ -35,7 +35,7 @@ const TEXTS = {
 export type GroupText = keyof typeof TEXTS;
 
 /** Throws NOT_PERMITTED for a text that is longer than XMTP's clients write. */
-export function requireText(kind: GroupText, text: string): void {
+export function requireShortText(kind: GroupText, text: string): void {
   const { called, maxBytes } = TEXTS[kind];
   if (utf8(text).length > maxBytes) {
     throw clientError("NOT_PERMITTED", `${called} has at most ${maxBytes} bytes; shorten it`);
@@ -44,23 +44,13 @@ export function requireText(kind: GroupText, text: string): void {
 
 /** Throws NOT_PERMITTED for a text that is too long. */
 export function planText(core: GroupCore, kind: GroupText, text: string): CommitPlan {
-  requireText(kind, text);
+  requireShortText(kind, text);
   return planOf(core, [{ componentId: TEXTS[kind].componentId, update: stringUpdate(text) }]);
 }
 
-/** Longest time after which messages disappear: 100 years; the sum with any time of this century fits 63 bits. */
-const MAX_DISAPPEAR_NS = 36_525n * 86_400n * 1_000_000_000n;
-
-/** Undefined lets messages stay. Throws NOT_PERMITTED for times that are none, and for more than 100 years. */
+/** Undefined lets messages stay. */
 export function planDisappearing(core: GroupCore, settings: DisappearingSettings | undefined): CommitPlan {
   const { fromNs, inNs } = settings ?? { fromNs: 0n, inNs: 0n };
-  const isTime = (ns: bigint, max: bigint) => ns > 0n && ns <= max;
-  if (settings !== undefined && !(isTime(fromNs, XMTP_LIMITS.maxInt64) && isTime(inNs, MAX_DISAPPEAR_NS))) {
-    throw clientError(
-      "NOT_PERMITTED",
-      "messages disappear from a time on, after a time: both are positive nanoseconds, the second at most 100 years",
-    );
-  }
   return planOf(core, [
     { componentId: COMPONENT.messageDisappearFromNs, update: timeUpdate(fromNs) },
     { componentId: COMPONENT.messageDisappearInNs, update: timeUpdate(inNs) },

@@ -7,7 +7,7 @@ import {
   type AssociationState,
   type WalletSigner,
 } from "@latchkey/xmtp";
-import { untilAborted } from "../callbacks.ts";
+import { byApplication, untilAborted } from "../callbacks.ts";
 import type { Environment } from "./environment.ts";
 import { clientError, codeOf, isRetryable } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
@@ -94,7 +94,7 @@ function patientWallet(signer: WalletSigner, signal: AbortSignal | undefined): W
   return {
     identifier: signer.identifier,
     async signMessage(text) {
-      const bytes: unknown = await untilAborted(() => signer.signMessage(text), signal);
+      const bytes: unknown = await untilAborted(() => byApplication(() => signer.signMessage(text)), signal);
       if (bytes instanceof Uint8Array) return bytes;
       throw clientError("ARGUMENT_INVALID", "`signMessage` of the wallet has to give 65 bytes", {
         data: { argument: "signer" },

@@ -242,7 +242,7 @@ export class IdentityDirectory {
 
   /** The time that an answer is of, if the node says it. */
   #asOf({ asOfNs }: IdentityAnswer): bigint | undefined {
-    if (asOfNs !== undefined) this.#time.observe(asOfNs);
+    if (asOfNs !== undefined) this.#time.read(asOfNs);
     return asOfNs;
   }
 

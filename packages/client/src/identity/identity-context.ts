@@ -2,7 +2,9 @@ import type { GroupConfig } from "@latchkey/mls";
 import type { Mutex } from "../mutex.ts";
 import type { IdentityDirectory } from "./directory.ts";
 import type { Environment } from "./environment.ts";
+import type { PublicCalls } from "../public-calls.ts";
 import type { KeyPackageFaults } from "./key-package-faults.ts";
+import type { NodeTime } from "./node-time.ts";
 
 /** The inbox and the installation of a client. */
 export interface OwnIdentity {
@@ -18,6 +20,10 @@ export interface OwnIdentity {
 export interface IdentityContext extends Environment {
   readonly own: OwnIdentity;
   readonly directory: IdentityDirectory;
+  /** What time it is at the node, as far as it was read. */
+  readonly time: NodeTime;
+  /** Every call of the application comes through it. */
+  readonly calls: PublicCalls;
   /** Held while key packages are made or uploaded: two at once would leave the node with one that is retired here. */
   readonly keyPackageTurn: Mutex;
   /** Why installations could not be added to groups when this client tried last. */

@@ -36,3 +36,25 @@ test("IDN-02 a node that says no time at all is waited for by this machine's clo
   const { time } = movable(NOW_NS);
   assert.equal(time.nowNs(), NOW_NS - MAX_CLOCK_ERROR_NS);
 });
+
+test("CLOCK_WRONG is judged by what the node's clock shows: an old stamp alone does not put this clock ahead", () => {
+  const { time } = movable(NOW_NS);
+  time.observe(NOW_NS - 86_400n * SECOND_NS);
+  assert.equal(time.clockErrorNs(), undefined);
+  assert.equal(time.bestNs(), NOW_NS);
+  time.read(NOW_NS - 600n * SECOND_NS);
+  assert.equal(time.clockErrorNs(), 600n * SECOND_NS);
+  assert.equal(time.bestNs(), NOW_NS - 600n * SECOND_NS);
+});
+
+test("one false reading of three moves nothing, and no number of them moves the time by more than an hour", () => {
+  const { time } = movable(NOW_NS);
+  time.read(NOW_NS);
+  time.read(2n ** 63n - 1n);
+  time.read(NOW_NS);
+  assert.equal(time.bestNs(), NOW_NS);
+  for (let times = 0; times < 3; times++) time.read(2n ** 63n - 1n);
+  assert.equal(time.bestNs(), NOW_NS + MAX_CLOCK_ERROR_NS);
+  for (let times = 0; times < 3; times++) time.read(NOW_NS);
+  assert.equal(time.bestNs(), NOW_NS);
+});

@@ -3,6 +3,9 @@ import type { Clock } from "../clock.ts";
 /** Nanoseconds by which this machine's clock may be wrong without being told so. */
 export const MAX_CLOCK_ERROR_NS = 3_600_000_000_000n;
 
+/** Readings of the node's clock of which the middle one counts. */
+const MAX_READINGS = 3;
+
 /**
  * What time it is at the node, at least: the stamps that it gave, and the time that has passed here since they were seen.
  *
@@ -12,6 +15,9 @@ export class NodeTime {
   readonly #clock: Clock;
   /** Stamps less the local time at which they were seen, the highest two; each of another stamp. */
   #highest: readonly { readonly stampNs: bigint; readonly offsetNs: bigint }[] = [];
+
+  /** The last readings of the node's clock, as differences like those above, newest first. */
+  #readings: readonly bigint[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -25,6 +31,23 @@ export class NodeTime {
     this.#highest = [...others, known].sort((a, b) => (a.offsetNs > b.offsetNs ? -1 : 1)).slice(0, 2);
   }
 
+  /** Takes note of what the node's clock shows at this moment. */
+  read(nowNs: bigint): void {
+    this.observe(nowNs);
+    this.#readings = [nowNs - this.#elapsedNs(), ...this.#readings].slice(0, MAX_READINGS);
+  }
+
+  /**
+   * The node's clock now as far as it was read, in nanoseconds since 1970, else this machine's: by it ends and lifetimes
+   * are judged. It is within an hour of this machine's clock, so that a node that lies moves little.
+   */
+  bestNs(): bigint {
+    const clockNs = this.#clock.nowNs();
+    const errorNs = this.clockErrorNs() ?? 0n;
+    const bounded = errorNs > MAX_CLOCK_ERROR_NS ? MAX_CLOCK_ERROR_NS : errorNs;
+    return clockNs - (bounded < -MAX_CLOCK_ERROR_NS ? -MAX_CLOCK_ERROR_NS : bounded);
+  }
+
   /**
    * The node's clock now, in nanoseconds since 1970, or earlier. Where the node is silent this machine's clock counts, less
    * the error that it may have.
@@ -36,10 +59,17 @@ export class NodeTime {
     return byNode > byClock ? byNode : byClock;
   }
 
-  /** Nanoseconds by which this machine's clock is ahead of the node's; undefined before the node has told a time. */
+  /**
+   * Nanoseconds by which this machine's clock is ahead of the node's; undefined while that is not known. The middle one of
+   * the last readings counts. Stamps alone, which may be old, show only that it is behind.
+   */
   clockErrorNs(): bigint | undefined {
-    const offsetNs = this.#highest.at(-1)?.offsetNs;
-    return offsetNs === undefined ? undefined : this.#clock.nowNs() - (this.#elapsedNs() + offsetNs);
+    const nowNs = this.#clock.nowNs() - this.#elapsedNs();
+    const readings = [...this.#readings].sort((a, b) => (a < b ? -1 : 1));
+    const middle = readings[readings.length >> 1];
+    if (middle !== undefined) return nowNs - middle;
+    const stampNs = this.#highest.at(-1)?.offsetNs;
+    return stampNs !== undefined && stampNs > nowNs ? nowNs - stampNs : undefined;
   }
 
   #elapsedNs(): bigint {

@@ -1,3 +1,5 @@
+import { requireBytes } from "@latchkey/mls";
+
 /** Picture files in which a QR code is looked for. */
 export type ReadImageKind = "png" | "jpeg" | "gif" | "bmp" | "webp" | "avif" | "svg";
 
@@ -43,6 +45,10 @@ const SIGNATURES: readonly (readonly [ImageKind, string])[] = [
 
 /** The kind of picture file that the bytes begin like; no invite payload begins like one. */
 export function imageKind(bytes: Uint8Array): ImageKind | undefined {
+  return kindOf(requireBytes()(bytes, "bytes"));
+}
+
+function kindOf(bytes: Uint8Array): ImageKind | undefined {
   const head = latin1(bytes, 0, 512);
   const [known] = SIGNATURES.find(([, signature]) => head.startsWith(signature)) ?? [];
   if (known !== undefined) return known;

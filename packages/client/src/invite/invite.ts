@@ -1,4 +1,12 @@
-import { toHex, type LatchkeyError } from "@latchkey/mls";
+import {
+  optional,
+  requireFields,
+  requireOneOf,
+  requireText,
+  requireWholeNumber,
+  toHex,
+  type LatchkeyError,
+} from "@latchkey/mls";
 import {
   effectiveExpiryNs,
   encodeInvitePayload,
@@ -6,10 +14,13 @@ import {
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
+import { requireInvite } from "../arguments.ts";
 import { clientError } from "../errors.ts";
+import { walledNow } from "../public-calls.ts";
 import { linkBaseOf, SCHEME_ONLY, type LinkBases } from "./link-base.ts";
 import { linkChecksum } from "./links/checksum.ts";
 import type { ChecksumState } from "./links/surroundings.ts";
+import type { FoundInvite } from "./links/one-invite.ts";
 import { findInvite } from "./read-invite.ts";
 import { posterPdf, posterSvg, type PosterOptions } from "./poster.ts";
 import { inviteBitmap, qrSvg, qrTerminal, type QrFormat } from "./qr.ts";
@@ -56,6 +67,11 @@ export interface Invite {
   toPoster(format: "pdf", options?: PosterOptions): Uint8Array;
 }
 
+/** Pixels a module at most: a code of 177 modules has 12 000 a side then. */
+const MAX_SCALE = 64;
+
+const requirePosterOptions = requireFields<PosterOptions>({ name: optional(requireText) });
+
 /** What `newInvite` needs of its surroundings. */
 export interface InviteContext {
   readonly inviteBaseUrl?: string | undefined;
@@ -88,18 +104,25 @@ export function newInvite(
   function toQR(format: "png", scale?: number): Uint8Array;
   function toQR(format: "svg" | "terminal"): string;
   function toQR(format: QrFormat, scale?: number): Uint8Array | string {
-    const bitmap = inviteBitmap(payload, start);
-    if (format === "png") return context.encodePng(bitmap, scale);
-    return format === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
+    return walledNow(() => {
+      const kind = requireOneOf(["png", "svg", "terminal"])(format, "format");
+      const pixels = optional(requireWholeNumber(1, MAX_SCALE))(scale, "scale");
+      const bitmap = inviteBitmap(payload, start);
+      if (kind === "png") return context.encodePng(bitmap, pixels);
+      return kind === "svg" ? qrSvg(bitmap) : qrTerminal(bitmap);
+    });
   }
   const opensAt = base === SCHEME_ONLY ? undefined : URL.parse(base)?.host;
   const ends = expiresAtNs === 0n ? undefined : expiresAtNs;
   function toPoster(format: "svg", options?: PosterOptions): string;
   function toPoster(format: "pdf", options?: PosterOptions): Uint8Array;
   function toPoster(format: "svg" | "pdf", options: PosterOptions = {}): string | Uint8Array {
-    const facts = { ...options, expiresAtNs: ends, opensAt };
-    const bitmap = inviteBitmap(payload, start);
-    return format === "svg" ? posterSvg(bitmap, facts) : posterPdf(bitmap, facts);
+    return walledNow(() => {
+      const kind = requireOneOf(["svg", "pdf"])(format, "format");
+      const facts = { ...requirePosterOptions(options, "options"), expiresAtNs: ends, opensAt };
+      const bitmap = inviteBitmap(payload, start);
+      return kind === "svg" ? posterSvg(bitmap, facts) : posterPdf(bitmap, facts);
+    });
   }
   return {
     url,
@@ -131,7 +154,10 @@ export interface InviteSummary {
 
 /** Describes an invite offline, without showing its key; throws INVITE_MALFORMED. */
 export function inspectInvite(invite: string | Uint8Array): InviteSummary {
-  const { payload, exposed, checksum } = findInvite(invite);
+  return walledNow(() => summaryOf(findInvite(requireInvite(invite, "invite"))));
+}
+
+function summaryOf({ payload, exposed, checksum }: FoundInvite): InviteSummary {
   const { servicePointer, externalGroupId } = payload;
   return {
     version: 1,

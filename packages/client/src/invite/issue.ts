@@ -176,16 +176,27 @@ export async function createInvite(core: GroupCore, options: InviteOptions = {})
   return issued(core, service, signal);
 }
 
+/** How an invite is replaced. */
+export interface RotateOptions {
+  /** A fresh slot as well; default: false. */
+  readonly slot?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** How slots are brought up to date. */
+export interface RefreshOptions {
+  /** Downloads and verifies what the slots hold; default: false. */
+  readonly deep?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Replaces the invite's key, so that links given out before open nothing any more; with `slot` also its slot, which
  * starts the count of uses anew. For uploads that fail see `createInvite`.
  *
  * @throws NOT_PERMITTED, INVITE_DISABLED when there is no invite.
  */
-export async function rotateInvite(
-  core: GroupCore,
-  options: { readonly slot?: boolean; readonly signal?: AbortSignal } = {},
-): Promise<Invite> {
+export async function rotateInvite(core: GroupCore, options: RotateOptions = {}): Promise<Invite> {
   const rotate = (current: ExternalCommitPolicyV1 | undefined) => {
     if (current?.allowExternalCommit === true) {
       return policyFromTemplate(core.context.crypto, policyTemplate(current, options.slot === true ? "slot" : "key"));
@@ -236,18 +247,24 @@ export async function revokeInvite(core: GroupCore, signal?: AbortSignal): Promi
  * Makes sure that every slot of the active invite holds the present epoch's blob; uploads only where it is missing.
  * With `deep` what is there is downloaded and verified: for when somebody reports that the invite does not work. Throws INVITE_DISABLED when there is no invite; errors of the network.
  */
-export async function refreshInvite(
-  core: GroupCore,
-  options: { readonly deep?: boolean; readonly signal?: AbortSignal } = {},
-): Promise<void> {
+export async function refreshInvite(core: GroupCore, options: RefreshOptions = {}): Promise<void> {
   const { signal } = options;
   await core.exclusive(async () => {
     await syncLocked(core, signal);
     core.requireActive();
     if (activePolicy(core) === undefined) throw clientError("INVITE_DISABLED", "the group has no invite to refresh");
-  });
+  }, signal);
   await uploadBlob(core, { unless: options.deep === true ? "genuine" : "present", signal });
   await runFollowUps(core, signal);
+}
+
+/** How an invite is handed out as bytes. */
+export interface ExternalInviteOptions {
+  /** The service that the payload names; default: none. */
+  readonly servicePointer?: ServicePointer;
+  /** Brings the end of the blob forward; never behind that of the invite. */
+  readonly blobExpiresAtNs?: bigint;
+  readonly signal?: AbortSignal;
 }
 
 /** An invite and its first blob as bytes, for applications that carry both themselves. */
@@ -264,7 +281,7 @@ export interface ExternalInvite {
  */
 export async function createExternalInvite(
   core: GroupCore,
-  options: { readonly servicePointer?: ServicePointer; readonly blobExpiresAtNs?: bigint } = {},
+  options: ExternalInviteOptions = {},
 ): Promise<ExternalInvite> {
   return core.exclusive(async () => {
     core.requireActive();
@@ -272,5 +289,5 @@ export async function createExternalInvite(
     if (policy === undefined) throw clientError("INVITE_DISABLED", "the group has no invite; create one first");
     const blob = await currentBlob(core, options.blobExpiresAtNs);
     return { payload: encodeInvitePayload(payloadOf(policy, options.servicePointer)), blob };
-  });
+  }, options.signal);
 }

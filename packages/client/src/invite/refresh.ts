@@ -195,7 +195,7 @@ async function uploadState(
 ): Promise<unknown[]> {
   const { services, failures } = await servicesOf(core, state.policy, scanned, options.signal);
   let made: Promise<MadeBlob | undefined> | undefined;
-  const makeBlob = () => (made ??= core.exclusive(() => blobOfState(core, state)));
+  const makeBlob = () => (made ??= core.exclusive(() => blobOfState(core, state), options.signal));
   for (const service of services) {
     if (isAborted(options.signal)) break;
     try {

@@ -1,8 +1,27 @@
-import { decodeUtf8, Reader, toHex } from "@latchkey/mls";
+import {
+  decodeUtf8,
+  optional,
+  Reader,
+  requireBigint,
+  requireBytes,
+  requireFields,
+  requireFlag,
+  requireList,
+  requireSignal,
+  requireText,
+  toHex,
+  type LatchkeyError,
+} from "@latchkey/mls";
 import { toBase64Url, XMTP_LIMITS } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import type { ServiceDescription, Slot, SlotCredentials, SlotService } from "../transport/slot-service.ts";
+import type {
+  ServiceDescription,
+  Slot,
+  SlotCredentials,
+  SlotFetchOptions,
+  SlotService,
+} from "../transport/slot-service.ts";
 import { networkError, retryAfterMs, unreachable } from "../transport/network-errors.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
@@ -18,11 +37,13 @@ export function checkedServiceUrl(text: string): string | undefined {
   return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
+function noServiceUrl(): LatchkeyError {
+  return clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
+}
+
 function slotUrl(slot: Slot): string {
   const base = checkedServiceUrl(slot.serviceUrl);
-  if (base === undefined) {
-    throw clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
-  }
+  if (base === undefined) throw noServiceUrl();
   return `${base}/v1/slots/${toHex(slot.externalGroupId)}`;
 }
 
@@ -138,7 +159,8 @@ export interface SlotKey {
  * before, of which a slot mostly has one; then all of them from the oldest on. Others who write meanwhile move a slot from older credentials to newer ones,
  * never back, so that the walk in this direction cannot miss it. Each but the present one is to be replaced by that.
  */
-export function slotKeys({ current, currentHash, earlier }: SlotCredentials): SlotKey[] {
+export function slotKeys(credentials: SlotCredentials): SlotKey[] {
+  const { current, currentHash, earlier } = requireCredentials(credentials, "credentials");
   const likely = earlier.slice(0, Math.min(2, earlier.length - 1));
   const order = earlier.length === 0 ? [current] : [current, ...likely, ...earlier.toReversed(), current];
   return order.map((credential) => ({ credential, nextHash: credential === current ? undefined : currentHash }));
@@ -151,8 +173,47 @@ function headersOf({ credential, nextHash }: SlotKey): Record<string, string> {
   };
 }
 
-/** The slots of Latchkey's node, over the `fetch` of the platform. */
+const requireCredentials = requireFields<SlotCredentials>({
+  current: requireBytes(),
+  currentHash: requireBytes(),
+  earlier: requireList(requireBytes(), CLIENT_LIMITS.maxArguments),
+});
+
+const requireSlot = requireFields<Slot>({
+  serviceUrl: requireText,
+  externalGroupId: requireBytes(),
+  credentials: optional(requireCredentials),
+});
+
+const requireFetchOptions = requireFields<SlotFetchOptions>({
+  joining: optional(requireFlag),
+  unless: optional(requireText),
+  signal: optional(requireSignal),
+});
+
+/** The slots of Latchkey's node, over the `fetch` of the platform. All methods throw ARGUMENT_INVALID. */
 export const httpSlots: SlotService = {
+  async upload(slot, blob, signal) {
+    const stop = optional(requireSignal)(signal, "signal");
+    return overHttp.upload(requireSlot(slot, "slot"), requireBytes()(blob, "blob"), stop);
+  },
+
+  async fetch(slot, options = {}) {
+    return overHttp.fetch(requireSlot(slot, "slot"), requireFetchOptions(options, "options"));
+  },
+
+  async exists(slot, epoch, groupStateHash, signal) {
+    const at = requireBigint(0n, XMTP_LIMITS.maxInt64)(epoch, "epoch");
+    const hash = requireBytes()(groupStateHash, "groupStateHash");
+    return overHttp.exists(requireSlot(slot, "slot"), at, hash, optional(requireSignal)(signal, "signal"));
+  },
+
+  async describe(serviceUrl, signal) {
+    return overHttp.describe(requireText(serviceUrl, "serviceUrl"), optional(requireSignal)(signal, "signal"));
+  },
+};
+
+const overHttp: Required<SlotService> = {
   async upload(slot, blob, signal) {
     const what = "the upload of a blob";
     const ways = slot.credentials === undefined ? [{}] : slotKeys(slot.credentials).map(headersOf);
@@ -200,7 +261,9 @@ export const httpSlots: SlotService = {
   async describe(serviceUrl, signal) {
     const what = "the look at the invite service";
     const { describeTimeoutMs, maxDescriptionBytes } = CLIENT_LIMITS;
-    const url = new URL("/.well-known/latchkey", serviceUrl).href;
+    const base = checkedServiceUrl(serviceUrl);
+    if (base === undefined) throw noServiceUrl();
+    const url = new URL("/.well-known/latchkey", base).href;
     const response = await request(what, url, { method: "GET" }, signal, describeTimeoutMs);
     if (!response.ok) {
       await response.body?.cancel();

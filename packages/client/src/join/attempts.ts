@@ -139,7 +139,7 @@ export class Attempts {
     this.#signal.throwIfAborted();
     const phantom = context.groups.get(prepared.groupId);
     // The state that is joined now does not know of the join before: that one is over.
-    if (phantom?.mayWrite === true) await phantom.exclusive(async () => recordRefused(phantom));
+    if (phantom?.mayWrite === true) await phantom.exclusive(async () => recordRefused(phantom), this.#signal);
     const earlier = context.store.joins.get(prepared.groupId);
     // A join of this group by another invite may have been sent: two drafts for one group must not exist.
     if (earlier !== undefined && earlier.state !== "JOINED") {

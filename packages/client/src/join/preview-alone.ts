@@ -1,10 +1,12 @@
 import { LatchkeyError, VerifiedTreeCache, verifyGroupInfo } from "@latchkey/mls";
 import { checkJoinable, selectCandidates, XMTP_CIPHER_SUITE, type Candidate, type InvitePayload } from "@latchkey/xmtp";
+import { requireCallOptions, requireInvite, requirePreviewEnvironment } from "../arguments.ts";
 import type { Environment } from "../identity/environment.ts";
 import { clientError } from "../errors.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
+import { walledWith, type CallOptions } from "../public-calls.ts";
 import { previewOf, type InvitePreview } from "./preview.ts";
 
 /** What a look at an invite needs: no store, no node, no identity. */
@@ -31,14 +33,24 @@ const NOBODY = "";
  * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_POINTER_OPAQUE, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE,
  * INVITE_DISABLED, INVITE_EXPIRED, INVITE_EXHAUSTED, INVITE_ROTATED, GROUP_UNSUPPORTED, NODE_UNREACHABLE, RATE_LIMITED.
  */
-export async function previewInvite(
+export function previewInvite(
   invite: string | Uint8Array,
   environment: PreviewEnvironment,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  options: CallOptions = {},
+): Promise<UncheckedPreview> {
+  return walledWith(requireCallOptions, options, ({ signal }) =>
+    preview(requireInvite(invite, "invite"), requirePreviewEnvironment(environment, "environment"), signal),
+  );
+}
+
+async function preview(
+  invite: string | Uint8Array,
+  environment: PreviewEnvironment,
+  signal: AbortSignal | undefined,
 ): Promise<UncheckedPreview> {
   const context = { inviteServiceUrl: undefined, ...environment };
   const { payload, checksum, exposed } = await findInviteOrImage(invite, context.readQr, signal);
-  const services = await servicesToAsk(context, payload);
+  const services = await servicesToAsk(context, payload, signal);
   try {
     const { blobs = [] } = await fetchInTurn(context, services, payload)({ signal });
     const { info, policy } = await firstJoinable(context, payload, blobs);

@@ -44,7 +44,7 @@ export async function settleJoin(
     if (!earlier.active || earlier.record.status === "parted") return recordJoined(context, sequenced);
     recordLost(context, join);
     return earlier;
-  });
+  }, options.signal);
 }
 
 /**

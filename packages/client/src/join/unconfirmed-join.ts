@@ -38,7 +38,7 @@ export async function settleUnconfirmedJoin(core: GroupCore, signal: AbortSignal
     if (info === undefined || info.context.epoch < core.mls.epoch) continue;
     const verdict = verdictOf(core, info);
     if (verdict === undefined) continue;
-    await core.exclusive(async () => (verdict === "confirmed" ? recordConfirmed(core) : recordRefused(core)));
+    await core.exclusive(async () => (verdict === "confirmed" ? recordConfirmed(core) : recordRefused(core)), signal);
     return;
   }
 }

@@ -1,10 +1,13 @@
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { WalletSigner } from "@latchkey/xmtp";
+import { requireSigner } from "../arguments.ts";
 import { Client } from "../client.ts";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../identity/environment.ts";
 import { httpSlots } from "../invite/slots.ts";
 import { grpcTransport } from "./grpc-transport.ts";
+import { walledNow, walledWith } from "../public-calls.ts";
+import { requireNodeClientOptions } from "./arguments.ts";
 import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -42,8 +45,12 @@ export interface NodeClientOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws as `openSqliteStore`. */
+/** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws ARGUMENT_INVALID, and as `openSqliteStore`. */
 export function nodeEnvironment(options: NodeClientOptions): Environment {
+  return walledNow(() => environmentOf(requireNodeClientOptions(options, "options")));
+}
+
+function environmentOf(options: NodeClientOptions): Environment {
   // The transport connects when it is first used, so a database that cannot be opened leaves nothing behind.
   const transport = grpcTransport(options.nodeUrl);
   return {
@@ -70,7 +77,11 @@ export function nodeEnvironment(options: NodeClientOptions): Environment {
 }
 
 /** Opens a client in Node; see `Client.create`. */
-export async function createNodeClient(signer: WalletSigner, options: NodeClientOptions): Promise<Client> {
-  const { signal } = options;
-  return Client.create(signer, nodeEnvironment(options), signal === undefined ? {} : { signal });
+export function createNodeClient(signer: WalletSigner, options: NodeClientOptions): Promise<Client> {
+  return walledWith(requireNodeClientOptions, options, async (checked) => {
+    const { signal } = checked;
+    // A signer that is none must not leave a database behind.
+    const wallet = requireSigner(signer, "signer");
+    return Client.create(wallet, environmentOf(checked), signal === undefined ? {} : { signal });
+  });
 }

@@ -1,4 +1,5 @@
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { requireText } from "@latchkey/mls";
 import { clientError } from "../errors.ts";
 import { connectTransport } from "../transport/connect-transport.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -14,7 +15,7 @@ const PING_INTERVAL_MS = 16_000;
  * on the same machine. Throws NODE_REJECTED when the address is none.
  */
 export function grpcTransport(nodeUrl: string): Transport {
-  const protocol = URL.parse(nodeUrl)?.protocol;
+  const protocol = URL.parse(requireText(nodeUrl, "nodeUrl"))?.protocol;
   if (protocol !== "http:" && protocol !== "https:") {
     throw clientError("NODE_REJECTED", "the address of the node has to begin with http:// or https://");
   }

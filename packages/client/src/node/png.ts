@@ -1,10 +1,14 @@
 import { crc32, deflateSync } from "node:zlib";
-import { concatBytes, utf8 } from "@latchkey/mls";
+import { argumentInvalid, concatBytes, requireFlag, requireList, requireWholeNumber, utf8 } from "@latchkey/mls";
 import type { QrBitmap } from "../qr-bitmap.ts";
 
 /** Pixels per module: large enough for a poor camera, small enough for a chat message. */
 const DEFAULT_SCALE = 8;
 const MAX_SCALE = 64;
+/** Modules of a side, quiet zone included: the largest code has 177. */
+const MAX_SIDE = 256;
+
+const requireBitmap = requireList(requireList(requireFlag, MAX_SIDE), MAX_SIDE);
 
 function uint32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -17,9 +21,17 @@ function chunk(type: string, content: Uint8Array): Uint8Array {
   return concatBytes(uint32(content.length), named, uint32(crc32(named)));
 }
 
-/** The code as a PNG file of one bit a pixel, `scale` pixels a module: 1 to 64, else 8. */
+/** The code as a PNG file of one bit a pixel, `scale` pixels a module: 1 to 64, 8 by default. Throws ARGUMENT_INVALID. */
 export function encodePng(bitmap: QrBitmap, scale: number = DEFAULT_SCALE): Uint8Array {
-  const by = Number.isInteger(scale) && scale >= 1 && scale <= MAX_SCALE ? scale : DEFAULT_SCALE;
+  const by = requireWholeNumber(1, MAX_SCALE)(scale, "scale");
+  const rows = requireBitmap(bitmap, "bitmap");
+  if (rows.length === 0 || rows.some((row) => row.length !== rows.length)) {
+    throw argumentInvalid("bitmap", "a square of modules");
+  }
+  return pngOf(rows, by);
+}
+
+function pngOf(bitmap: QrBitmap, by: number): Uint8Array {
   const side = bitmap.length * by;
   const rows = bitmap.flatMap((modules) => {
     const row = new Uint8Array(1 + Math.ceil(side / 8));

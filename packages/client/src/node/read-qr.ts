@@ -1,6 +1,8 @@
-import type { LatchkeyError } from "@latchkey/mls";
+import { requireBytes, type LatchkeyError } from "@latchkey/mls";
+import { requireCallOptions } from "../arguments.ts";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
+import { walledWith } from "../public-calls.ts";
 import { decodeInWorker } from "./picture-workers.ts";
 import { checkPicture } from "./pictures/check-picture.ts";
 import type { PictureAnswer } from "./pictures/picture-worker.ts";
@@ -11,7 +13,13 @@ import { PictureRefusal } from "./pictures/refusal.ts";
  * a worker thread then decodes it, within `CLIENT_LIMITS.pictureTimeoutMs` and about 300 MB. Throws INVITE_NO_QR for a
  * file without a readable code, and the reason of the signal.
  */
-export async function readQrFromImage(bytes: Uint8Array, signal?: AbortSignal): Promise<string[]> {
+export function readQrFromImage(bytes: Uint8Array, signal?: AbortSignal): Promise<string[]> {
+  return walledWith(requireCallOptions, { signal }, (checked) =>
+    readQr(requireBytes()(bytes, "bytes"), checked.signal),
+  );
+}
+
+async function readQr(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string[]> {
   signal?.throwIfAborted();
   try {
     checkPicture(bytes);

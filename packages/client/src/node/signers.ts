@@ -1,6 +1,6 @@
-import { fromHex } from "@latchkey/mls";
+import { argumentInvalid, fromHex, optional, requireBytes } from "@latchkey/mls";
 import { localWallet, type WalletSigner } from "@latchkey/xmtp";
-import { clientError } from "../errors.ts";
+import { requireAccount } from "./arguments.ts";
 
 /** The part of a viem `LocalAccount` that is needed. */
 export interface MessageAccount {
@@ -8,12 +8,16 @@ export interface MessageAccount {
   signMessage(options: { message: string }): Promise<`0x${string}`>;
 }
 
-/** A viem account, or anything that signs texts like one, as the owner of an inbox. */
+/** A viem account, or anything that signs texts like one, as the owner of an inbox. Throws ARGUMENT_INVALID. */
 export function walletSigner(account: MessageAccount): WalletSigner {
+  const { address } = requireAccount(account, "account");
   return {
-    identifier: account.address.toLowerCase(),
+    identifier: address.toLowerCase(),
     async signMessage(text) {
-      const signature = await account.signMessage({ message: text });
+      const signature: unknown = await account.signMessage({ message: text });
+      if (typeof signature !== "string" || !/^0x([0-9a-f]{2})+$/i.test(signature)) {
+        throw argumentInvalid("account", "one whose `signMessage` returns hex digits behind `0x`");
+      }
       return fromHex(signature.slice(2));
     },
   };
@@ -25,10 +29,10 @@ export function walletSigner(account: MessageAccount): WalletSigner {
  * @throws ARGUMENT_INVALID for bytes that are no private key of secp256k1.
  */
 export function generatedSigner(privateKey?: Uint8Array): WalletSigner {
+  const key = optional(requireBytes(32))(privateKey, "privateKey");
   try {
-    return localWallet(privateKey);
+    return localWallet(key);
   } catch (cause) {
-    const message = "a private key has 32 bytes, is not zero and below the order of the curve";
-    throw clientError("ARGUMENT_INVALID", message, { data: { argument: "privateKey" }, cause });
+    throw argumentInvalid("privateKey", "32 bytes, not zero and below the order of the curve", cause);
   }
 }

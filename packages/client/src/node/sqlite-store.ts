@@ -3,6 +3,8 @@ import { changeStoreKey, unlockedStore } from "../store/encryption.ts";
 import type { DatabaseOptions } from "../store/sql/database.ts";
 import { sqlStore } from "../store/sql/sql-store.ts";
 import type { Store } from "../store/store.ts";
+import { walledNow } from "../public-calls.ts";
+import { requireKeys, requirePath, requireStoreOptions } from "./arguments.ts";
 import { translated } from "./sqlite-errors.ts";
 import { openDatabaseFile } from "./sqlite-file.ts";
 
@@ -20,29 +22,38 @@ export interface SqliteStoreOptions extends DatabaseOptions {
  * STORE_KEY_WRONG, STORE_NOT_ENCRYPTED, all of which leave it as it is; STORE_LOCKED; STORE_FULL; STORE_FAILED.
  */
 export function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
-  const store = openStore(path, options);
-  try {
-    return unlockedStore(store, nodeCrypto, options.encryptionKey);
-  } catch (error) {
-    store.close();
-    throw error;
-  }
+  return walledNow(() => {
+    const { encryptionKey, ...checked } = requireStoreOptions(options, "options");
+    const store = openStore(requirePath(path, "path"), checked);
+    try {
+      return unlockedStore(store, nodeCrypto, encryptionKey);
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  });
+}
+
+/** The key that a database has, and the one it gets. */
+export interface DatabaseKeys {
+  readonly from?: Uint8Array | undefined;
+  readonly to?: Uint8Array | undefined;
 }
 
 /**
  * Encrypts a database, gives it another key, or decrypts it, in one transaction; `from` is the key it has, `to` the one
  * it gets, each left out for none. No program may have it open. Throws as `openSqliteStore`.
  */
-export function changeDatabaseKey(
-  path: string,
-  keys: { readonly from?: Uint8Array | undefined; readonly to?: Uint8Array | undefined },
-): void {
-  const store = openStore(path, {});
-  try {
-    changeStoreKey(store, nodeCrypto, { from: keys.from, to: keys.to });
-  } finally {
-    store.close();
-  }
+export function changeDatabaseKey(path: string, keys: DatabaseKeys): void {
+  walledNow(() => {
+    const { from, to } = requireKeys(keys, "keys");
+    const store = openStore(requirePath(path, "path"), {});
+    try {
+      changeStoreKey(store, nodeCrypto, { from, to });
+    } finally {
+      store.close();
+    }
+  });
 }
 
 function openStore(path: string, options: DatabaseOptions): Store {

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { createClient, type CallOptions, type Client, type Transport as RpcTransport } from "@connectrpc/connect";
+import { requireFunction, requireMethods } from "@latchkey/mls";
 import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
 import {
   IdentityApi,
@@ -255,6 +256,8 @@ function identityMethods(identity: Client<typeof IdentityApi>, caller: Caller): 
 
 /** XMTP's MlsApi and IdentityApi over any RPC transport of Connect; `close` frees what lies below. */
 export function connectTransport(rpc: RpcTransport, close: () => void): Transport {
+  requireMethods<RpcTransport>("unary", "stream")(rpc, "rpc");
+  requireFunction()(close, "close");
   const mls = createClient(MlsApi, rpc);
   const caller = new Caller();
   return {

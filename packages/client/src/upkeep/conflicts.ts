@@ -96,7 +96,7 @@ function settleClaims(known: GroupCore, budget: Budget, signal: AbortSignal | un
       await settleClaim(known, known.openEntry(record), part, signal);
       budget.left += part.left;
     }
-  });
+  }, signal);
 }
 
 /** Judges a claim anew, by what is known now of the history that is shown, and then by its own log. */
@@ -154,7 +154,7 @@ async function readClaim(claim: GroupCore, budget: Budget, signal: AbortSignal |
  * Shows the history of that id, one of those that `listConflicts` returns, in the place of another one; the choice is its
  * proof. Throws GROUP_CONFLICT for an id that names none.
  */
-export async function chooseHistory(context: GroupsContext, id: string): Promise<GroupCore> {
+export async function chooseHistory(context: GroupsContext, id: string, signal?: AbortSignal): Promise<GroupCore> {
   const record = /^([0-9a-f]{2})+$/.test(id) ? context.store.groups.get(fromHex(id)) : undefined;
   const known = record === undefined ? undefined : context.groups.get(record.mlsGroupId);
   if (record === undefined || known === undefined || !(record.role === "shown" || isChoosable(record))) {
@@ -168,6 +168,6 @@ export async function chooseHistory(context: GroupsContext, id: string): Promise
     context.groups.evict(record.groupId);
     const chosen = known.openEntry(record);
     replaceShown(known, chosen, "choice", welcomedOf(known, chosen));
-  });
+  }, signal);
   return known;
 }

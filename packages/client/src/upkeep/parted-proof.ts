@@ -23,8 +23,9 @@ export async function settleHints(core: GroupCore, signal: AbortSignal | undefin
   const nowNs = context.clock.nowNs();
   const history = historyOf(context, groupId);
   if (!isDue(history.askedAtNs, CLIENT_LIMITS.hintQuestionNs, nowNs)) return;
-  await core.exclusive(async () =>
-    core.step({ write: ({ histories }) => histories.put({ ...history, askedAtNs: nowNs }) }),
+  await core.exclusive(
+    async () => core.step({ write: ({ histories }) => histories.put({ ...history, askedAtNs: nowNs }) }),
+    signal,
   );
   try {
     await askSlots(core, signal);
@@ -44,7 +45,7 @@ async function askSlots(core: GroupCore, signal: AbortSignal | undefined): Promi
     // Read meanwhile, the group may have come to the epoch of those states.
     await syncLocked(core, signal);
     if (core.mayWrite && provesParted(core, states)) recordParted(core, "group-info");
-  });
+  }, signal);
 }
 
 /** What the slots of the active invite hold, as far as the last good epoch knows one. */

@@ -25,13 +25,17 @@ export async function requestReadd(core: GroupCore, signal: AbortSignal | undefi
   // The commit that took the own leaf away has brought another one: its Welcome is on the way.
   if (history.proof === "readded" || !isDue(history.requestedAtNs, CLIENT_LIMITS.readdPauseNs, nowNs)) return;
   const note = (requestedAtNs: bigint) =>
-    core.exclusive(async () => core.step({ write: ({ histories }) => histories.put({ ...history, requestedAtNs }) }));
+    core.exclusive(
+      async () => core.step({ write: ({ histories }) => histories.put({ ...history, requestedAtNs }) }),
+      signal,
+    );
   await note(nowNs);
   try {
     await sendRequest(core, signal);
   } catch (error) {
+    if (isAborted(signal)) throw error;
     await note(history.requestedAtNs);
-    if (isAborted(signal) || !(error instanceof LatchkeyError) || error.scope === "availability") throw error;
+    if (!(error instanceof LatchkeyError) || error.scope === "availability") throw error;
   }
 }
 
@@ -101,10 +105,10 @@ async function answerReadds(core: GroupCore, signal: AbortSignal | undefined): P
   const plan = () => planReadds(core, (rows ??= openReadds(core)), signal);
   try {
     await commitChange(core, plan, signal);
-    await putRows(core, (rows ?? []).map(answered(core)));
+    await putRows(core, (rows ?? []).map(answered(core)), signal);
   } catch (error) {
     // A commit that may have left takes effect with a later sync, and must not be followed by another one.
-    if (core.pendingCommit === undefined) await putRows(core, rows ?? []);
+    if (core.pendingCommit === undefined) await putRows(core, rows ?? [], signal);
     if (isAborted(signal) || !(error instanceof LatchkeyError) || error.scope === "availability") throw error;
   }
 }
@@ -119,9 +123,12 @@ function answered({ context }: GroupCore): (row: ReaddRecord) => ReaddRecord {
   return (row) => ({ ...row, doneAtNs });
 }
 
-async function putRows(core: GroupCore, rows: readonly ReaddRecord[]): Promise<void> {
+async function putRows(core: GroupCore, rows: readonly ReaddRecord[], signal: AbortSignal | undefined): Promise<void> {
   if (rows.length === 0) return;
-  await core.exclusive(async () => core.step({ write: ({ readds }) => rows.forEach((row) => readds.put(row)) }));
+  await core.exclusive(
+    async () => core.step({ write: ({ readds }) => rows.forEach((row) => readds.put(row)) }),
+    signal,
+  );
 }
 
 function mayReadd(core: GroupCore): boolean {

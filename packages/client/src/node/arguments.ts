@@ -1,0 +1,55 @@
+import {
+  check,
+  optional,
+  requireBytes,
+  requireFields,
+  requireFlag,
+  requireFunction,
+  requireSignal,
+  requireText,
+  requireWholeNumber,
+} from "@latchkey/mls";
+import type { NodeClientOptions } from "./create-node-client.ts";
+import type { MessageAccount } from "./signers.ts";
+import type { DatabaseKeys, SqliteStoreOptions } from "./sqlite-store.ts";
+
+/** A path of a file; SQLite takes an empty one for a database that is nowhere. */
+export const requirePath = check("a path", (value) =>
+  typeof value === "string" && value !== "" && value.isWellFormed() && !value.includes("\0") ? value : undefined,
+);
+
+const flag = optional(requireFlag);
+const bytes = optional(requireBytes());
+const text = optional(requireText);
+
+export const requireNodeClientOptions = requireFields<NodeClientOptions>({
+  dbPath: requirePath,
+  dbEncryptionKey: bytes,
+  nodeUrl: requireText,
+  inviteServiceUrl: text,
+  inviteBaseUrl: text,
+  resolvePointer: optional(requireFunction<NonNullable<NodeClientOptions["resolvePointer"]>>()),
+  loopbackHttp: flag,
+  keepInvitesFresh: flag,
+  joinReceipts: flag,
+  slotCredentials: flag,
+  padBlobs: flag,
+  onDefect: optional(requireFunction<NonNullable<NodeClientOptions["onDefect"]>>()),
+  onMessageFailed: optional(requireFunction<NonNullable<NodeClientOptions["onMessageFailed"]>>()),
+  renewOnRemoval: flag,
+  signal: optional(requireSignal),
+});
+
+export const requireStoreOptions = requireFields<SqliteStoreOptions>({
+  encryptionKey: bytes,
+  maxPages: optional(requireWholeNumber(1, 2 ** 32 - 2)),
+});
+
+export const requireKeys = requireFields<DatabaseKeys>({ from: bytes, to: bytes });
+
+/** An account that signs texts, with its address of Ethereum. */
+export const requireAccount = check("an account with an `address` and `signMessage`", (value) => {
+  const { address, signMessage } = value as Partial<MessageAccount>;
+  const isAddress = typeof address === "string" && /^0x[0-9a-f]{40}$/i.test(address);
+  return isAddress && typeof signMessage === "function" ? (value as MessageAccount) : undefined;
+});
