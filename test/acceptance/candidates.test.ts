@@ -61,7 +61,7 @@ async function groupInfoAt(device: Device, groupId: string, epoch: bigint, signe
   };
 }
 
-test("XIP-13 garbage of a stranger that claims a huge epoch is discarded; the genuine blob is chosen", async (t) => {
+test("X82-13 garbage of a stranger that claims a huge epoch is discarded; the genuine blob is chosen", async (t) => {
   const world = await World.start(t);
   const { admin, memberGroup } = await world.group();
   // A slot that nobody closes: the vandal needs no key to write it.
@@ -83,7 +83,7 @@ test("XIP-13 garbage of a stranger that claims a huge epoch is discarded; the ge
   assert.equal((await next.client.conversations.joinByInvite(invite.url)).group.name, "renamed");
 });
 
-test("XIP-14 of several blobs that open the highest epoch is tried first, whatever the order they came in", async (t) => {
+test("X82-14 of several blobs that open the highest epoch is tried first, whatever the order they came in", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -103,7 +103,7 @@ test("XIP-14 of several blobs that open the highest epoch is tried first, whatev
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
 });
 
-test("XIP-14 a higher epoch that does not verify is passed by for a lower one that does", async (t) => {
+test("X82-14 a higher epoch that does not verify is passed by for a lower one that does", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -122,7 +122,7 @@ test("XIP-14 a higher epoch that does not verify is passed by for a lower one th
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
 });
 
-test("XIP-15 a key holder's blob that lies about epoch or state is discarded at the consistency check", async (t) => {
+test("X82-15 a key holder's blob that lies about epoch or state is discarded at the consistency check", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const { payload } = await adminGroup.createInvite();
@@ -146,7 +146,7 @@ test("XIP-15 a key holder's blob that lies about epoch or state is discarded at 
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
-test("XIP-25 a flood of junk evicts the genuine blob; the next epoch advance repopulates the slot", async (t) => {
+test("X82-25 a flood of junk evicts the genuine blob; the next epoch advance repopulates the slot", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -193,7 +193,7 @@ function watchingSlots(calls: string[]): Wrap {
   };
 }
 
-test("XIP-25 members look after the slot at once and then slowly: they ask, and upload only when the blob is gone", async (t) => {
+test("X82-25 members look after the slot at once and then slowly: they ask, and upload only when the blob is gone", async (t) => {
   const world = await World.start(t);
   const { member, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -215,7 +215,7 @@ test("XIP-25 members look after the slot at once and then slowly: they ask, and 
   assert.equal(memberGroup.isActive, true);
 });
 
-test("XIP-25 junk that claims the present state hides the loss from the question; the rare deep check finds it", async (t) => {
+test("X82-25 junk that claims the present state hides the loss from the question; the rare deep check finds it", async (t) => {
   const world = await World.start(t);
   const { member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();

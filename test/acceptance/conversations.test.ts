@@ -339,7 +339,7 @@ test("opening again finds everything as it was; another wallet is refused", asyn
   await world.restart(admin);
 });
 
-test("XIP-23 a rename puts the new epoch into the slot at once: the next scanner joins with the same link", async (t) => {
+test("X82-23 a rename puts the new epoch into the slot at once: the next scanner joins with the same link", async (t) => {
   const world = await World.start(t);
   const { adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -350,7 +350,7 @@ test("XIP-23 a rename puts the new epoch into the slot at once: the next scanner
   assert.equal(group.name, "renamed by a member");
 });
 
-test("XIP-24 who is slower finds the blob of its epoch in the slot and uploads nothing", async (t) => {
+test("X82-24 who is slower finds the blob of its epoch in the slot and uploads nothing", async (t) => {
   const world = await World.start(t);
   const admin = await world.device("admin");
   let uploads = 0;
@@ -375,7 +375,7 @@ test("XIP-24 who is slower finds the blob of its epoch in the slot and uploads n
   assert.equal(await admin.environment.slots.exists(slot, group.epoch + 1n, digest), false);
 });
 
-test("XIP-04 a blob from epoch N while the group is at N+1: no trace; with a refreshed blob the same link works", async (t) => {
+test("X82-04 a blob from epoch N while the group is at N+1: no trace; with a refreshed blob the same link works", async (t) => {
   const world = await World.start(t);
   const admin = await world.device("admin");
   let offline = false;
@@ -423,7 +423,7 @@ test("a member that was removed comes back by the invite and reads on", async (t
   assert.deepEqual(textsOf(memberGroup), ["while still in", "welcome back"]);
 });
 
-test("XIP-11 an invite for one: the second is told INVITE_EXHAUSTED; after the first was removed it works again", async (t) => {
+test("X82-11 an invite for one: the second is told INVITE_EXHAUSTED; after the first was removed it works again", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const invite = await adminGroup.createInvite({ maxUses: 1 });

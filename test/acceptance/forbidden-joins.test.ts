@@ -57,7 +57,7 @@ const externalInit = { code: "MLS_INVALID", rule: "external-init" };
 /** An ExternalInit that nobody gets to open: the shape of the list is judged before. */
 const INIT = byValue({ kind: "external_init", kemOutput: new Uint8Array(32) });
 
-test("XIP-09 an external commit that also renames the group, or only does so, is rejected", async (t) => {
+test("X82-09 an external commit that also renames the group, or only does so, is rejected", async (t) => {
   const rename: RawUpdate = { componentId: COMPONENT.groupName, update: utf8("mine now") };
   await refuseVariations(await doorstep(t), [
     [{ updates: (registration) => [registration, rename] }, "ExternalCommitAppDataUpdateMultiple"],
@@ -65,7 +65,7 @@ test("XIP-09 an external commit that also renames the group, or only does so, is
   ]);
 });
 
-test("XIP-09 an external commit whose membership change is more or less than its own insert is rejected", async (t) => {
+test("X82-09 an external commit whose membership change is more or less than its own insert is rejected", async (t) => {
   const door = await doorstep(t);
   const { joiner, admin, members, groupId, groupInfo } = door;
   const entry = { sequenceId: 1n, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(16) };
@@ -98,14 +98,14 @@ test("XIP-09 an external commit whose membership change is more or less than its
   await allRefuse(members, groupId, removal, outOfScope);
 });
 
-test("XIP-10 an external commit that adds a key package of another inbox is rejected", async (t) => {
+test("X82-10 an external commit that adds a key package of another inbox is rejected", async (t) => {
   const door = await doorstep(t);
   const friend = await door.world.device("friend");
   const adds = [await keyPackageOf(friend)];
   await refuseVariations(door, [[{ adds }, "CrossInboxAddInExternalCommit"]]);
 });
 
-test("XIP-22 an external commit with a PSK proposal is rejected", async (t) => {
+test("X82-22 an external commit with a PSK proposal is rejected", async (t) => {
   const { members, groupId, joiner, groupInfo } = await doorstep(t);
   const psks = [{ kind: "external", pskId: utf8("door"), nonce: new Uint8Array(32) } as const];
   const commit = await rawExternalCommit(joiner, groupInfo, { psks });
@@ -127,7 +127,7 @@ test("SEC-04 an external commit that removes a member is rejected, be it another
   await allRefuseEach(members, groupId, messages);
 });
 
-test("XIP-09 an external commit with any other kind of proposal is rejected before it is tried", async (t) => {
+test("X82-09 an external commit with any other kind of proposal is rejected before it is tried", async (t) => {
   const { members, groupId, joiner, groupInfo } = await doorstep(t);
   const info = await verifyGroupInfo({ crypto: nodeCrypto }, groupInfo);
   const { leafNode } = await keyPackageOf(joiner);
@@ -145,7 +145,7 @@ test("XIP-09 an external commit with any other kind of proposal is rejected befo
   await allRefuseEach(members, groupId, messages);
 });
 
-test("XIP-09 an external commit has exactly one ExternalInit, refers to no proposal, and brings a path", async (t) => {
+test("X82-09 an external commit has exactly one ExternalInit, refers to no proposal, and brings a path", async (t) => {
   const { members, member, groupId, joiner, groupInfo } = await doorstep(t);
   const registration = byValue(appDataUpdate(COMPONENT.groupMembership, membershipDelta([])));
   await allRefuseEach(members, groupId, [
@@ -170,7 +170,7 @@ test("XIP-09 an external commit has exactly one ExternalInit, refers to no propo
   await allRefuse([admin], groupId, referring, { code: "MLS_INVALID", rule: "external-by-reference" });
 });
 
-test("XIP-09 an external commit without a path is rejected", async (t) => {
+test("X82-09 an external commit without a path is rejected", async (t) => {
   const { members, groupId, joiner, groupInfo } = await doorstep(t);
   const pathless = await forgeExternalCommit(joiner, groupInfo, [INIT], { path: false });
   await allRefuse(members, groupId, pathless, { code: "MLS_INVALID", rule: "path-required" });

@@ -37,7 +37,7 @@ function policyBytes(device: Device, groupId: string): Uint8Array | undefined {
   return mlsOf(device, groupId).appData.get(COMPONENT.externalCommitPolicy);
 }
 
-test("XIP-05 after a rotation of the key the old link opens nothing that is wrapped from then on; the new one works", async (t) => {
+test("X82-05 after a rotation of the key the old link opens nothing that is wrapped from then on; the new one works", async (t) => {
   const world = await World.start(t);
   const { adminGroup, memberGroup } = await world.group();
   const old = await adminGroup.createInvite();
@@ -64,7 +64,7 @@ test("XIP-05 after a rotation of the key the old link opens nothing that is wrap
   assert.equal(group.name, "wrapped after the rotation");
 });
 
-test("XIP-07 after a rotation of the slot the old link finds only stale blobs and aborts; nobody lands in the group", async (t) => {
+test("X82-07 after a rotation of the slot the old link finds only stale blobs and aborts; nobody lands in the group", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const old = await adminGroup.createInvite();
@@ -84,7 +84,7 @@ test("XIP-07 after a rotation of the slot the old link finds only stale blobs an
   assert.equal(adminGroup.members().length, 2);
 });
 
-test("XIP-12 max_uses = 2: the third is rejected by everyone; a new key changes nothing, a new slot starts afresh", async (t) => {
+test("X82-12 max_uses = 2: the third is rejected by everyone; a new key changes nothing, a new slot starts afresh", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite({ maxUses: 2 });
@@ -108,7 +108,7 @@ test("XIP-12 max_uses = 2: the third is rejected by everyone; a new key changes 
   assert.equal(group.members().length, 5);
 });
 
-test("XIP-16 who joined after the invite was issued counts its uses from the group's state and judges as the others", async (t) => {
+test("X82-16 who joined after the invite was issued counts its uses from the group's state and judges as the others", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite({ maxUses: 1 });
@@ -125,7 +125,7 @@ test("XIP-16 who joined after the invite was issued counts its uses from the gro
   await allRefuse(everybody, adminGroup.id, commit, "ExternalCommitMaxUsesExhausted");
 });
 
-test("XIP-19 a member's commit that clears, sets or changes a tag is rejected, its own included", async (t) => {
+test("X82-19 a member's commit that clears, sets or changes a tag is rejected, its own included", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -168,7 +168,7 @@ test("XIP-19 a member's commit that clears, sets or changes a tag is rejected, i
   }
 });
 
-test("XIP-19 a rewrite for a new installation carries the tag through, whoever makes it", async (t) => {
+test("X82-19 a rewrite for a new installation carries the tag through, whoever makes it", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite({ maxUses: 1 });
@@ -187,7 +187,7 @@ test("XIP-19 a rewrite for a new installation carries the tag through, whoever m
   assert.deepEqual(epochOf(memberGroup), epochOf(group));
 });
 
-test("XIP-20 members that process a join days apart reach the same verdict: only the envelope's time counts", async (t) => {
+test("X82-20 members that process a join days apart reach the same verdict: only the envelope's time counts", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();
   const expiresAtNs = admin.clock.nowNs() + BigInt(HOUR_MS) * 1_000_000n;
@@ -202,7 +202,7 @@ test("XIP-20 members that process a join days apart reach the same verdict: only
   assert.deepEqual(memberGroup.rejections(), []);
 });
 
-test("XIP-20 a join after the end, or into an epoch that is too old, is rejected by all, whatever their clocks say", async (t) => {
+test("X82-20 a join after the end, or into an epoch that is too old, is rejected by all, whatever their clocks say", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   member.clock.forward(-72 * HOUR_MS);
@@ -221,7 +221,7 @@ test("XIP-20 a join after the end, or into an epoch that is too old, is rejected
   }
 });
 
-test("XIP-21 an invite past its end is dropped before a commit is built, also when the blob says nothing of it", async (t) => {
+test("X82-21 an invite past its end is dropped before a commit is built, also when the blob says nothing of it", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const hour = BigInt(HOUR_MS) * 1_000_000n;
@@ -243,7 +243,7 @@ test("XIP-21 an invite past its end is dropped before a commit is built, also wh
   }
 });
 
-test("XIP-26 a revocation that leaves a per-invite field, and one planted while the switch is off, are rejected", async (t) => {
+test("X82-26 a revocation that leaves a per-invite field, and one planted while the switch is off, are rejected", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   // Who forges a commit with its own signature goes on no more: each of these does it once.
@@ -277,7 +277,7 @@ test("XIP-26 a revocation that leaves a per-invite field, and one planted while 
   await refuseAll(second);
 });
 
-test("XIP-26 after a revocation the policy is as if there had never been an invite; enabling again mints fresh values", async (t) => {
+test("X82-26 after a revocation the policy is as if there had never been an invite; enabling again mints fresh values", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const old = await adminGroup.createInvite({ expiresAtNs: admin.clock.nowNs() * 2n, staleAfterNs: 7n, maxUses: 3 });
@@ -291,7 +291,7 @@ test("XIP-26 after a revocation the policy is as if there had never been an invi
   assert.equal(fresh.expiresAtNs, undefined);
 });
 
-test("XIP-11 the limits of an invite are changed while its link goes on working, for super admins only", async (t) => {
+test("X82-11 the limits of an invite are changed while its link goes on working, for super admins only", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite({ maxUses: 1 });
@@ -316,7 +316,7 @@ test("XIP-11 the limits of an invite are changed while its link goes on working,
   await failsWith(adminGroup.changeInvite({ maxUses: 3 }), "INVITE_DISABLED");
 });
 
-test("XIP-05 removing somebody alone leaves the invite in their hands, and the result says so", async (t) => {
+test("X82-05 removing somebody alone leaves the invite in their hands, and the result says so", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();
   const unharmed = await adminGroup.removeMembers(["99".repeat(32)]);
@@ -344,7 +344,7 @@ test("XIP-05 removing somebody alone leaves the invite in their hands, and the r
 });
 
 for (const rotateInvite of ["key", "slot"] as const) {
-  test(`XIP-05 removing somebody with a new ${rotateInvite}: the old link is dead, the new one lives`, async (t) => {
+  test(`X82-05 removing somebody with a new ${rotateInvite}: the old link is dead, the new one lives`, async (t) => {
     const world = await World.start(t);
     const { member, adminGroup, memberGroup } = await world.group();
     const old = await adminGroup.createInvite({ maxUses: 5 });

@@ -39,7 +39,7 @@ class AppService implements SlotService {
   }
 }
 
-test("XIP-23 opaque pointers: the application's service is uploaded to, fetched from, and kept fresh by each committer", async (t) => {
+test("X82-23 opaque pointers: the application's service is uploaded to, fetched from, and kept fresh by each committer", async (t) => {
   const world = await World.start(t);
   const service = new AppService();
   const admin = await world.device("admin", { wrap: service.known });

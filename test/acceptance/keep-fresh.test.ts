@@ -52,7 +52,7 @@ function unattended(clock: HeldClock, calls: string[], broken: () => boolean = (
   };
 }
 
-test("XIP-25 a client that stays open looks after its invites by itself: soon after the start, then slowly, until it is closed", async (t) => {
+test("X82-25 a client that stays open looks after its invites by itself: soon after the start, then slowly, until it is closed", async (t) => {
   const world = await World.start(t);
   const { member, adminGroup } = await world.group();
   await adminGroup.createInvite();
@@ -88,7 +88,7 @@ test("XIP-25 a client that stays open looks after its invites by itself: soon af
   await world.restart(member);
 });
 
-test("XIP-25 a committer that died before its upload: a member that merely stays open fills the slot", async (t) => {
+test("X82-25 a committer that died before its upload: a member that merely stays open fills the slot", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();

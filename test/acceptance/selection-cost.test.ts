@@ -43,7 +43,7 @@ async function measured(world: World, url: string) {
   };
 }
 
-test("XIP-14 of eight blobs that open only the one that is used is verified: no signature, no hash of a tree for the others", async (t) => {
+test("X82-14 of eight blobs that open only the one that is used is verified: no signature, no hash of a tree for the others", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -62,7 +62,7 @@ test("XIP-14 of eight blobs that open only the one that is used is verified: no 
   assert.deepEqual(await cost(blobs.toReversed()), one);
 });
 
-test("XIP-14 of eight blobs of one state the one is used whose signer has read furthest, at the price of one", async (t) => {
+test("X82-14 of eight blobs of one state the one is used whose signer has read furthest, at the price of one", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();

@@ -38,7 +38,7 @@ async function refused(upload: Promise<unknown>): Promise<void> {
   assert.equal(data["nodeCode"], "SLOT_FORBIDDEN");
 }
 
-test("XIP-13 who knows the slot and not the key cannot write it; who has nothing but the link can", async (t) => {
+test("X82-13 who knows the slot and not the key cannot write it; who has nothing but the link can", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -56,7 +56,7 @@ test("XIP-13 who knows the slot and not the key cannot write it; who has nothing
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
 });
 
-test("XIP-05 with the key the credential of the slot is replaced: links from before can neither read nor write from then on", async (t) => {
+test("X82-05 with the key the credential of the slot is replaced: links from before can neither read nor write from then on", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup, memberGroup } = await world.group();
   const before = await adminGroup.createInvite();
@@ -76,7 +76,7 @@ test("XIP-05 with the key the credential of the slot is replaced: links from bef
   await group.sync();
 });
 
-test("XIP-05 an admin that dies before its upload, twice: a member that saw the keys change puts the new credential in place", async (t) => {
+test("X82-05 an admin that dies before its upload, twice: a member that saw the keys change puts the new credential in place", async (t) => {
   const world = await World.start(t);
   const { admin, member } = await world.group();
   let broken = false;
@@ -133,7 +133,7 @@ async function twoAdmins(t: TestContext, beforeUpload: (slot: Slot, admins: Grou
   return { world, first: groupOf(admin, adminGroup.id), second: memberGroup };
 }
 
-test("XIP-05 two admins replace the key at the same moment: neither is told of a failure, and the link in force works", async (t) => {
+test("X82-05 two admins replace the key at the same moment: neither is told of a failure, and the link in force works", async (t) => {
   let armed = false;
   const { world, first, second } = await twoAdmins(t, async (_, [, other]) => {
     if (!armed) return;
@@ -150,7 +150,7 @@ test("XIP-05 two admins replace the key at the same moment: neither is told of a
   assert.equal((await joiner.client.conversations.joinByInvite(url)).group.isActive, true);
 });
 
-test("XIP-05 a blob that comes late to a second service, behind two new keys, does not lead its slot back to the old key", async (t) => {
+test("X82-05 a blob that comes late to a second service, behind two new keys, does not lead its slot back to the old key", async (t) => {
   const seen: Slot[] = [];
   let state: "broken" | "armed" | "whole" = "broken";
   const { world, first } = await twoAdmins(t, async (slot, [own]) => {
@@ -174,7 +174,7 @@ test("XIP-05 a blob that comes late to a second service, behind two new keys, do
   assert.ok(late.credentials.earlier.every((credential) => !newer.includes(toHex(credential))));
 });
 
-test("XIP-13 a slot that a holder of the link has locked: changes of the group go on, members are told, a fresh slot helps", async (t) => {
+test("X82-13 a slot that a holder of the link has locked: changes of the group go on, members are told, a fresh slot helps", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -205,7 +205,7 @@ test("XIP-13 a slot that a holder of the link has locked: changes of the group g
   assert.equal(memberGroup.invite.uploadFailure, undefined);
 });
 
-test("XIP-12 a slot that was begun without a credential stays open to programs that know none, and to those that do", async (t) => {
+test("X82-12 a slot that was begun without a credential stays open to programs that know none, and to those that do", async (t) => {
   const world = await World.start(t);
   const { admin, memberGroup } = await world.group();
   await world.restart(admin, (environment) => ({ ...environment, slotCredentials: false }));
@@ -219,7 +219,7 @@ test("XIP-12 a slot that was begun without a credential stays open to programs t
   assert.equal((await joiner.client.conversations.joinByInvite(invite.url)).group.name, "Without");
 });
 
-test("XIP-01 blobs that are padded are of one size for groups of many sizes, and join as others do", async (t) => {
+test("X82-01 blobs that are padded are of one size for groups of many sizes, and join as others do", async (t) => {
   const world = await World.start(t);
   const padding: Wrap = (environment) => ({ ...environment, padBlobs: true });
   const admin = await world.device("admin", { wrap: padding });

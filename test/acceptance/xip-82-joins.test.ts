@@ -16,7 +16,7 @@ import {
   World,
 } from "./support.ts";
 
-test("XIP-01 a joiner with one installation scans: admin and joiner agree and read each other", async (t) => {
+test("X82-01 a joiner with one installation scans: admin and joiner agree and read each other", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const file = world.path("invite.png");
@@ -40,7 +40,7 @@ test("XIP-01 a joiner with one installation scans: admin and joiner agree and re
   assert.equal(group.status, "confirmed");
 });
 
-test("XIP-02 a joiner with three installations: one commit adds all, siblings come by Welcome, all talk", async (t) => {
+test("X82-02 a joiner with three installations: one commit adds all, siblings come by Welcome, all talk", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -70,7 +70,7 @@ test("XIP-02 a joiner with three installations: one commit adds all, siblings co
   for (const listener of all) assert.deepEqual(textsOf(listener), ["message 0", "message 1", "message 2", "message 3"]);
 });
 
-test("XIP-02 a second person scans the same code afterwards, while nobody of the group was online", async (t) => {
+test("X82-02 a second person scans the same code afterwards, while nobody of the group was online", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -96,7 +96,7 @@ test("XIP-02 a second person scans the same code afterwards, while nobody of the
   for (const view of views.slice(0, 2)) assert.deepEqual(textsOf(view), ["first in", "second in"]);
 });
 
-test("XIP-01 an invite can be looked at first: the group as it is, and nothing written anywhere", async (t) => {
+test("X82-01 an invite can be looked at first: the group as it is, and nothing written anywhere", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup } = await world.group();
   await adminGroup.updateDescription("Thursdays at eight");
@@ -130,7 +130,7 @@ test("XIP-01 an invite can be looked at first: the group as it is, and nothing w
   await failsWith(joiner.client.conversations.previewInvite(invite.url), "ALREADY_MEMBER");
 });
 
-test("XIP-02 members see who joined through which invite and when, as it happens and afterwards", async (t) => {
+test("X82-02 members see who joined through which invite and when, as it happens and afterwards", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();

@@ -32,7 +32,7 @@ async function wrapPresent(device: Device, groupId: string, key: Uint8Array): Pr
   });
 }
 
-test("XIP-03 master switch off: an honest joiner stops before publishing", async (t) => {
+test("X82-03 master switch off: an honest joiner stops before publishing", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -48,7 +48,7 @@ test("XIP-03 master switch off: an honest joiner stops before publishing", async
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
-test("XIP-03 master switch off: every member rejects an external commit", async (t) => {
+test("X82-03 master switch off: every member rejects an external commit", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();
   await adminGroup.createInvite();
@@ -60,7 +60,7 @@ test("XIP-03 master switch off: every member rejects an external commit", async 
   await allRefuse([admin, member], adminGroup.id, commit, "ExternalCommitNotAllowed");
 });
 
-test("XIP-06 a ciphertext changed in one byte is discarded; alone it ends the join, beside a genuine one it does not", async (t) => {
+test("X82-06 a ciphertext changed in one byte is discarded; alone it ends the join, beside a genuine one it does not", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -86,7 +86,7 @@ test("XIP-06 a ciphertext changed in one byte is discarded; alone it ends the jo
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
 });
 
-test("XIP-08 a blob past its end is refused, even when the service still serves it", async (t) => {
+test("X82-08 a blob past its end is refused, even when the service still serves it", async (t) => {
   const world = await World.start(t);
   const { admin, adminGroup } = await world.group();
   const hour = 3_600_000_000_000n;
@@ -103,7 +103,7 @@ test("XIP-08 a blob past its end is refused, even when the service still serves 
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
-test("XIP-17 a genuine blob served again with another end, epoch or digest does not open", async (t) => {
+test("X82-17 a genuine blob served again with another end, epoch or digest does not open", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
   await adminGroup.createInvite();
@@ -131,7 +131,7 @@ test("XIP-17 a genuine blob served again with another end, epoch or digest does 
   assert.deepEqual(traces(joiner), NO_TRACES);
 });
 
-test("XIP-18 a member that scans is told so before anything is published", async (t) => {
+test("X82-18 a member that scans is told so before anything is published", async (t) => {
   const world = await World.start(t);
   const { member, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();
@@ -146,7 +146,7 @@ test("XIP-18 a member that scans is told so before anything is published", async
   assert.deepEqual(traces(tablet), NO_TRACES);
 });
 
-test("XIP-18 an existing member external-commits another of its devices: rejected by everyone", async (t) => {
+test("X82-18 an existing member external-commits another of its devices: rejected by everyone", async (t) => {
   const world = await World.start(t);
   const { admin, member, adminGroup, memberGroup } = await world.group();
   const invite = await adminGroup.createInvite();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { testEnvironment } from "../run/environment.ts";
 import { CASE_ID, idsIn, summarize, type Case } from "./cases.ts";
 
 /** Runs the tests of all packages and apps that carry an id, and nothing else; see `docs/guarantees.md`. */
@@ -15,6 +16,7 @@ const { values } = parseArgs({ options: { json: { type: "boolean", default: fals
 const files = FOLDERS.flatMap((folder) => testFiles(join(ROOT, folder))).filter((file) =>
   CASE_ID.test(readFileSync(file, "utf8")),
 );
+Object.assign(process.env, { ...testEnvironment(), ...process.env });
 const seen: Case[] = [];
 const see = (title: string, passed: boolean) => seen.push(...idsIn(title).map((id) => ({ id, title, passed })));
 

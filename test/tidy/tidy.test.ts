@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import ts from "typescript";
+import { CASE_ID } from "../cases/cases.ts";
 import { filesEndingWith, isTest, ROOT, type SourceFile } from "./source-files.ts";
 
 const MAX_LINES = 500;
@@ -28,6 +29,19 @@ function read(path: string): string {
 
 function importsOf(file: SourceFile): string[] {
   return ts.preProcessFile(file.text, true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
+/** String literals and parts of templates. */
+function textsOf(file: SourceFile): string[] {
+  const texts: string[] = [];
+  const look = (node: ts.Node): void => {
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)) {
+      texts.push(node.text);
+    }
+    ts.forEachChild(node, look);
+  };
+  look(ts.createSourceFile(file.path, file.text, ts.ScriptTarget.Latest));
+  return texts;
 }
 
 function packageOf(file: SourceFile): string {
@@ -153,6 +167,14 @@ test(`no source file has more than ${MAX_LINES} lines`, () => {
     .map((file) => ({ path: file.path, lines: file.text.split("\n").length }))
     .filter(({ lines }) => lines > MAX_LINES);
   assert.deepEqual(long, []);
+});
+
+test("no text of the program names a case", () => {
+  const found = sources
+    .filter((file) => !isTest(file.path) && !file.path.startsWith("packages/testkit/") && CASE_ID.test(file.text))
+    .flatMap((file) => textsOf(file).map((text) => `${file.path}: ${text}`))
+    .filter((text) => CASE_ID.test(text));
+  assert.deepEqual(found, []);
 });
 
 test("no test is skipped, focused, retried or left to do", () => {

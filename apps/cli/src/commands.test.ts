@@ -241,7 +241,7 @@ describe("groups and messages", () => {
 });
 
 describe("invites", () => {
-  test("XIP-02 a PNG written by invite create lets a person in with both devices; both read and write", async (t) => {
+  test("X82-02 a PNG written by invite create lets a person in with both devices; both read and write", async (t) => {
     const { directory, nodeUrl, user } = await world(t);
     const [ada, cleo] = [await user("ada"), await user("cleo")];
     const laptop = new User(join(directory, "laptop"));
@@ -285,7 +285,7 @@ describe("invites", () => {
     assert.equal((await ada.try("group", "remove", "team", cleoId)).status, 2);
   });
 
-  test("XIP-18 who is a member already is told so: exit 3, ALREADY_MEMBER", async (t) => {
+  test("X82-18 who is a member already is told so: exit 3, ALREADY_MEMBER", async (t) => {
     const { user } = await world(t);
     const [ada, cleo] = [await user("ada"), await user("cleo")];
     await ada.run("group", "create", "Team");

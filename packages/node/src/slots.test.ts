@@ -52,7 +52,7 @@ describe("invite slots", () => {
     assert.ok(equalBytes(blobs[0] ?? utf8(""), first) && equalBytes(blobs[1] ?? utf8(""), second));
   });
 
-  test("SLOT XIP-13: junk that claims a huge epoch does not displace the genuine blob", async (t) => {
+  test("SLOT X82-13: junk that claims a huge epoch does not displace the genuine blob", async (t) => {
     const { url } = await startNode(t);
     const genuine = slotBlob("genuine");
     await put(url, genuine);
@@ -61,7 +61,7 @@ describe("invite slots", () => {
     assert.ok(blobs.length === 8 && equalBytes(blobs[0] ?? utf8(""), genuine));
   });
 
-  test("SLOT XIP-25: after 8 newer blobs the oldest is gone, and can be uploaded again", async (t) => {
+  test("SLOT X82-25: after 8 newer blobs the oldest is gone, and can be uploaded again", async (t) => {
     const { url } = await startNode(t);
     const genuine = slotBlob("genuine");
     await put(url, genuine);
@@ -71,7 +71,7 @@ describe("invite slots", () => {
     assert.ok(equalBytes((await get(url)).blobs.at(-1) ?? utf8(""), genuine));
   });
 
-  test("SLOT XIP-24: HEAD tells existence, also by epoch and digest; GET with both looks up", async (t) => {
+  test("SLOT X82-24: HEAD tells existence, also by epoch and digest; GET with both looks up", async (t) => {
     const { url } = await startNode(t);
     const blob = slotBlob("blob", { epoch: 2n ** 64n - 1n });
     const head = async (query = "") => {
@@ -90,7 +90,7 @@ describe("invite slots", () => {
     assert.ok(found.blobs.length === 1 && equalBytes(found.blobs[0] ?? utf8(""), blob));
   });
 
-  test("SLOT XIP-08: expired blobs are refused on upload and not served once their time has come", async (t) => {
+  test("SLOT X82-08: expired blobs are refused on upload and not served once their time has come", async (t) => {
     let nowNs = 1_000n;
     const { url } = await startNode(t, { clock: { wallNs: () => nowNs, monotonicNs: () => nowNs } });
     const late = await fetch(slotUrl(url), {

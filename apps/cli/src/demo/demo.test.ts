@@ -17,7 +17,7 @@ const STEPS = [
 ];
 
 describe("the demo", () => {
-  test("XIP-02 --json ends with one object in which everything holds, exits with 0 and leaves no file", async (t) => {
+  test("X82-02 --json ends with one object in which everything holds, exits with 0 and leaves no file", async (t) => {
     const temporary = await tempDir(t);
     const demo = start(t, "demo/main.ts", ["--json"], { TMPDIR: temporary });
     const stdout = await text(demo.child.stdout);

@@ -90,7 +90,7 @@ describe("EncryptedGroupInfoBlob", () => {
     assert.deepEqual(suite.aeadOpen(key, nonce, additionalData, ciphertext), open(blob).groupInfo);
   });
 
-  test("XIP-06 a ciphertext changed in one byte does not open", () => {
+  test("X82-06 a ciphertext changed in one byte does not open", () => {
     const blob = blobAt(5n);
     const { ciphertext } = fieldsOf(blob);
     for (const place of [0, 50, ciphertext.length - 1]) {
@@ -101,14 +101,14 @@ describe("EncryptedGroupInfoBlob", () => {
     assert.throws(() => open(altered(blob, { ciphertext: new Uint8Array(0) })), refused("Unwrap"));
   });
 
-  test("XIP-17 a genuine blob with another expiry, epoch or digest does not open", () => {
+  test("X82-17 a genuine blob with another expiry, epoch or digest does not open", () => {
     const blob = blobAt(5n, { expiresAtNs: 100n });
     assert.throws(() => open(altered(blob, { expiresAtNs: 0n })), refused("Unwrap"));
     assert.throws(() => open(altered(blob, { epoch: 6n })), refused("Unwrap"));
     assert.throws(() => open(altered(blob, { groupStateHash: { digest: new Uint8Array(32) } })), refused("Unwrap"));
   });
 
-  test("XIP-08 a blob past its end is refused when a clock is given, at the very nanosecond", () => {
+  test("X82-08 a blob past its end is refused when a clock is given, at the very nanosecond", () => {
     const blob = blobAt(5n, { expiresAtNs: 100n });
     assert.equal(open(blob, 99n).expiresAtNs, 100n);
     assert.throws(() => open(blob, 100n), { code: "INVITE_EXPIRED", rule: "Expired" });
@@ -149,7 +149,7 @@ describe("EncryptedGroupInfoBlob", () => {
 describe("candidate selection", () => {
   const select = (...blobs: Uint8Array[]) => selectCandidates({ suite, blobs, key, nowNs: TEST_TIME_NS });
 
-  test("XIP-14 higher epochs come first, equal ones by hash", () => {
+  test("X82-14 higher epochs come first, equal ones by hash", () => {
     const { candidates, rejected } = select(blobAt(5n), blobAt(7n, { mark: 1 }), blobAt(7n, { mark: 2 }), blobAt(6n));
     assert.deepEqual(
       candidates.map(({ epoch }) => epoch),
@@ -179,7 +179,7 @@ describe("candidate selection", () => {
     );
   });
 
-  test("XIP-13 garbage that claims a huge epoch is dropped, the genuine blob is chosen", () => {
+  test("X82-13 garbage that claims a huge epoch is dropped, the genuine blob is chosen", () => {
     const garbage = altered(blobAt(5n), { epoch: 2n ** 63n, ciphertext: new Uint8Array(1000) });
     const { candidates, rejected } = select(garbage, blobAt(5n), blobAt(9n, { key: seed(2) }));
     assert.deepEqual(
@@ -192,7 +192,7 @@ describe("candidate selection", () => {
     );
   });
 
-  test("XIP-15 a key holder's blob that lies about epoch or digest is dropped", () => {
+  test("X82-15 a key holder's blob that lies about epoch or digest is dropped", () => {
     const wrongEpoch = blobAt(5n, { claim: 9n });
     const context = contextAt(5n);
     const groupInfo = groupInfoBytes(context);
@@ -230,7 +230,7 @@ describe("candidate selection", () => {
     );
   });
 
-  test("XIP-08 expired blobs are dropped even when the service still serves them", () => {
+  test("X82-08 expired blobs are dropped even when the service still serves them", () => {
     const { candidates, rejected } = select(blobAt(5n, { expiresAtNs: TEST_TIME_NS }));
     assert.deepEqual(candidates, []);
     assert.deepEqual(

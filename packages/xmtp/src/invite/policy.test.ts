@@ -65,7 +65,7 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     assert.throws(() => validatePolicyV1(off), rejected("PerInviteFieldNotCleared"));
   });
 
-  test("XIP-05 rotating the key keeps slot and settings", () => {
+  test("X82-05 rotating the key keeps slot and settings", () => {
     const before = enablePolicy(nodeCrypto, { maxUses: 3, expireInNs: 4n });
     const after = rotatePolicyKey(nodeCrypto, before);
     assert.notDeepEqual(after.symmetricKey, before.symmetricKey);
@@ -90,14 +90,14 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     assert.throws(() => changePolicy(revokePolicy(before), {}), rejected("ExternalCommitNotAllowed"));
   });
 
-  test("XIP-26 after revoking, the bytes are those of a policy that never had an invite", () => {
+  test("X82-26 after revoking, the bytes are those of a policy that never had an invite", () => {
     const never = policyUpdate(policyOf({ expireInNs: 4n, maxUses: 3 }));
     const invite = enablePolicy(nodeCrypto, { maxUses: 3, expireInNs: 4n, expiresAtNs: 9n });
     assert.deepEqual(policyUpdate(revokePolicy(invite)), never);
     assert.deepEqual(policyUpdate(revokePolicy(undefined)), policyUpdate(policyOf({})));
   });
 
-  test("XIP-26 while the switch is off every per-invite field must be absent, an empty key included", () => {
+  test("X82-26 while the switch is off every per-invite field must be absent, an empty key included", () => {
     const planted = {
       symmetric_key: policyOf({ symmetricKey: {} }),
       external_group_id: policyOf({ externalGroupId: SLOT }),
@@ -151,7 +151,7 @@ describe("EXTERNAL_COMMIT_POLICY", () => {
     }
   });
 
-  test("XIP-12 uses are the members tagged with the present slot: a new slot starts at zero, a new key does not", () => {
+  test("X82-12 uses are the members tagged with the present slot: a new slot starts at zero, a new key does not", () => {
     const entry = (admittedViaExternalGroupId: Uint8Array) => ({
       sequenceId: 1n,
       failedInstallations: [],

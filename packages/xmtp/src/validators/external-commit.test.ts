@@ -102,7 +102,7 @@ function withMembers(data: ReadonlyMap<number, Uint8Array>, ...entries: readonly
 }
 
 describe("external commit, the checks of XIP-82 in their order", () => {
-  test("XIP-01, XIP-02 a join with and without siblings is accepted", () => {
+  test("X82-01, X82-02 a join with and without siblings is accepted", () => {
     judge();
     judge({ proposals: [INIT, registration({ sequenceId: 1n })] });
   });
@@ -152,7 +152,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     assert.throws(() => validateExternalCommit(input), { rule: "ExternalCommitNotNewMemberCommit" });
   });
 
-  test("check 2 XIP-03 ExternalCommitNotAllowed: off, never enabled, or of an unknown version", () => {
+  test("check 2 X82-03 ExternalCommitNotAllowed: off, never enabled, or of an unknown version", () => {
     expectRule("ExternalCommitNotAllowed", { appData: withPolicy(policyUpdate(revokePolicy(policy))) });
     const never = testAppData({ creatorInboxId: admin.inboxId, creatorSequenceId: 1n });
     expectRule("ExternalCommitNotAllowed", { appData: never });
@@ -164,7 +164,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     expectRule("GroupNotMigrated", { appData: new Map() });
   });
 
-  test("check 3 XIP-20 ExternalCommitInviteExpired: by envelope time, equality passes", () => {
+  test("check 3 X82-20 ExternalCommitInviteExpired: by envelope time, equality passes", () => {
     const group = groupWith({ expiresAtNs: TEST_TIME_NS });
     const proposals = [...SIBLINGS, INIT, registration({ externalGroupId: group.policy.externalGroupId })];
     judge({ appData: group.appData, proposals });
@@ -172,7 +172,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     expectRule("ExternalCommitInviteExpired", late);
   });
 
-  test("check 4 XIP-20 ExternalCommitInviteStale: age of the epoch by envelope time, equality passes, never negative", () => {
+  test("check 4 X82-20 ExternalCommitInviteStale: age of the epoch by envelope time, equality passes, never negative", () => {
     const group = groupWith({ expireInNs: 10n });
     const proposals = [...SIBLINGS, INIT, registration({ externalGroupId: group.policy.externalGroupId })];
     const base = { appData: group.appData, proposals };
@@ -206,13 +206,13 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     expectRule("InboxValidationFailed", { leaf });
   });
 
-  test("check 6 XIP-18 ExternalCommitJoinerAlreadyMember: in the tree, or in the membership only", () => {
+  test("check 6 X82-18 ExternalCommitJoinerAlreadyMember: in the tree, or in the membership only", () => {
     const inTree = testTree(present(members[0]).leafNode, testLeaf(joiner.inboxId, present(joiner.keys[2])));
     expectRule("ExternalCommitJoinerAlreadyMember", { members: inTree });
     expectRule("ExternalCommitJoinerAlreadyMember", { appData: withMembers(appData, [joiner.inboxId, EMPTY]) });
   });
 
-  test("check 7 XIP-11, XIP-12, XIP-16 ExternalCommitMaxUsesExhausted: members tagged with the present slot count", () => {
+  test("check 7 X82-11, X82-12, X82-16 ExternalCommitMaxUsesExhausted: members tagged with the present slot count", () => {
     const group = groupWith({ maxUses: 1 });
     const slot = group.policy.externalGroupId;
     const proposals = [...SIBLINGS, INIT, registration({ externalGroupId: slot })];
@@ -243,7 +243,7 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     expectRule("ExternalCommitGceForbidden", { proposals: [gce, INIT, registration()] });
   });
 
-  test("check 12 SEC-04, XIP-22 ExternalCommitUnsupportedProposalType: no Remove, PSK, Update, ReInit or ephemeral data", () => {
+  test("check 12 SEC-04, X82-22 ExternalCommitUnsupportedProposalType: no Remove, PSK, Update, ReInit or ephemeral data", () => {
     const others: Proposal[] = [
       removeProposal(0),
       { kind: "psk", psk: { kind: "external", pskId: EMPTY, nonce: EMPTY } },
@@ -256,18 +256,18 @@ describe("external commit, the checks of XIP-82 in their order", () => {
     }
   });
 
-  test("check 13 XIP-09 ExternalCommitAppDataUpdateMissing, …Multiple: a second update renames the group", () => {
+  test("check 13 X82-09 ExternalCommitAppDataUpdateMissing, …Multiple: a second update renames the group", () => {
     const rename = updateProposal(COMPONENT.groupName, utf8("mine now"));
     expectRule("ExternalCommitAppDataUpdateMissing", { proposals: [INIT] });
     expectRule("ExternalCommitAppDataUpdateMultiple", { proposals: [INIT, registration(), rename] });
   });
 
-  test("check 14 XIP-10 CrossInboxAddInExternalCommit: a key package of another inbox", () => {
+  test("check 14 X82-10 CrossInboxAddInExternalCommit: a key package of another inbox", () => {
     const foreign = addProposal(admin.inboxId, present(joiner.keys[1]));
     expectRule("CrossInboxAddInExternalCommit", { proposals: [foreign, INIT, registration()] });
   });
 
-  test("check 15 XIP-09 ExternalCommitAppDataUpdateWrongComponent", () => {
+  test("check 15 X82-09 ExternalCommitAppDataUpdateWrongComponent", () => {
     const rename = updateProposal(COMPONENT.groupName, utf8("mine now"));
     expectRule("ExternalCommitAppDataUpdateWrongComponent", { proposals: [...SIBLINGS, INIT, rename] });
   });

@@ -176,7 +176,7 @@ function checkInstallations({ leaves, inboxId, entry, identity }: JoinerInput): 
   const rule = "ExternalCommitNotAnInstallation";
   const joined = new Set(leaves.map((leaf) => claimOf(leaf, rule).installationId));
   if ([...joined].some((installationId) => !state.hasInstallation(installationId))) {
-    reject(rule, "a leaf of the external commit is no installation of the inbox it claims (SEC-01)");
+    reject(rule, "a leaf of the external commit is no installation of the inbox it claims");
   }
   const failed = new Set(entry.failedInstallations);
   const accounted = [...failed].every((id) => state.hasInstallation(id) && !joined.has(id));
@@ -184,7 +184,7 @@ function checkInstallations({ leaves, inboxId, entry, identity }: JoinerInput): 
     reject("ExternalCommitFailedInstallationsInvalid", "the joiner lists installations as failed that are not missing");
   }
   if (state.installations().some((id) => !joined.has(id) && !failed.has(id))) {
-    reject("ExternalCommitInstallationMissing", "the joiner leaves out an installation of its inbox (SEC-02)");
+    reject("ExternalCommitInstallationMissing", "the joiner leaves out an installation of its inbox");
   }
 }
 
@@ -194,7 +194,7 @@ function checkNotRevoked({ inboxId, leaves, entry, settledIdentity }: JoinerInpu
   if (settled === undefined || settled.sequenceId <= entry.sequenceId) return;
   const rule = "ExternalCommitInstallationRevoked";
   if (leaves.some((leaf) => !settled.state.hasInstallation(claimOf(leaf, rule).installationId))) {
-    reject(rule, "the external commit brings an installation that was revoked before (IDN-03)");
+    reject(rule, "the external commit brings an installation that was revoked before");
   }
 }
 

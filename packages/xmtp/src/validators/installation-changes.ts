@@ -115,13 +115,13 @@ function checkAsNative(changes: InstallationChanges): void {
     dropCommon(failed, removed);
   }
   if ([...added].some((id) => !expected.added.has(id))) {
-    reject("UnexpectedInstallationAdded", "a commit adds an installation that the identity log does not add (NAT-01)");
+    reject("UnexpectedInstallationAdded", "a commit adds an installation that the identity log does not add");
   }
   const due = [...expected.removed].filter((id) => !failed.has(id));
   if (due.length !== removed.size || due.some((id) => !removed.has(id))) {
     reject(
       "UnexpectedInstallationsRemoved",
-      "a commit removes other leaves than the identity log and the membership say (NAT-01)",
+      "a commit removes other leaves than the identity log and the membership say",
     );
   }
 }

@@ -45,7 +45,7 @@ function at<T>(list: readonly T[], index: number): T {
 }
 
 describe("a join by invite on the real engine", () => {
-  test("XIP-02 a joiner with three installations passes every check of members, of itself and of its siblings", async () => {
+  test("X82-02 a joiner with three installations passes every check of members, of itself and of its siblings", async () => {
     const admin = await testInbox(1);
     const joiner = await testInbox(2, 3);
     const identity = resolverOf(admin, joiner);

@@ -96,7 +96,7 @@ describe("before anything is sent (REV-05)", () => {
     assert.equal(state.members.size, 1);
   });
 
-  test("XIP-15 INVITE_NO_CANDIDATE: the blob is of another epoch or state", () => {
+  test("X82-15 INVITE_NO_CANDIDATE: the blob is of another epoch or state", () => {
     const input = joinable();
     const { blob } = input;
     expectCode("INVITE_NO_CANDIDATE", "EpochMismatch", { ...input, blob: { ...blob, epoch: 6n } });
@@ -104,7 +104,7 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("INVITE_NO_CANDIDATE", "GroupStateHashMismatch", { ...input, blob: other });
   });
 
-  test("XIP-03 INVITE_DISABLED: the switch is off, or was never on", () => {
+  test("X82-03 INVITE_DISABLED: the switch is off, or was never on", () => {
     const input = joinable();
     const off = policyUpdate(revokePolicy(undefined));
     expectCode("INVITE_DISABLED", "ExternalCommitNotAllowed", changed(input, COMPONENT.externalCommitPolicy, off));
@@ -112,7 +112,7 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("INVITE_DISABLED", "ExternalCommitNotAllowed", { ...input, ...groupOf({ appData }) });
   });
 
-  test("XIP-05, XIP-07, REV-06 INVITE_ROTATED: the slot id or the key is another one now", () => {
+  test("X82-05, X82-07, REV-06 INVITE_ROTATED: the slot id or the key is another one now", () => {
     const input = joinable();
     const policy = enablePolicy(nodeCrypto);
     const newSlot = changed(input, COMPONENT.externalCommitPolicy, policyUpdate(policy));
@@ -135,14 +135,14 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("INVITE_ROTATED", "SymmetricKeyMismatch", { ...keyless, payload });
   });
 
-  test("XIP-08, XIP-21 INVITE_EXPIRED: the policy has ended, or the blob has", () => {
+  test("X82-08, X82-21 INVITE_EXPIRED: the policy has ended, or the blob has", () => {
     expectCode("INVITE_EXPIRED", "ExternalCommitInviteExpired", joinable({ expiresAtNs: TEST_TIME_NS }));
     const input = joinable();
     const blob = { ...input.blob, expiresAtNs: TEST_TIME_NS };
     expectCode("INVITE_EXPIRED", "Expired", { ...input, blob });
   });
 
-  test("XIP-21 INVITE_STALE: the epoch is older than the invite allows; worth another try", () => {
+  test("X82-21 INVITE_STALE: the epoch is older than the invite allows; worth another try", () => {
     const input = { ...joinable({ expireInNs: 10n }), epochStartNs: TEST_TIME_NS - 11n };
     assert.throws(() => checkJoinable(input), { code: "INVITE_STALE", retryable: true });
     checkJoinable({ ...input, epochStartNs: TEST_TIME_NS - 10n });
@@ -150,12 +150,12 @@ describe("before anything is sent (REV-05)", () => {
     assert.throws(() => checkJoinable(shortest), { code: "INVITE_STALE" });
   });
 
-  test("XIP-21 no age is too old where the invite has no limit, or where the age is not known", () => {
+  test("X82-21 no age is too old where the invite has no limit, or where the age is not known", () => {
     checkJoinable({ ...joinable(), epochStartNs: 0n });
     checkJoinable(joinable({ expireInNs: 10n }));
   });
 
-  test("XIP-11 INVITE_EXHAUSTED: no uses left", () => {
+  test("X82-11 INVITE_EXHAUSTED: no uses left", () => {
     const input = joinable({ maxUses: 1 });
     const admittedViaExternalGroupId = input.payload.externalGroupId;
     const entry = { sequenceId: 1n, failedInstallations: [], admittedViaExternalGroupId };
@@ -165,7 +165,7 @@ describe("before anything is sent (REV-05)", () => {
     expectCode("INVITE_EXHAUSTED", "ExternalCommitMaxUsesExhausted", { ...input, ...groupOf({ appData }) });
   });
 
-  test("XIP-18 ALREADY_MEMBER: in the membership, or in the tree only; whatever the policy says", () => {
+  test("X82-18 ALREADY_MEMBER: in the membership, or in the tree only; whatever the policy says", () => {
     const input = joinable({ expiresAtNs: 1n });
     const rule = "ExternalCommitJoinerAlreadyMember";
     expectCode("ALREADY_MEMBER", rule, { ...input, inboxId: admin.inboxId });

@@ -58,7 +58,7 @@ describe("member commits that are accepted", () => {
     judge([removeProposal(1), removeProposal(2), membership({ op: "delete", inboxId: friend.inboxId })]);
   });
 
-  test("XIP-19 a rewrite for a revoked installation carries the tag through", () => {
+  test("X82-19 a rewrite for a revoked installation carries the tag through", () => {
     const update = membership({ op: "update", inboxId: friend.inboxId, entry: entry(3n, SLOT) });
     judge([removeProposal(2), update]);
     judge([removeProposal(2), update], { committer: FRIEND });
@@ -238,7 +238,7 @@ describe("app-data writes", () => {
     expectRule("ProtocolVersionTooLow", [rename], { appData: newer, committer: FRIEND });
   });
 
-  test("XIP-26 the policy that a commit leaves behind must be well formed; an unknown version is not looked into", () => {
+  test("X82-26 the policy that a commit leaves behind must be well formed; an unknown version is not looked into", () => {
     const write = (bytes: Uint8Array) => [updateProposal(COMPONENT.externalCommitPolicy, bytes)];
     const entryOf = (value: { allowExternalCommit?: boolean; externalGroupId?: Uint8Array }) =>
       toBinary(
@@ -257,7 +257,7 @@ describe("app-data writes", () => {
 describe("membership", () => {
   const update = (value: MembershipEntry) => membership({ op: "update", inboxId: friend.inboxId, entry: value });
 
-  test("XIP-19 AdmittedViaTagImmutable: set, cleared or changed, by the owner as well, and by delete and insert", () => {
+  test("X82-19 AdmittedViaTagImmutable: set, cleared or changed, by the owner as well, and by delete and insert", () => {
     const rule = "AdmittedViaTagImmutable";
     expectRule(rule, [update(entry(2n))]);
     expectRule(rule, [update(entry(2n, hex("05060708")))], { committer: FRIEND });

@@ -89,7 +89,7 @@ export function checkCapabilitiesKept(commit: VerifiedCommit, leaves: Leaves): v
     ({ keyPackage }) => !lists(keyPackage.leafNode, "proposals", PROPOSAL_TYPE.app_data_update),
   );
   if (lacks || replaced.some(drops)) {
-    reject("MissingCapability", "a leaf lacks a capability without which the group cannot go on (CAP-01)");
+    reject("MissingCapability", "a leaf lacks a capability without which the group cannot go on");
   }
 }
 
