@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { equalBytes, utf8 } from "@latchkey/mls";
-import { SortDirection } from "@latchkey/xmtp/proto";
+import { QueryGroupMessagesResponseSchema, SortDirection } from "@latchkey/xmtp/proto";
 import {
   connect,
   fieldsOf,
@@ -168,6 +169,33 @@ describe("MlsApi: group messages", () => {
       mls.sendGroupMessages({ messages: [groupMessage(GROUP, `${large}${"y".repeat(2 * 1024 * 1024)}`)] }),
       { code: Code.InvalidArgument },
     );
+  });
+
+  test("LIMIT answers in JSON are short pages, and leave out what is too large for them", async (t) => {
+    const { url } = await startNode(t, { limits: { jsonAnswerBytes: 1_000 } });
+    const { mls } = connect(t, url);
+    const ask = async (idCursor: number) => {
+      const response = await fetch(`${url}/xmtp.mls.api.v1.MlsApi/QueryGroupMessages`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ groupId: Buffer.from(GROUP).toString("base64"), pagingInfo: { idCursor } }),
+      });
+      return {
+        status: response.status,
+        answer: fromJson(QueryGroupMessagesResponseSchema, (await response.json()) as JsonValue, {
+          ignoreUnknownFields: true,
+        }),
+      };
+    };
+    for (const length of [300, 310, 500, 2_000]) {
+      await mls.sendGroupMessages({ messages: [groupMessage(GROUP, "x".repeat(length))] });
+    }
+    const first = await ask(0);
+    assert.deepEqual([first.answer.messages.length, first.answer.pagingInfo?.idCursor], [2, 2n]);
+    const second = await ask(2);
+    assert.deepEqual([second.answer.messages.length, second.answer.pagingInfo?.idCursor], [1, 3n]);
+    assert.equal((await ask(3)).status, 400);
+    assert.equal((await mls.queryGroupMessages({ groupId: GROUP })).messages.length, 4);
   });
 
   test("NODE legacy methods and the bidirectional Subscribe are UNIMPLEMENTED", async (t) => {

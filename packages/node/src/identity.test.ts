@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { clone, equals } from "@bufbuild/protobuf";
+import { clone, equals, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { toHex, utf8 } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
@@ -14,7 +14,7 @@ import {
   localWallet,
   revokeInstallationUpdate,
 } from "@latchkey/xmtp";
-import { IdentifierKind, IdentityUpdateSchema } from "@latchkey/xmtp/proto";
+import { GetIdentityUpdatesResponseSchema, IdentifierKind, IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { connect, PROTOCOLS, startNode, temporaryDirectory } from "./test-support.ts";
 
 const TIMESTAMP = 1_700_000_000_000_000_000n;
@@ -71,6 +71,21 @@ describe("IdentityApi", () => {
       assert.equal(found.responses[0]?.identifier, wallet.identifier);
     });
   }
+
+  test("NODE JSON answers hold the same updates as those in protobuf", async (t) => {
+    const { url } = await startNode(t);
+    const { identity } = connect(t, url);
+    const { inboxId, created } = await person(1);
+    await identity.publishIdentityUpdate({ identityUpdate: created });
+    const answer = await fetch(`${url}/xmtp.identity.api.v1.IdentityApi/GetIdentityUpdates`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ requests: [{ inboxId }] }),
+    });
+    const { responses } = fromJson(GetIdentityUpdatesResponseSchema, (await answer.json()) as JsonValue);
+    const [update] = responses[0]?.updates ?? [];
+    assert.ok(update?.update !== undefined && equals(IdentityUpdateSchema, update.update, created));
+  });
 
   test("NODE the same update again succeeds and is stored once, also after a restart", async (t) => {
     const dataDir = temporaryDirectory(t);

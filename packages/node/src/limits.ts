@@ -8,6 +8,8 @@ export const NODE_LIMITS = {
   rpcMessageBytes: 25 * MIB,
   /** Largest request in JSON, in bytes: clients speak protobuf, and JSON takes the node forty times as long. */
   jsonRequestBytes: 4 * MIB,
+  /** Bytes of one answer in JSON, and of one envelope in it: larger ones would hold the event loop for a fifth of a second. */
+  jsonAnswerBytes: 4 * MIB,
   /** Largest envelope, in bytes: leaves room so that an answer with this one envelope still fits `rpcMessageBytes`. */
   envelopeBytes: 25 * MIB - 16 * 1024,
   /** Bytes of envelopes in one answer, unless a single one is larger: the answer must fit `rpcMessageBytes`. */

@@ -77,7 +77,7 @@ describe("the port", () => {
     await assertAlive(url);
   });
 
-  test("SEC a path has one spelling: no other reaches what a proxy in front keeps to itself", async (t) => {
+  test("SEC metrics have one spelling: no other reaches what a proxy in front keeps to itself", async (t) => {
     const { port } = await startNode(t);
     const get = (target: string): Promise<string> => {
       const socket = connectTcp(port, "127.0.0.1");
@@ -101,6 +101,22 @@ describe("the port", () => {
     ]) {
       assert.match(await get(target), /^HTTP\/1\.1 40[04] /, target);
     }
+  });
+
+  test("TRU-19 a slot is one slot, and an RPC one RPC, however their paths are spelled", async (t) => {
+    const { port } = await startNode(t);
+    const ask = async (start: string, body = ""): Promise<string> => {
+      const socket = connectTcp(port, "127.0.0.1");
+      const type = "content-type: application/json\r\nconnection: close";
+      const head = `${start} HTTP/1.1\r\nhost: x\r\n${type}\r\ncontent-length: ${body.length}\r\n\r\n`;
+      socket.write(`${head}${body}`, "latin1");
+      return readAll(socket);
+    };
+    const blob = Buffer.from(slotBlob("blob")).toString("latin1");
+    assert.match(await ask("PUT /v1//slots/%30011223344/", blob), /^HTTP\/1\.1 201 /);
+    assert.match(await ask("PUT /v1/./slots/x/../0011223344", blob), /^HTTP\/1\.1 200 /);
+    assert.match(await ask(`GET http://x/v1/slots/0011223344?epoch=7&digest=${"09".repeat(32)}`), /candidates: 1/);
+    assert.match(await ask(`POST /${SEND}/`, "{}"), /^HTTP\/1\.1 200 /);
   });
 
   test("NODE metrics have a listener of their own when they are given a port", async (t) => {

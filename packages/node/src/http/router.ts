@@ -7,12 +7,14 @@ import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
 import { abortRequest, sendJson, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import { sendMetrics } from "./metrics-server.ts";
+import { readTarget } from "./paths.ts";
 import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SERVED_UNTIL_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
 
 /** Where a service states what it is; see "Where links lead" in `docs/invite-slots.md`. */
 const WELL_KNOWN_PATH = "/.well-known/latchkey";
+const METRICS_PATH = "/metrics";
 /** Versions of the slots' API. */
 const SLOT_VERSIONS = [1];
 
@@ -206,21 +208,23 @@ function clockReport({ clockOffsetNs }: NodeRuntime): { readonly clockOffsetMs?:
   return Math.abs(clockOffsetMs) < 1_000 ? {} : { clockOffsetMs };
 }
 
-/** Throws `NOT_FOUND` for a spelling that a proxy in front may read as another path than the node would. */
+/**
+ * Where the request goes. Metrics are the operator's, who may keep the path from others in front of the node: they have one
+ * spelling only. Throws `NOT_FOUND`.
+ */
 function parseUrl(request: HttpRequest): URL {
-  const target = request.url ?? "";
-  const url = URL.parse(`http://node.invalid${target}`);
-  if (url === null || url.pathname !== target.split("?", 1).join("")) {
-    throw new NodeError("NOT_FOUND", "there is nothing here: paths are spelled in one way only");
-  }
+  const target = readTarget(request.url ?? "");
+  const url = target && URL.parse(`http://node.invalid${target.path}?${target.query}`);
+  const isHidden = url?.pathname === METRICS_PATH && request.url?.split("?", 1).join("") !== METRICS_PATH;
+  if (!url || isHidden) throw new NodeError("NOT_FOUND", "there is nothing here");
   return url;
 }
 
 /** Name of a request in metrics and logs: never a path, which may hold the id of a slot. */
 function methodName(path: string, request: HttpRequest): string {
-  if (path === "/healthz" || path === "/metrics") return path.slice(1);
+  if (path === "/healthz" || path === METRICS_PATH) return path.slice(1);
   if (path === WELL_KNOWN_PATH) return "well-known";
-  if (!path.startsWith(SLOTS_PATH)) return "other";
+  if (!`${path}/`.startsWith(SLOTS_PATH)) return "other"; // Without an id the path ends before the slash.
   switch (request.method) {
     case "PUT":
       return "slots.put";

@@ -14,7 +14,7 @@ import { invalidRequest, NodeError } from "../errors.ts";
 import { requestBounds, SMALL_REQUEST, type RequestBounds } from "../limits.ts";
 import type { Lease } from "../quota.ts";
 import type { RateLimiter } from "../rate-limiter.ts";
-import { ANSWER, PEER, type NodeRuntime } from "../services/runtime.ts";
+import { ANSWER, FORMAT, PEER, type NodeRuntime } from "../services/runtime.ts";
 import { toConnectError } from "./error-codes.ts";
 import { abortRequest, boundTime, written, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
@@ -129,9 +129,11 @@ function rpcHandler(
       gone.abort(GONE);
       ending.abort(GONE);
     });
-    const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome).set(ANSWER, answer);
     const header = webHeaders(request);
     const packing = takePacking(header);
+    const values = createContextValues().set(PEER, peer).set(OUTCOME, outcome);
+    values.set(ANSWER, packing.json ? jsonLease(answer, limits.jsonAnswerBytes) : answer);
+    values.set(FORMAT, packing.json ? "json" : "binary");
     const body = priced(async () => {
       const parts = await readMessage(request, packing, { method, bounds, limits, hold: received.add });
       received.shield(); // From here on it waits for the node, not for the client.
@@ -197,6 +199,24 @@ function startsStream(handler: UniversalHandler, request: HttpRequest): boolean 
 
 function nodeHeaders(headers: Headers | undefined): OutgoingHttpHeaders {
   return Object.fromEntries(headers ?? []);
+}
+
+/** Takes no envelope that is too large for an answer in JSON. */
+function jsonLease(lease: Lease, limit: number): Lease {
+  return {
+    add(amount) {
+      if (amount > limit) {
+        const text = `the answer has an envelope of ${amount} bytes, in JSON the limit is ${limit}; ask in protobuf`;
+        throw new NodeError("REQUEST_TOO_LARGE", text);
+      }
+      lease.add(amount);
+    },
+    give: (amount) => lease.give(amount),
+    resize: (amount) => lease.resize(amount),
+    end: () => lease.end(),
+    shield: () => lease.shield(),
+    expose: () => lease.expose(),
+  };
 }
 
 /**

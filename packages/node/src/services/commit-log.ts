@@ -5,7 +5,7 @@ import { invalidRequest, requireAtMost } from "../errors.ts";
 import type { NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireSmall, requireTopic } from "./request-checks.ts";
-import { ANSWER, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerBytes, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
 
 type Methods = "batchPublishCommitLog" | "batchQueryCommitLog";
 
@@ -36,9 +36,14 @@ export function commitLogMethods(runtime: NodeRuntime): Pick<ServiceImpl<typeof 
 
     async batchQueryCommitLog({ requests }, { values }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "group ids");
-      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
       const responses = await mapInTurns(requests, async ({ groupId, pagingInfo }, read) => {
-        const request = pageRequest(requireTopic("a group id", groupId, limits), pagingInfo, limits);
+        const request = pageRequest(
+          requireTopic("a group id", groupId, limits),
+          pagingInfo,
+          limits,
+          answerBytes(limits, values),
+        );
         const page = await log.read(request);
         for (const { payload } of page.entries) {
           read(payload.length);

@@ -13,7 +13,7 @@ import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
-import { ANSWER, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerBytes, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
 import { subscribe, takeFilters } from "./streams.ts";
 
 type Methods = "sendGroupMessages" | "queryGroupMessages" | "getNewestGroupMessage" | "subscribeGroupMessages";
@@ -68,7 +68,12 @@ export function groupMessageMethods(
     },
 
     async queryGroupMessages({ groupId, pagingInfo }, { values }) {
-      const request = pageRequest(requireTopic("the group id", groupId, limits), pagingInfo, limits);
+      const request = pageRequest(
+        requireTopic("the group id", groupId, limits),
+        pagingInfo,
+        limits,
+        answerBytes(limits, values),
+      );
       const page = await log.read({ ...request, reserve: values.get(ANSWER).add });
       return {
         messages: page.entries.map((entry) => toMessage(groupId, entry)),
@@ -78,7 +83,7 @@ export function groupMessageMethods(
 
     async getNewestGroupMessage({ groupIds, includeContent }, { values }) {
       requireAtMost("the request", groupIds.length, limits.lookupEntries, "group ids");
-      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
       const countRead = answerSize(limits.lookupBytes);
       const responses = await mapInTurns(groupIds, async (groupId, read) => {
         const newest = await log.newest(requireTopic("a group id", groupId, limits));

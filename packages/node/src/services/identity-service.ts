@@ -1,4 +1,5 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { utf8 } from "@latchkey/mls";
 import {
@@ -9,11 +10,26 @@ import {
   readIdentityUpdate,
   rootIdentifier,
 } from "@latchkey/xmtp";
-import { IdentifierKind, IdentityUpdateSchema, type IdentityApi, type IdentityUpdate } from "@latchkey/xmtp/proto";
+import {
+  GetIdentityUpdatesResponse_IdentityUpdateLogSchema,
+  IdentifierKind,
+  IdentityUpdateSchema,
+  type IdentityApi,
+  type IdentityUpdate,
+} from "@latchkey/xmtp/proto";
 import { invalidRequest, NodeError, requireAtMost } from "../errors.ts";
 import type { Envelope, IndexedIdentifier } from "../storage/storage.ts";
 import { createJudge } from "./judge.ts";
-import { ANSWER, answerSize, envelopeDigest, mapInTurns, PEER, type NodeRuntime } from "./runtime.ts";
+import {
+  ANSWER,
+  answerBytes,
+  answerSize,
+  envelopeDigest,
+  FORMAT,
+  mapInTurns,
+  PEER,
+  type NodeRuntime,
+} from "./runtime.ts";
 
 /** Other updates of the same inbox that may come in between before the publisher is told to try again. */
 const MAX_ATTEMPTS = 8;
@@ -78,13 +94,14 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
       requireAtMost("the request", requests.length, limits.lookupEntries, "inboxes");
       // Taken before the first log is read: each update with an earlier stamp is in the answer.
       responseHeader.set(IDENTITY_AS_OF_HEADER, runtime.nowNs().toString());
-      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
+      const isJson = values.get(FORMAT) === "json";
       const responses = await mapInTurns(requests, async ({ inboxId, sequenceId }, read) => {
         const entries = await store.identity.read(inboxId, sequenceId, (bytes) => {
           read(bytes);
           count(bytes);
         });
-        return { inboxId, updates: entries.map(toLogEntry) };
+        return { inboxId, updates: entries.map(isJson ? toReadLogEntry : toLogEntry) };
       });
       return { responses };
     },
@@ -108,6 +125,26 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
   };
 }
 
+/** Number and wire type of the update in an entry of the log. */
+const UPDATE_FIELD = {
+  no: GetIdentityUpdatesResponse_IdentityUpdateLogSchema.field.update.number,
+  wireType: WireType.LengthDelimited,
+};
+
+/** An entry with the update as it was stored: reading it, and writing it anew, would take a microsecond for each field. */
 function toLogEntry({ id, createdNs, payload }: Envelope) {
-  return { sequenceId: id, serverTimestampNs: createdNs, update: fromBinary(IdentityUpdateSchema, payload) };
+  const entry = create(GetIdentityUpdatesResponse_IdentityUpdateLogSchema, {
+    sequenceId: id,
+    serverTimestampNs: createdNs,
+  });
+  entry.$unknown = [{ ...UPDATE_FIELD, data: new BinaryWriter().bytes(payload).finish() }];
+  return entry;
+}
+
+function toReadLogEntry({ id, createdNs, payload }: Envelope) {
+  return create(GetIdentityUpdatesResponse_IdentityUpdateLogSchema, {
+    sequenceId: id,
+    serverTimestampNs: createdNs,
+    update: fromBinary(IdentityUpdateSchema, payload),
+  });
 }

@@ -2,7 +2,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { MlsApi } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
 import { requireTopic } from "./request-checks.ts";
-import { ANSWER, answerSize, mapInTurns, PEER, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerBytes, answerSize, mapInTurns, PEER, type NodeRuntime } from "./runtime.ts";
 
 type Methods = "uploadKeyPackage" | "fetchKeyPackages";
 
@@ -32,7 +32,7 @@ export function keyPackageMethods({
 
     async fetchKeyPackages({ installationKeys }, { values }) {
       requireAtMost("the request", installationKeys.length, limits.lookupEntries, "installation keys");
-      const count = answerSize(limits.pageBytes, values.get(ANSWER));
+      const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
       const keyPackages = await mapInTurns(installationKeys, async (key, read) => {
         const found = await store.keyPackages.get(requireTopic("an installation key", key, limits));
         read(found?.length ?? 0);

@@ -4,14 +4,19 @@ import type { NodeLimits } from "../limits.ts";
 import type { Page, PageRequest } from "../storage/storage.ts";
 
 /** The store's page for a request's PagingInfo: ascending from the start when nothing is said. */
-export function pageRequest(topic: Uint8Array, paging: PagingInfo | undefined, limits: NodeLimits): PageRequest {
+export function pageRequest(
+  topic: Uint8Array,
+  paging: PagingInfo | undefined,
+  limits: NodeLimits,
+  maxBytes: number,
+): PageRequest {
   const { direction, limit, idCursor } = paging ?? create(PagingInfoSchema);
   return {
     topic,
     direction: direction === SortDirection.DESCENDING ? "descending" : "ascending",
     cursor: idCursor,
     limit: limit === 0 ? limits.pageEntries : Math.min(limit, limits.pageEntries),
-    maxBytes: limits.pageBytes,
+    maxBytes,
   };
 }
 

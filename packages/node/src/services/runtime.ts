@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { createContextKey } from "@connectrpc/connect";
+import { createContextKey, type ContextValues } from "@connectrpc/connect";
 import { NodeError } from "../errors.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
@@ -30,6 +30,14 @@ export const PEER = createContextKey("");
 
 /** Key of the bytes that the answer to an RPC holds: taken before they are read, given back when they were taken. */
 export const ANSWER = createContextKey<Lease>(FREE_LEASE);
+
+/** Key of the form that the answer to an RPC has. JSON is made by hand of the event loop, so its answers are small. */
+export const FORMAT = createContextKey<"binary" | "json">("binary");
+
+/** Bytes of one answer at most, unless a single envelope has more. */
+export function answerBytes({ pageBytes, jsonAnswerBytes }: NodeLimits, values: ContextValues): number {
+  return values.get(FORMAT) === "json" ? jsonAnswerBytes : pageBytes;
+}
 
 /** Name of a log in metrics. */
 export type LogName = "group_messages" | "welcomes" | "commit_log";

@@ -6,7 +6,7 @@ import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
-import { ANSWER, envelopeDigest, publish, type NodeRuntime } from "./runtime.ts";
+import { ANSWER, answerBytes, envelopeDigest, publish, type NodeRuntime } from "./runtime.ts";
 import { subscribe, takeFilters } from "./streams.ts";
 
 type Methods = "sendWelcomeMessages" | "queryWelcomeMessages" | "subscribeWelcomeMessages";
@@ -62,7 +62,12 @@ export function welcomeMethods(runtime: NodeRuntime, notifier: Notifier): Pick<S
     },
 
     async queryWelcomeMessages({ installationKey, pagingInfo }, { values }) {
-      const request = pageRequest(requireTopic("the installation key", installationKey, limits), pagingInfo, limits);
+      const request = pageRequest(
+        requireTopic("the installation key", installationKey, limits),
+        pagingInfo,
+        limits,
+        answerBytes(limits, values),
+      );
       const page = await log.read({ ...request, reserve: values.get(ANSWER).add });
       return {
         messages: page.entries.map((entry) => toMessage(installationKey, entry)),

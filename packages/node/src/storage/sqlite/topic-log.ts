@@ -11,8 +11,11 @@ export type LogTable = (typeof LOG_TABLES)[number];
 
 const MAX_ID = 2n ** 63n - 1n;
 
-function toEnvelope(row: Row): Envelope {
-  return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), payload: bytes(row, "payload") };
+/** Payloads up to here come with their row; of larger ones the size does, which SQLite knows without reading them. */
+const SMALL_BYTES = 16 * 1024;
+
+function toEnvelope(row: Row, payload = bytes(row, "payload")): Envelope {
+  return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), payload };
 }
 
 /** The statements of one log table; its methods are synchronous, for use inside a transaction. */
@@ -20,9 +23,11 @@ export class LogRows {
   readonly #clock: Clock;
   readonly #insert: Statement;
   readonly #newest: Statement;
+  readonly #head: Statement;
   readonly #last: Statement;
   readonly #ascending: Statement;
   readonly #descending: Statement;
+  readonly #payload: Statement;
 
   constructor(database: Database, table: LogTable, clock: Clock) {
     this.#clock = clock;
@@ -31,18 +36,25 @@ export class LogRows {
       `INSERT INTO ${table} (topic, created_ns, digest, payload) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
     );
     this.#newest = database.prepare(`SELECT ${columns} FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
+    this.#head = database.prepare(`SELECT id, created_ns FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
     this.#last = database.prepare(`SELECT created_ns FROM ${table} ORDER BY id DESC LIMIT 1`);
-    this.#ascending = database.prepare(
-      `SELECT ${columns} FROM ${table} WHERE topic = ? AND id > ? ORDER BY id LIMIT ?`,
-    );
-    this.#descending = database.prepare(
-      `SELECT ${columns} FROM ${table} WHERE topic = ? AND id < ? ORDER BY id DESC LIMIT ?`,
-    );
+    const small = `CASE WHEN length(payload) <= ${SMALL_BYTES} THEN payload END AS payload`;
+    const priced = `SELECT id, created_ns, length(payload) AS size, ${small} FROM ${table} WHERE topic = ?`;
+    this.#ascending = database.prepare(`${priced} AND id > ? ORDER BY id LIMIT ?`);
+    this.#descending = database.prepare(`${priced} AND id < ? ORDER BY id DESC LIMIT ?`);
+    this.#payload = database.prepare(`SELECT payload FROM ${table} WHERE id = ?`);
   }
 
   newest(topic: Uint8Array): Envelope | undefined {
     const row = this.#newest.get(topic);
     return row === undefined ? undefined : toEnvelope(row);
+  }
+
+  /** Id and time of a topic's newest envelope, without its payload; zeros when there is none. */
+  head(topic: Uint8Array): { readonly id: bigint; readonly createdNs: bigint } {
+    const row = this.#head.get(topic);
+    if (row === undefined) return { id: 0n, createdNs: 0n };
+    return { id: integer(row, "id"), createdNs: integer(row, "created_ns") };
   }
 
   /** Of the last row over all topics; 0 when there is none. */
@@ -54,7 +66,7 @@ export class LogRows {
   /** False when the digest is known. */
   insert({ topic, digest, payload }: NewEnvelope): boolean {
     const now = this.#clock();
-    const last = this.newest(topic)?.createdNs ?? 0n;
+    const last = this.head(topic).createdNs;
     return this.#insert.run(topic, now > last ? now : last + 1n, digest, payload) === 1n;
   }
 
@@ -68,13 +80,17 @@ export class LogRows {
     const entries: Envelope[] = [];
     let size = 0;
     for (const row of rows) {
-      const envelope = toEnvelope(row);
-      size += envelope.payload.length;
+      const payloadBytes = Number(integer(row, "size"));
+      size += payloadBytes;
       if (entries.length > 0 && (entries.length === limit || size > maxBytes)) return { entries, more: true };
-      reserve?.(envelope.payload.length);
-      entries.push(envelope);
+      reserve?.(payloadBytes);
+      entries.push(toEnvelope(row, row["payload"] === null ? this.#read(row) : bytes(row, "payload")));
     }
     return { entries, more: false };
+  }
+
+  #read(row: Row): Uint8Array {
+    return bytes(this.#payload.get(integer(row, "id")) ?? {}, "payload");
   }
 }
 
