@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LatchkeyError } from "@latchkey/mls";
-import { COMPONENT, encodeTextMessage, membershipDelta } from "@latchkey/xmtp";
-import { rawExternalCommit } from "./forge.ts";
-import { failsWith, groupOf, openSlot, publishRaw, textsOf, World, type Device, type Wrap } from "./support.ts";
+import type { Position } from "@latchkey/client";
+import { appDataUpdate, applyAppDataUpdates, COMPONENT, encodeTextMessage, membershipDelta } from "@latchkey/xmtp";
+import { readTopic } from "../../packages/client/src/transport/transport.ts";
+import { allRefuse, rawExternalCommit } from "./forge.ts";
+import { failsWith, groupOf, mlsOf, openSlot, publishRaw, textsOf, World, type Device, type Wrap } from "./support.ts";
 import { junkMessage, madeUp, sendTrap, type Trap } from "./trap.ts";
 
 /** Where numbers of 64 bits break programs. */
@@ -108,6 +110,32 @@ test("TRU-02 a commit that names 4 200 inboxes is refused by its shape: nobody i
   assert.deepEqual(textsOf(memberGroup), ["hello"]);
 });
 
+test("TRU-02 a member's commit that names 4 200 inboxes is refused by its shape: nobody is looked up, the group goes on", async (t) => {
+  const world = await World.start(t);
+  const { admin, member: rogue, adminGroup } = await world.group();
+  const honest = await world.device("honest");
+  await adminGroup.addMembers([honest.client.inboxId]);
+  const asked: number[] = [];
+  await world.restart(honest, (environment) => {
+    const { transport } = environment;
+    const getIdentityUpdates: typeof transport.getIdentityUpdates = (requests, signal) => {
+      asked.push(requests.length);
+      return transport.getIdentityUpdates(requests, signal);
+    };
+    return { ...environment, transport: { ...transport, getIdentityUpdates } };
+  });
+  for (const device of [honest, rogue]) await device.client.conversations.sync();
+  asked.splice(0);
+  const mls = mlsOf(rogue, adminGroup.id);
+  const entry = { sequenceId: 1n, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(0) };
+  const delta = membershipDelta(madeUp(4_200).map(([inboxId]) => ({ op: "insert" as const, inboxId, entry })));
+  const update = appDataUpdate(COMPONENT.groupMembership, delta);
+  const appData = applyAppDataUpdates(mls.appData, [update]);
+  const { message } = await mls.createCommit({ proposals: [update], references: [], appData });
+  await allRefuse([admin, honest], adminGroup.id, message, "TooManyInboxes");
+  assert.deepEqual(asked, []);
+});
+
 test("TRU-05 disappearing settings of 2^63 - 1 are refused at the sender", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
@@ -143,6 +171,41 @@ test("TRU-21 a member passes 5 000 junk envelopes with a transaction for each pa
   await adminGroup.send("behind the junk");
   await memberGroup.sync();
   assert.deepEqual(textsOf(memberGroup), ["behind the junk"]);
+});
+
+test("TRU-21 a stream passes junk envelopes with a transaction for each batch of what has come", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  let transactions = 0;
+  await world.restart(member, (environment) => {
+    const { store, transport } = environment;
+    const transaction: typeof store.transaction = (write) => (transactions++, store.transaction(write));
+    // All that the node has comes at once, and nothing after it.
+    async function* subscribeGroupMessages({ topic }: Position, signal: AbortSignal) {
+      yield* readTopic((at) => transport.queryGroupMessages(at), { topic, afterId: 0n });
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    }
+    return {
+      ...environment,
+      store: { ...store, transaction },
+      transport: { ...transport, subscribeGroupMessages },
+    };
+  });
+  const memberGroup = groupOf(member, adminGroup.id);
+  await memberGroup.sync();
+  const junk = { senderHmac: new Uint8Array(0), shouldPush: false };
+  for (let batch = 0; batch < 2; batch++) {
+    const data = Array.from({ length: 1_000 }, () => junkMessage(adminGroup.id, memberGroup.epoch));
+    await member.environment.transport.sendGroupMessages(data.map((message) => ({ ...junk, data: message })));
+  }
+  await adminGroup.send("behind the junk");
+  transactions = 0;
+  for await (const { text } of memberGroup.stream()) {
+    assert.equal(text, "behind the junk");
+    break;
+  }
+  assert.ok(transactions <= 25, `${transactions} transactions for 20 pages`);
+  assert.equal(memberGroup.rejections().length, 64);
 });
 
 test("an envelope that fails by a defect is set aside in the third sync, a minute apart each, also across restarts", async (t) => {

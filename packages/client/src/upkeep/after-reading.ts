@@ -14,7 +14,7 @@ import { REOPEN_INVITE } from "./reopen-invite.ts";
 
 /**
  * The duties of an installation after it has read a group's log, in their order: after `conversations.sync()`,
- * `group.sync()` and a join, and after each envelope of a stream.
+ * `group.sync()` and a join, and after each batch of a stream.
  */
 export const DUTIES: readonly Duty[] = [
   { name: "unconfirmed-join", run: settleUnconfirmedJoin },

@@ -5,6 +5,8 @@ import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/log.ts";
 import { tellFailed } from "../group/queue.ts";
 import { receiveEnvelopes } from "../group/receive.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
+import { inBatches } from "../transport/in-batches.ts";
 
 /**
  * What happens in a group from now on, as it comes: records that reading the log adds to one table. What was sent while
@@ -20,6 +22,7 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
   const { context, groupId } = core;
   const closing = new AbortController();
   const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+  const batches = { maxItems: CLIENT_LIMITS.pageSize, pause: () => context.clock.sleep(0, stop) };
   let backoff = newBackoff(context);
   const isOver = () => isAborted(stop) || !core.isRead;
   let shown = core.record.cursor;
@@ -39,8 +42,9 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
         await afterEnvelope(core, stop);
         yield* unseen();
         const position = { topic: groupId, afterId: core.record.cursor };
-        for await (const envelope of context.transport.subscribeGroupMessages(position, stop)) {
-          await core.exclusive(() => receiveEnvelopes(core, [envelope], stop), stop);
+        const subscribe = (until: AbortSignal) => context.transport.subscribeGroupMessages(position, until);
+        for await (const envelopes of inBatches(subscribe, batches, stop)) {
+          await core.exclusive(() => receiveEnvelopes(core, envelopes, stop), stop);
           tellFailed(core);
           backoff = newBackoff(context);
           yield* unseen();
