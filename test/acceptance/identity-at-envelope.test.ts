@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, test, type TestContext } from "node:test";
+import { describe, test } from "node:test";
 import { Client, systemClock } from "@latchkey/client";
 import { generatedSigner } from "@latchkey/client/node";
-import { revokeInstallationUpdate } from "@latchkey/xmtp";
 import { rawExternalCommit } from "./forge.ts";
+import { movableWorld, revoke } from "./movable-world.ts";
 import {
   epochOf,
   failsWith,
@@ -20,15 +20,6 @@ import {
 } from "./support.ts";
 
 const SECOND_NS = 1_000_000_000n;
-
-/** A world whose node has a clock that the test moves. */
-async function movableWorld(t: TestContext) {
-  let aheadNs = 0n;
-  const nowNs = () => BigInt(Date.now()) * 1_000_000n + aheadNs;
-  const world = await World.start(t, { clock: { wallNs: nowNs, monotonicNs: nowNs } });
-  const pass = (seconds: number) => void (aheadNs += BigInt(seconds) * SECOND_NS);
-  return { world, pass };
-}
 
 type Answer = Awaited<ReturnType<Device["environment"]["transport"]["getIdentityUpdates"]>>;
 
@@ -64,16 +55,6 @@ function otherClock(shifts: ReadonlyMap<string, bigint>): Wrap {
 /** Puts a join by a stranger who names an update of its log that nobody has published. */
 async function publishUnknownId(stranger: Device, groupInfo: Uint8Array, sequenceId: bigint): Promise<void> {
   await publishRaw(stranger, await rawExternalCommit(stranger, groupInfo, { sequenceId }));
-}
-
-async function revoke(owner: Device, revoked: Device): Promise<void> {
-  const update = await revokeInstallationUpdate({
-    wallet: owner.signer,
-    inboxId: owner.client.inboxId,
-    installationId: revoked.client.installationId,
-    timestampNs: BigInt(Date.now()) * 1_000_000n,
-  });
-  await owner.environment.transport.publishIdentityUpdate(update);
 }
 
 describe("TRU-08 identity updates that are missing", () => {

@@ -1,37 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromHex, MlsGroup } from "@latchkey/mls";
-import { nodeCrypto } from "@latchkey/mls/node";
-import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
-import { keyPackageOf } from "./forge.ts";
+import { ask } from "./readds.ts";
 import { strangersGroup } from "./strangers-group.ts";
-import { configOf, epochOf, groupOf, textsOf, World, type Device } from "./support.ts";
+import { epochOf, groupOf, textsOf, World } from "./support.ts";
 
 const DAY_NS = 86_400_000_000_000n;
-
-/** Sends what a parted installation sends, whoever does it and whatever its state is. */
-async function ask(from: Device, to: Device, groupId: string): Promise<void> {
-  const { inboxId } = from.client;
-  const group = await MlsGroup.create(configOf(from), {
-    cipherSuite: XMTP_CIPHER_SUITE,
-    groupId: nodeCrypto.randomBytes(16),
-    extensions: oneshotExtensions({
-      creatorInboxId: inboxId,
-      members: new Map([[inboxId, 1n]]),
-      failedInstallations: [],
-      request: { groupId: fromHex(groupId), latestCommitId: 0n },
-    }),
-    leaf: installationLeaf(inboxId),
-    lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
-  });
-  const keyPackage = await keyPackageOf(to);
-  const { welcome } = await group.createCommit({ proposals: [{ kind: "add", keyPackage }] });
-  assert.ok(welcome !== undefined);
-  const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
-  await to.environment.transport.sendWelcomeMessages(
-    await welcomeMessages(suite, { welcome, messageCursor: 0n }, [keyPackage]),
-  );
-}
 
 test("TRU-10 a request to be added again is answered once a day, for a leaf of the group, by a super admin's client", async (t) => {
   const world = await World.start(t);

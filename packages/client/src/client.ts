@@ -10,6 +10,7 @@ import { isAborted } from "./clock.ts";
 import { GroupRegistry, type GroupsContext } from "./group/group-registry.ts";
 import type { GroupHooks } from "./group/group-core.ts";
 import { markKeptMessages } from "./group/message-ids.ts";
+import { deleteRevokedMessages } from "./group/revoked-messages.ts";
 import { KeyPackageFaults } from "./identity/key-package-faults.ts";
 import { openAccount } from "./identity/account.ts";
 import { IdentityDirectory } from "./identity/directory.ts";
@@ -61,7 +62,9 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
   const identity = { own, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
   const context: ClientContext = { ...environment, ...identity, ...waits, ...learnt };
-  return { ...context, groups: new GroupRegistry(context, { refreshSlots, afterReading }) };
+  const groups = new GroupRegistry(context, { refreshSlots, afterReading });
+  directory.onRevocation((tables, inbox, states) => deleteRevokedMessages(groups, tables, inbox, states));
+  return { ...context, groups };
 }
 
 /**

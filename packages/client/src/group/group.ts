@@ -65,6 +65,7 @@ import { leaveGroup } from "./leave.ts";
 import { planUpdateInstallations } from "./membership.ts";
 import { senderOf } from "./message.ts";
 import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
+import { withoutRevoked } from "./revoked-messages.ts";
 import type { QueuedMessage } from "../store/queued-message.ts";
 import { cancelQueued, queuedMessages, type Cancellation } from "./queue.ts";
 import { sendText, type SendOptions } from "./send.ts";
@@ -195,13 +196,14 @@ export class Group {
 
   /**
    * Messages read so far, in the order of the log; with `after` only those behind that position. Those that were to
-   * disappear by now are deleted first.
+   * disappear by now are deleted first, and those stamped after the revocation of their sender's installation.
    */
   messages(options: { readonly after?: bigint } = {}): Message[] {
     return this.#calls.now(() => {
       const { after = 0n } = requireListOptions(options, "options");
       deleteExpired(this.#core);
-      return this.#core.context.store.messages.listAfter(this.#core.groupId, after).map(shown);
+      const rows = this.#core.context.store.messages.listAfter(this.#core.groupId, after);
+      return withoutRevoked(this.#core, rows).map(shown);
     });
   }
 

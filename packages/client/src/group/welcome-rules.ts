@@ -1,5 +1,7 @@
 import { equalBytes, fromHex, toHex, type MlsGroup } from "@latchkey/mls";
 import type { ClientContext } from "./client-context.ts";
+import { REVOCATION_NS } from "../identity/identity-view.ts";
+import { nodeIsBehind } from "../identity/judge-envelope.ts";
 import type { GroupRecord } from "../store/records.ts";
 import { hiddenEntries, historyOf } from "./entries.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -37,12 +39,28 @@ export async function judgeWelcome(
 ): Promise<WelcomeVerdict> {
   if (known === undefined) return isForgotten(context, welcomed) ? "pass" : "open";
   if (equalBytes(known.mls.contextBytes, welcomed.group.contextBytes)) return "pass";
+  if (await isOfRevokedSigner(context, welcomed, signal)) return "claim";
   if (isJoinedAnew(known, welcomed)) return "replace";
   const lastGood = lastGoodState(context, known);
   if (!isLater(lastGood, welcomed)) return "claim";
   if (!lastGood.active) return isOfLastGoodEpoch(lastGood, welcomed) ? "beside" : "claim";
   const isParted = lastGood.record.status === "parted" || provesParted(lastGood, welcomed);
   return isParted && (await mayBringBack(lastGood, welcomed, signal)) ? "return" : "claim";
+}
+
+/**
+ * Whether the installation that signed the Welcome was revoked two minutes before it: then it is a stranger's. Its log is
+ * read up to that time; a node that does not serve it that far is not available.
+ */
+async function isOfRevokedSigner(
+  { directory }: ClientContext,
+  { record, signer }: WelcomedGroup,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const envelopeNs = record.createdAtNs;
+  const view = await directory.lookup([], { fresh: [signer.inboxId], envelopeNs, signal });
+  if (!view.isSettled(signer.inboxId, envelopeNs)) throw nodeIsBehind(signer.inboxId);
+  return directory.isRevokedAt(signer.inboxId, signer.installationId, envelopeNs - REVOCATION_NS + 1n);
 }
 
 /**

@@ -4,10 +4,11 @@ import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { systemClock } from "../clock.ts";
 import { clientError, shortId, type ClientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Tables } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
 import { MAX_CLOCK_ERROR_NS, NodeTime } from "./node-time.ts";
+import { isRevokedAt, revokesAny } from "./revocations.ts";
 import { endsUnverified, replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
 import { contractVerifier, SignatureTurns } from "./signature-turns.ts";
 
@@ -22,6 +23,9 @@ interface LookupOptions {
 
 /** An inbox after the newest update of its log. */
 export interface LatestIdentity extends IdentityPoint, KnownState {}
+
+/** Told of a log that shows a new revocation. */
+type RevocationListener = (tables: Tables, inboxId: string, states: readonly KnownState[]) => void;
 
 interface DirectoryOptions {
   /** Bounds the updates that are kept on disk, but for what the last request brought. */
@@ -56,6 +60,7 @@ export class IdentityDirectory {
   readonly #replays = new Map<string, Promise<void>>();
   readonly #logs = new Map<string, readonly KnownState[]>();
   #entries = 0;
+  #onRevocation: RevocationListener | undefined;
   /** Counts how often all was forgotten: a replay that began before then has no beginning to be kept behind. */
   #generation = 0;
   /** Of the updates on disk; undefined until something is asked from the node. */
@@ -107,14 +112,19 @@ export class IdentityDirectory {
     return new IdentityView(logs);
   }
 
-  /**
-   * Whether an installation was revoked before a time of the node, as far as its log was read; asks nobody. One that was
-   * registered after that time is not revoked: nodes stamp updates and messages by two clocks.
-   */
+  /** As the function of that name, as far as the log was read; asks nobody. */
   async isRevokedAt(inboxId: string, installationId: string, timeNs: bigint): Promise<boolean> {
-    const before = (await this.#known(inboxId)).filter(({ serverTimestampNs }) => serverTimestampNs < timeNs);
-    if (before.at(-1)?.state.hasInstallation(installationId) !== false) return false;
-    return before.some(({ state }) => state.hasInstallation(installationId));
+    return isRevokedAt(await this.#known(inboxId), installationId, timeNs);
+  }
+
+  /** As `isRevokedAt`, where the log is in memory. */
+  isKnownRevoked(inboxId: string, installationId: string, timeNs: bigint): boolean {
+    return isRevokedAt(this.#logs.get(inboxId) ?? [], installationId, timeNs);
+  }
+
+  /** Has a listener called with the log that shows a new revocation, in the transaction that keeps the log. */
+  onRevocation(listener: RevocationListener): void {
+    this.#onRevocation = listener;
   }
 
   /**
@@ -341,9 +351,11 @@ export class IdentityDirectory {
     });
     const judged = [...verdicts].map(([sequenceId, verdict]) => ({ inboxId, sequenceId, verdict }));
     if (updates.length + judged.length > 0) {
-      this.#store.transaction(({ identityUpdates, identityVerdicts }) => {
+      this.#store.transaction((tables) => {
+        const { identityUpdates, identityVerdicts } = tables;
         for (const row of updates) identityUpdates.put(row);
         for (const row of judged) identityVerdicts.put(row);
+        if (revokesAny(states, accepted.length)) this.#onRevocation?.(tables, inboxId, states);
       });
       this.#bytes = this.#bytes === undefined ? undefined : this.#bytes + bytesOf(updates) + bytesOf(judged);
     }

@@ -60,7 +60,8 @@ function identityPending({ inboxId }: IdentityPoint, envelopeNs: bigint) {
   );
 }
 
-function nodeIsBehind(inboxId: string) {
+/** NODE_UNREACHABLE for a log that the node does not serve as far as it is needed. */
+export function nodeIsBehind(inboxId: string) {
   return clientError(
     "NODE_UNREACHABLE",
     `the node shows less of the identity log of inbox ${shortId(inboxId)} than it did before, or than is known to exist`,
