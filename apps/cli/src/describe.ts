@@ -1,4 +1,13 @@
-import type { Group, InviteJoin, InvitePreview, Member, Message, QueuedMessage } from "@latchkey/client";
+import type {
+  Addition,
+  Group,
+  InviteJoin,
+  InvitePreview,
+  Member,
+  Message,
+  QueuedMessage,
+  UnusableInbox,
+} from "@latchkey/client";
 import type { JsonObject } from "./output.ts";
 import type { Style } from "./style.ts";
 import { formatTime, printable, printableLine, shortId } from "./text.ts";
@@ -38,6 +47,31 @@ export function groupLine(group: Group, style: Style): string {
   const devices = plural(group.installationCount, "device");
   const note = `${standing(group)}${group.hints().length > 0 ? ", may not be up to date" : ""}`;
   return `${shortId(group.id)}  ${style.bold(groupName(group))}  ${style.dim(`${members}, ${devices}${note}`)}`;
+}
+
+/** What came of adding people as `--json` shows it. */
+export function additionJson({ added, notAdded, leftOut }: Addition): JsonObject {
+  return { added: [...added], notAdded: notAdded.map(unusableJson), leftOut: leftOut.map(unusableJson) };
+}
+
+function unusableJson({ inboxId, unusable }: UnusableInbox): JsonObject {
+  return { inboxId, installations: unusable.map(({ installationId, fault }) => ({ installationId, fault })) };
+}
+
+/** A line for each person or device that could not be added, with the reason. */
+export function additionLines({ notAdded, leftOut }: Addition, style: Style): string[] {
+  const reasons = ({ unusable }: UnusableInbox) =>
+    [...new Set(unusable.map(({ fault }) => `key package ${fault.replaceAll("_", " ")}`))].join(", ");
+  return [
+    ...notAdded.map((inbox) => {
+      const why = inbox.unusable.length === 0 ? "no device" : reasons(inbox);
+      return `${style.bad("!")} ${shortId(inbox.inboxId)} was not added (${why}).`;
+    }),
+    ...leftOut.map((inbox) => {
+      const devices = plural(inbox.unusable.length, "device");
+      return `${style.bad("!")} ${devices} of ${shortId(inbox.inboxId)} left out (${reasons(inbox)}).`;
+    }),
+  ];
 }
 
 /** A member as `--json` shows it. */

@@ -2,7 +2,16 @@ import type { Group } from "@latchkey/client";
 import { InvalidArgumentError, Option } from "commander";
 import { canAsk, confirm } from "../ask.ts";
 import type { AddCommands, CommandContext } from "../context.ts";
-import { groupJson, groupLine, groupName, memberJson, memberLine, plural } from "../describe.ts";
+import {
+  additionJson,
+  additionLines,
+  groupJson,
+  groupLine,
+  groupName,
+  memberJson,
+  memberLine,
+  plural,
+} from "../describe.ts";
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withClient, withGroup } from "../own-client.ts";
@@ -117,8 +126,9 @@ function create(context: CommandContext, name: string, inboxIds: readonly string
     out.progress(inboxIds.length === 0 ? "creating the group" : `creating the group, adding ${inboxIds.length}`);
     const group = await client.conversations.createGroup(inboxIds, { name, signal });
     // Said while the client is open: a group reads its members from the store.
-    const line = groupLine(group, out.style);
-    return { json: { group: groupJson(group) }, human: () => line };
+    const lines = [groupLine(group, out.style), ...additionLines(group.lastAddition, out.style)];
+    const json = { group: groupJson(group), addition: additionJson(group.lastAddition) };
+    return { json, human: () => lines.join("\n") };
   });
 }
 
