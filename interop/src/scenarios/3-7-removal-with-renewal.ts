@@ -4,7 +4,7 @@ import { storedTextsOf, syncToRemoval, textsOf } from "../native.ts";
 import type { Scenario } from "../stage.ts";
 
 export const scenario: Scenario = {
-  title: "3.6 a removal that renews the invite, beside native members",
+  title: "3.7 a removal that renews the invite, beside native members",
   async run({ native, ours, step }) {
     const [mine, other, leaver] = [await ours("mine"), await ours("other"), await ours("leaver")];
     const [ana, ben] = [await native("ana"), await native("ben")];
