@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CLIENT_LIMITS } from "@latchkey/client";
 import { fromHex, toHex } from "@latchkey/mls";
 import { encodeTextMessage } from "@latchkey/xmtp";
 import { strangersGroup } from "./strangers-group.ts";
@@ -142,4 +143,44 @@ test("TRU-11 of one group id three claims are kept, those with proof longest", a
   await groupOf(member, adminGroup.id).forget();
   assert.deepEqual(await member.client.conversations.conflicts(), []);
   assert.deepEqual(member.environment.store.groups.list(), []);
+});
+
+test("TRU-11 of all group ids 64 claims are kept: the oldest without proof is dropped for the next one", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup } = await world.group();
+  const eve = await world.device("eve");
+  await strangersGroup(eve, adminGroup.id, [member, admin], "lies");
+  await member.client.conversations.sync();
+  const { store } = member.environment;
+  const claims = () => store.groups.list().filter(({ role }) => role === "claim");
+  const [claim] = claims();
+  assert.ok(claim !== undefined);
+  // Claims of other ids, as if they had come in the hours before; the oldest of all has proof.
+  const { maxClaims } = CLIENT_LIMITS;
+  const keyOf = (index: number) => Uint8Array.from({ length: 16 }, () => index + 1);
+  store.transaction(({ groups }) => {
+    for (let index = 0; index < maxClaims - 1; index++) {
+      const createdAtNs = claim.createdAtNs - BigInt(maxClaims - index) * 3_600_000_000_000n;
+      const key = keyOf(index);
+      groups.put({
+        ...claim,
+        groupId: key,
+        mlsGroupId: keyOf(index + 100),
+        createdAtNs,
+        proven: index === 0 ? 1n : 0n,
+      });
+    }
+  });
+  assert.equal(claims().length, maxClaims);
+  await strangersGroup(eve, adminGroup.id, [member, admin], "more lies");
+  await member.client.conversations.sync();
+  const kept = new Set(claims().map(({ groupId }) => toHex(groupId)));
+  assert.equal(kept.size, maxClaims);
+  assert.deepEqual(
+    [0, 1, 2].map((index) => kept.has(toHex(keyOf(index)))),
+    [true, false, true],
+  );
+  await adminGroup.send("hello");
+  await member.client.conversations.sync();
+  assert.deepEqual(textsOf(groupOf(member, adminGroup.id)), ["hello"]);
 });

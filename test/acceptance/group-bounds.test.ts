@@ -5,14 +5,17 @@ import {
   appDataUpdate,
   applyAppDataUpdates,
   COMPONENT,
+  decodeInvitePayload,
   FOLLOWS_EXTERNAL_COMMITS,
   installationCapabilities,
   installationLeaf,
   membershipDelta,
   readGroupState,
 } from "@latchkey/xmtp";
-import { allRefuseEach } from "./forge.ts";
-import { epochOf, failsWith, mlsOf, World } from "./support.ts";
+import { allRefuseEach, keyPackageOf } from "./forge.ts";
+import { makeKeyPackage } from "./key-packages.ts";
+import { madeUpBlob } from "./made-up-state.ts";
+import { epochOf, failsWith, mlsOf, NO_TRACES, openSlot, traces, World } from "./support.ts";
 
 test("TRU-12 a member without role fills no entry, drops no capability, and stops neither changes nor joins", async (t) => {
   const world = await World.start(t);
@@ -59,4 +62,31 @@ test("TRU-12 a member without role fills no entry, drops no capability, and stop
   await adminGroup.createInvite();
   await group.sync();
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
+});
+
+test("TRU-12 a joiner is told because of which member a group cannot be joined, before anything is sent", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  const [founder, old, joiner] = [
+    await world.device("founder"),
+    await world.device("old"),
+    await world.device("joiner"),
+  ];
+  const { capabilities } = installationLeaf(old.client.inboxId);
+  const proposals = capabilities.proposals.filter((type) => type !== PROPOSAL_TYPE.app_data_update);
+  await old.environment.transport.uploadKeyPackage(
+    await makeKeyPackage(old, { capabilities: { ...capabilities, proposals } }),
+  );
+  const genuine = await openSlot(founder, invite.payload, world.node.url);
+  const { symmetricKey } = decodeInvitePayload(invite.payload);
+  const made = { added: [await keyPackageOf(old)], later: 1 };
+  const blob = await madeUpBlob(founder, genuine, symmetricKey, made);
+  const error = await failsWith(
+    joiner.client.joinGroupByExternalInvite(invite.payload, blob),
+    "GROUP_UNSUPPORTED",
+    "MemberCapabilities",
+  );
+  assert.deepEqual(error.data["inboxes"], [old.client.inboxId.slice(0, 8)]);
+  assert.deepEqual(traces(joiner), NO_TRACES);
 });

@@ -2,8 +2,22 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { encodeMlsMessage, fromHex } from "@latchkey/mls";
-import { garblingFor, rawExternalCommit } from "./forge.ts";
-import { epochOf, failsWith, groupOf, mlsOf, openSlot, publishRaw, textsOf, World, type Device } from "./support.ts";
+import { appDataUpdate, COMPONENT, membershipDelta, readGroupState } from "@latchkey/xmtp";
+import { forgeMemberCommit, garblingFor, rawExternalCommit } from "./forge.ts";
+import { looksNative } from "./key-packages.ts";
+import { movableWorld } from "./movable-world.ts";
+import {
+  epochOf,
+  failsWith,
+  groupOf,
+  mlsOf,
+  openSlot,
+  publishRaw,
+  textsOf,
+  World,
+  type Device,
+  type Wrap,
+} from "./support.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -209,4 +223,160 @@ test("TRU-10 junk of strangers and link holders beyond the epoch leaves every me
   await memberGroup.sync();
   assert.deepEqual(textsOf(memberGroup), ["still here", "and here"]);
   assert.deepEqual(memberGroup.hints(), []);
+});
+
+/** Lets a member fail by a defect at the commit that renames its group to that. */
+function failingAt(name: string): Wrap {
+  return (environment) => {
+    const { store } = environment;
+    const transaction: typeof store.transaction = (write) =>
+      store.transaction((tables) => {
+        const { groupRows } = tables;
+        const put: typeof groupRows.put = (row) => {
+          if (Buffer.from(row.value).includes(name)) throw new TypeError("a defect (made up by a test)");
+          groupRows.put(row);
+        };
+        const watched: typeof groupRows = {
+          get: groupRows.get.bind(groupRows),
+          list: groupRows.list.bind(groupRows),
+          listAfter: groupRows.listAfter.bind(groupRows),
+          count: groupRows.count.bind(groupRows),
+          delete: groupRows.delete.bind(groupRows),
+          put,
+        };
+        return write({ ...tables, groupRows: watched });
+      });
+    return { ...environment, store: { ...store, transaction } };
+  };
+}
+
+test("TRU-10 a defect on a commit is a hint, and proves it together with what a super admin signs", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  await adminGroup.createInvite();
+  await member.client.conversations.sync();
+  await world.restart(member, failingAt("cursed"));
+  const group = groupOf(member, adminGroup.id);
+  // The slot has the state of before: nobody uploads the one behind the commit yet.
+  const { slots } = member.environment;
+  const fetch = slots.fetch.bind(slots);
+  slots.fetch = async () => ({ blobs: [], tag: undefined, waiting: undefined });
+  await adminGroup.updateName("cursed");
+  for (let minute = 0; minute < 2; minute++) {
+    await failsWith(group.sync(), "DEFECT");
+    member.clock.forward(MINUTE_MS);
+  }
+  await group.sync();
+  assert.deepEqual(
+    [group.status, group.hints().map(({ kind }) => kind), group.rejections().map(({ code }) => code)],
+    ["confirmed", ["defect"], ["DEFECT"]],
+  );
+  slots.fetch = fetch;
+  member.clock.forward(MINUTE_MS);
+  await group.sync();
+  assert.equal(group.status, "parted");
+  assert.equal((await failsWith(group.send("nobody reads this"), "GROUP_PARTED")).data["proof"], "group-info");
+});
+
+test("TRU-10 beside a native member a commit that names a missing update is a hint, with its committer", async (t) => {
+  const { world, pass } = await movableWorld(t);
+  const { admin, member: rogue, adminGroup } = await world.group();
+  const [native, third] = [await world.device("native"), await world.device("third")];
+  await looksNative(native);
+  await adminGroup.addMembers([native, third].map(({ client }) => client.inboxId));
+  for (const device of [rogue, third]) await device.client.conversations.sync();
+  const { inboxId } = rogue.client;
+  const entry = readGroupState(mlsOf(rogue, adminGroup.id).appData).members.get(inboxId);
+  assert.ok(entry !== undefined);
+  const raised = membershipDelta([{ op: "update", inboxId, entry: { ...entry, sequenceId: 1_000_000n } }]);
+  const update = appDataUpdate(COMPONENT.groupMembership, raised);
+  await publishRaw(rogue, await forgeMemberCommit(rogue, adminGroup.id, [update]));
+  await adminGroup.sync();
+  assert.ok(adminGroup.waitsUntilNs !== undefined);
+  pass(181);
+  admin.clock.forward(181_000);
+  await adminGroup.sync();
+  assert.deepEqual(
+    adminGroup.hints().map(({ kind, committer }) => [kind, committer]),
+    [["commit-not-applied", inboxId]],
+  );
+  assert.equal(adminGroup.status, "confirmed");
+  await adminGroup.send("a hint refuses nothing");
+  // Without a native member nobody follows such a commit: it is refused, and no hint.
+  await adminGroup.removeMembers([native.client.inboxId]);
+  third.clock.forward(181_000);
+  await groupOf(third, adminGroup.id).send("hello");
+  await adminGroup.sync();
+  assert.deepEqual(adminGroup.hints(), []);
+  await publishRaw(third, await forgeMemberCommit(third, adminGroup.id, [update]));
+  pass(181);
+  admin.clock.forward(181_000);
+  await adminGroup.sync();
+  assert.deepEqual(adminGroup.hints(), []);
+  assert.deepEqual(
+    adminGroup.rejections().map(({ rule }) => rule),
+    ["MissingIdentityUpdate", "MissingIdentityUpdate"],
+  );
+});
+
+test("TRU-10 group.sync and streams ask to be added again, and answer those who asked, as conversations.sync does", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup } = await world.group();
+  const third = await world.device("third");
+  await adminGroup.addMembers([third.client.inboxId]);
+  for (const device of [member, third]) await device.client.conversations.sync();
+  const onThird = groupOf(third, adminGroup.id);
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).send("after the backup");
+    await groupOf(member, adminGroup.id).rotateKeys();
+  });
+  const group = groupOf(member, adminGroup.id);
+  const { store, transport } = member.environment;
+  const sendWelcomeMessages = transport.sendWelcomeMessages.bind(transport);
+  const asked: number[] = [];
+  const stop = new AbortController();
+  transport.sendWelcomeMessages = async (messages, signal) => {
+    await sendWelcomeMessages(messages, signal);
+    asked.push(messages.length);
+    stop.abort();
+  };
+  for await (const message of group.stream({ signal: stop.signal })) assert.fail(message.text);
+  assert.deepEqual([group.status, asked], ["parted", [1]]);
+  await group.sync();
+  assert.deepEqual(asked, [1], "once a day");
+  store.transaction(({ histories }) => {
+    for (const row of histories.list()) histories.put({ ...row, requestedAtNs: 0n });
+  });
+  await group.sync();
+  assert.deepEqual(asked, [1, 1]);
+
+  // As if the Welcome with the request had been read and the answer had failed.
+  const request = () =>
+    admin.environment.store.transaction(({ readds }) =>
+      readds.put({
+        groupId: fromHex(adminGroup.id),
+        installationKey: fromHex(member.client.installationId),
+        inboxId: fromHex(member.client.inboxId),
+        requestedAtNs: admin.clock.nowNs(),
+        doneAtNs: 0n,
+      }),
+    );
+  await adminGroup.sync();
+  const { epoch } = adminGroup;
+  request();
+  await adminGroup.sync();
+  assert.equal(adminGroup.epoch, epoch + 1n);
+  await onThird.sync();
+  request();
+  await onThird.send("one");
+  const seen: (string | undefined)[] = [];
+  for await (const { text } of adminGroup.stream()) {
+    seen.push(text);
+    if (text === "two") break;
+    await onThird.send("two");
+  }
+  // What follows the first message was done before the second one was read.
+  assert.deepEqual([seen, adminGroup.epoch], [["one", "two"], epoch + 2n]);
+  await member.client.conversations.sync();
+  assert.deepEqual([group.status, epochOf(group)], ["confirmed", epochOf(adminGroup)]);
 });

@@ -34,17 +34,23 @@ export interface Trap {
   readonly disappearNs?: bigint;
 }
 
-async function entryOf(device: Device): Promise<[string, Uint8Array]> {
+/** The membership entry of a device's inbox at the newest update of its log. */
+export async function entryOf(device: Device): Promise<[string, Uint8Array]> {
   const { inboxId } = device.client;
   const [log] = await device.environment.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }]);
   return [inboxId, entry(log?.at(-1)?.sequenceId ?? 0n)];
 }
 
-function entry(sequenceId: bigint): Uint8Array {
+/** A membership entry with any sequence id. */
+export function entry(sequenceId: bigint): Uint8Array {
   return encodeMembershipEntry({ sequenceId, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(0) });
 }
 
-function withAppData(extensions: readonly Extension[], write: (data: Map<number, Uint8Array>) => void): Extension[] {
+/** Extensions of a new group with app data of any kind. */
+export function withAppData(
+  extensions: readonly Extension[],
+  write: (data: Map<number, Uint8Array>) => void,
+): Extension[] {
   return extensions.map((extension) => {
     if (extension.type !== EXTENSION_TYPE.appDataDictionary) return extension;
     const data = new Map(decodeAppDataDictionary(extension.data));
