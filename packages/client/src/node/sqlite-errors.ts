@@ -1,5 +1,6 @@
 import { LatchkeyError } from "@latchkey/mls";
-import { diskFull, notWritable, sqliteError, storeClosed, storeFailed, storeRefused } from "../store/sql/errors.ts";
+import { storeClosed } from "../store/misuse.ts";
+import { diskFull, notWritable, sqliteError, storeFailed, storeRefused } from "../store/sql/errors.ts";
 
 function fromSystem(error: Error, systemCode: string): LatchkeyError | undefined {
   switch (systemCode) {

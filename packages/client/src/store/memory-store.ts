@@ -1,7 +1,6 @@
 import { toHex } from "@latchkey/mls";
 import { clientError } from "../errors.ts";
-import { nestedTransaction, outsideOfTransaction, refuseLarge } from "./misuse.ts";
-import { storeClosed } from "./sql/errors.ts";
+import { nestedTransaction, outsideOfTransaction, refuseLarge, storeClosed } from "./misuse.ts";
 import { TABLE_KEYS, type AnyTable, type Row, type Store, type Tables, type Value } from "./store.ts";
 
 /** Added to integers in keys, so that negative ones come first. */

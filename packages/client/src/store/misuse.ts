@@ -23,3 +23,8 @@ export function refuseLarge(value: bigint): void {
   if (value >= SMALLEST && value <= LARGEST) return;
   throw misuse("the integer of a row needs more than 64 bits; it has to lie between -2^63 and 2^63 - 1");
 }
+
+/** CLIENT_CLOSED, for every call behind `close`. */
+export function storeClosed(cause?: Error): LatchkeyError {
+  return clientError("CLIENT_CLOSED", "the client is closed; create it again", cause === undefined ? {} : { cause });
+}

@@ -1,7 +1,8 @@
 import type { Database, PreparedStatement, Sqlite3Static } from "@sqlite.org/sqlite-wasm";
 import { decodeUtf8 } from "@latchkey/mls";
 import type { SqlDriver, SqlRow, SqlStatement, SqlValue } from "../store/sql/driver.ts";
-import { sqliteError, storeClosed, storeRefused } from "../store/sql/errors.ts";
+import { storeClosed } from "../store/misuse.ts";
+import { sqliteError, storeRefused } from "../store/sql/errors.ts";
 
 /** SQLite in WebAssembly on a file of its virtual file system, which it makes when it is not there. */
 export function sqliteWasmDriver(sqlite3: Sqlite3Static, file: string): SqlDriver {

@@ -44,11 +44,6 @@ export function diskFull(cause: Error): LatchkeyError {
   return clientError("STORE_FULL", "the disk is full; nothing was written; free space and repeat", { cause });
 }
 
-/** CLIENT_CLOSED, for every call behind `close`. */
-export function storeClosed(cause?: Error): LatchkeyError {
-  return clientError("CLIENT_CLOSED", "the client is closed; create it again", cause === undefined ? {} : { cause });
-}
-
 /** The error of the family for an extended result code of SQLite, whatever driver threw `error`. */
 export function sqliteError(error: Error, resultCode: number): LatchkeyError {
   if (LOCK_FAILURES.has(resultCode)) {
