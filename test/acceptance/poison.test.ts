@@ -5,7 +5,18 @@ import type { Position } from "@latchkey/client";
 import { appDataUpdate, applyAppDataUpdates, COMPONENT, encodeTextMessage, membershipDelta } from "@latchkey/xmtp";
 import { readTopic } from "../../packages/client/src/transport/transport.ts";
 import { allRefuse, rawExternalCommit } from "./forge.ts";
-import { failsWith, groupOf, mlsOf, openSlot, publishRaw, textsOf, World, type Device, type Wrap } from "./support.ts";
+import {
+  epochOf,
+  failsWith,
+  groupOf,
+  mlsOf,
+  openSlot,
+  publishRaw,
+  textsOf,
+  World,
+  type Device,
+  type Wrap,
+} from "./support.ts";
 import { junkMessage, madeUp, sendTrap, type Trap } from "./trap.ts";
 
 /** Where numbers of 64 bits break programs. */
@@ -71,6 +82,30 @@ test("TRU-01 no Welcome of a stranger stops a client: every field at its border,
   await victim.client.conversations.sync();
   assert.deepEqual(textsOf(groupOf(victim, after.id)), ["and on"]);
   assert.equal(victim.client.conversations.get("ab".repeat(65)), undefined);
+});
+
+test("TRU-02 a plain member's entry of an inbox at no update keeps nobody out, by Welcome or by invite", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  const invite = await adminGroup.createInvite();
+  await member.client.conversations.sync();
+  const mls = mlsOf(member, adminGroup.id);
+  const entry = { sequenceId: 0n, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(0) };
+  const delta = membershipDelta([{ op: "insert", inboxId: "ab".repeat(32), entry }]);
+  const update = appDataUpdate(COMPONENT.groupMembership, delta);
+  const appData = applyAppDataUpdates(mls.appData, [update]);
+  await publishRaw(member, (await mls.createCommit({ proposals: [update], references: [], appData })).message);
+  await adminGroup.sync();
+  assert.equal(adminGroup.members().length, 3, "members accept it, as natives do");
+
+  const added = await world.device("added");
+  await adminGroup.addMembers([added.client.inboxId]);
+  await added.client.conversations.sync();
+  const joiner = await world.device("joiner");
+  const { group } = await joiner.client.conversations.joinByInvite(invite.url);
+  await adminGroup.sync();
+  await groupOf(added, adminGroup.id).sync();
+  for (const view of [group, groupOf(added, adminGroup.id)]) assert.deepEqual(epochOf(view), epochOf(adminGroup));
 });
 
 test("TRU-02 a commit that names 4 200 inboxes is refused by its shape: nobody is looked up, the group goes on", async (t) => {

@@ -45,12 +45,14 @@ export function requiredIdentities(commit: VerifiedCommit, appData: AppData, new
   }
 }
 
-/** The points that `validateWelcome` will ask for: every member's. Throws DecodeError for a malformed membership. */
+/**
+ * The points that `validateWelcome` will ask for: every member's, without those at no update. Throws DecodeError for a
+ * malformed membership.
+ */
 export function membershipIdentities(appData: AppData): IdentityPoint[] {
-  return [...readMembership(appData.get(COMPONENT.groupMembership))].map(([inboxId, { sequenceId }]) => ({
-    inboxId,
-    sequenceId,
-  }));
+  return [...readMembership(appData.get(COMPONENT.groupMembership))].flatMap(([inboxId, { sequenceId }]) =>
+    sequenceId === 0n ? [] : [{ inboxId, sequenceId }],
+  );
 }
 
 /** Throws MissingIdentityError for the first point that does not exist. */

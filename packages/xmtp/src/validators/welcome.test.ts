@@ -55,6 +55,13 @@ describe("the membership a Welcome leads to", () => {
     );
   });
 
+  test("TRU-02 an inbox at no update has no installations: it is not looked up, and a leaf of it is one too many", () => {
+    const none = appDataWith([], 0n);
+    validateWelcome(groupWith(none, leaves.slice(0, 1)), identity);
+    assert.deepEqual(membershipIdentities(none), [{ inboxId: admin.inboxId, sequenceId: 1n }]);
+    expectRule("InvalidGroupMembership", { appData: none, members: leaves.slice(0, 2) });
+  });
+
   test("InvalidGroupMembership: a leaf too many, an unknown inbox, a leaf that is nobody's", async () => {
     const rule = "InvalidGroupMembership";
     const stranger = await testInbox(3);

@@ -53,9 +53,10 @@ export function checkWelcomedGroup(group: WelcomedGroup): StatedMembership {
 export function validateWelcome(group: WelcomedGroup, identity: IdentityResolver): void {
   const { state, leaves } = checkWelcomedGroup(group);
   for (const [inboxId, { sequenceId }] of state.members) {
-    const inbox = resolve(identity, inboxId, sequenceId);
     const present = leaves.get(inboxId) ?? new Set<string>();
-    if ([...present].some((id) => !inbox.hasInstallation(id))) {
+    // At no update an inbox has no installations, and any member may write such an entry.
+    const inbox = sequenceId === 0n ? undefined : resolve(identity, inboxId, sequenceId);
+    if ([...present].some((id) => inbox?.hasInstallation(id) !== true)) {
       reject(rule, "the group holds a leaf that is no installation of its inbox");
     }
   }
