@@ -52,6 +52,14 @@ function otherClock(shifts: ReadonlyMap<string, bigint>): Wrap {
   );
 }
 
+/** A node of XMTP, which does not say of what time its answers are. */
+const silentAboutTime: Wrap = (environment) => {
+  const { transport } = environment;
+  const getIdentityUpdates: typeof transport.getIdentityUpdates = async (requests, signal) =>
+    Object.assign([...(await transport.getIdentityUpdates(requests, signal))], { asOfNs: undefined });
+  return { ...environment, transport: { ...transport, getIdentityUpdates } };
+};
+
 /** Puts a join by a stranger who names an update of its log that nobody has published. */
 async function publishUnknownId(stranger: Device, groupInfo: Uint8Array, sequenceId: bigint): Promise<void> {
   await publishRaw(stranger, await rawExternalCommit(stranger, groupInfo, { sequenceId }));
@@ -94,6 +102,32 @@ describe("TRU-08 identity updates that are missing", () => {
     assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup));
     assert.deepEqual(textsOf(memberGroup), ["welcome"]);
     assert.equal(groupOf(admin, adminGroup.id).members().length, 4);
+  });
+
+  test("TRU-08 IDN-02 a quiet group of a node that tells no time waits two minutes as well, for two ids at once", async (t) => {
+    const { world, pass } = await movableWorld(t);
+    const { member, adminGroup } = await world.group();
+    const invite = await adminGroup.createInvite();
+    await member.client.conversations.sync();
+    // Every other stamp that the member knows is fifty minutes old.
+    pass(3_000);
+    const stranger = await world.device("stranger");
+    const info = await openSlot(stranger, invite.payload, world.node.url);
+    await world.restart(member, silentAboutTime);
+    await publishUnknownId(stranger, info, 1_000_000n);
+    await publishUnknownId(stranger, info, 1_000_001n);
+    await member.client.conversations.sync();
+    const group = groupOf(member, adminGroup.id);
+    assert.ok(group.waitsUntilNs !== undefined);
+
+    pass(121);
+    member.clock.forward(121_000);
+    await member.client.conversations.sync();
+    assert.equal(group.waitsUntilNs, undefined);
+    assert.deepEqual(
+      group.rejections().map(({ rule }) => rule),
+      ["MissingIdentityUpdate", "MissingIdentityUpdate"],
+    );
   });
 
   test("TRU-08 IDN-02 a hundred ids that never come: other groups go on, and the wait is one for all", async (t) => {

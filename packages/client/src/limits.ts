@@ -151,6 +151,8 @@ export const CLIENT_LIMITS = {
   identityWorkPerSignature: 16,
   /** Inboxes of which is remembered how far their logs were read, oldest forgotten first: then they are read again. */
   maxIdentityNotes: 4_096,
+  /** Times of the node of which is remembered when they were seen, oldest forgotten first: those of envelopes that wait. */
+  maxNodeStamps: 4_096,
   /** Age at which a key package is replaced: 30 of its 84 days, as XMTP does. */
   keyPackageRotationSeconds: 2_592_000n,
   /** How long a replaced key package still opens Welcomes, in nanoseconds: one day, as XMTP keeps it. */

@@ -7,6 +7,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import { resumePages, type OutgoingMessage } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
 import { forgetLeavers } from "./leave-requests.ts";
+import { lookAhead } from "./look-ahead.ts";
 import { failQueued, renewedOutbox, updateQueued } from "./outbox.ts";
 import { tellFailed } from "./queue.ts";
 import { receiveEnvelopes } from "./receive.ts";
@@ -58,6 +59,7 @@ export async function readLog(core: GroupCore, signal?: AbortSignal): Promise<vo
   } catch (error) {
     if (!(error instanceof LatchkeyError) || error.code !== "IDENTITY_PENDING") throw error;
     core.identityWait = error;
+    await lookAhead(core, signal);
   }
 }
 

@@ -51,7 +51,8 @@ export class IdentityDirectory {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
   readonly #turns: SignatureTurns;
-  readonly #time: NodeTime;
+  /** What time it is at the node. */
+  readonly time: NodeTime;
   /** By inbox, the time up to which the last reading of its log was complete. */
   readonly #complete = new Map<string, bigint>();
   /** By inbox, what two readings of its log agree on. */
@@ -72,7 +73,7 @@ export class IdentityDirectory {
     this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
     this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
     this.#turns = options.turns ?? new SignatureTurns(undefined, options.pause, contractVerifier(transport));
-    this.#time = options.time ?? new NodeTime(systemClock);
+    this.time = options.time ?? new NodeTime(systemClock);
   }
 
   /**
@@ -84,7 +85,7 @@ export class IdentityDirectory {
    */
   async lookup(needed: readonly IdentityPoint[], options: LookupOptions = {}): Promise<IdentityView> {
     const { fresh = [], envelopeNs, signal } = options;
-    if (envelopeNs !== undefined) this.#time.observe(envelopeNs);
+    if (envelopeNs !== undefined) this.time.observe(envelopeNs);
     const logs = new Map<string, ReadLog>();
     for (const inboxId of new Set([...needed.map((point) => point.inboxId), ...fresh])) {
       logs.set(inboxId, await this.#kept(inboxId));
@@ -133,7 +134,7 @@ export class IdentityDirectory {
    * @throws CLOCK_WRONG when they differ by more than an hour; `data.differenceNs` is positive when this one is ahead.
    */
   requireClock(): void {
-    const differenceNs = this.#time.clockErrorNs() ?? 0n;
+    const differenceNs = this.time.clockErrorNs() ?? 0n;
     const minutes = Number(differenceNs / 60_000_000_000n);
     if (differenceNs <= MAX_CLOCK_ERROR_NS && -differenceNs <= MAX_CLOCK_ERROR_NS) return;
     const direction = minutes > 0 ? "ahead of" : "behind";
@@ -212,7 +213,7 @@ export class IdentityDirectory {
       const last = lastId(known.get(inboxId) ?? []);
       return { inboxId, afterSequenceId: last > 0n ? last - 1n : 0n };
     });
-    const completeNs = this.#time.nowNs() - IDENTITY_LAG_NS;
+    const completeNs = this.time.nowNs() - IDENTITY_LAG_NS;
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
     const asOfNs = this.#asOf(answers) ?? completeNs;
     const disagreed: string[] = [];
@@ -225,7 +226,7 @@ export class IdentityDirectory {
       const states = await this.#inTurn(inboxId, () => this.#append(inboxId, before, entries));
       // The newest update of a log was stamped before the answer, where the node says nothing else about its time.
       const stampNs = asOfNs === completeNs ? states.at(-1)?.serverTimestampNs : undefined;
-      if (stampNs !== undefined && entries.length > 0) this.#time.observe(stampNs);
+      if (stampNs !== undefined && entries.length > 0) this.time.observe(stampNs);
       this.#note(this.#complete, inboxId, asOfNs);
       logs.set(inboxId, { states, completeNs: asOfNs, confirmed: this.#confirmed.get(inboxId) });
     }
@@ -237,7 +238,7 @@ export class IdentityDirectory {
 
   /** Reads whole logs, each in place of what is known unless it is but a part of that. */
   async #readFromStart(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
-    const completeNs = this.#time.nowNs() - IDENTITY_LAG_NS;
+    const completeNs = this.time.nowNs() - IDENTITY_LAG_NS;
     const requests = inboxIds.map((inboxId) => ({ inboxId, afterSequenceId: 0n }));
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
     const asOfNs = this.#asOf(answers) ?? completeNs;
@@ -252,7 +253,7 @@ export class IdentityDirectory {
 
   /** The time that an answer is of, if the node says it. */
   #asOf({ asOfNs }: IdentityAnswer): bigint | undefined {
-    if (asOfNs !== undefined) this.#time.read(asOfNs);
+    if (asOfNs !== undefined) this.time.read(asOfNs);
     return asOfNs;
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../clock.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 import { MAX_CLOCK_ERROR_NS, NodeTime } from "./node-time.ts";
 
 const SECOND_NS = 1_000_000_000n;
@@ -57,4 +58,15 @@ test("one false reading of three moves nothing, and no number of them moves the 
   assert.equal(time.bestNs(), NOW_NS + MAX_CLOCK_ERROR_NS);
   for (let times = 0; times < 3; times++) time.read(NOW_NS);
   assert.equal(time.bestNs(), NOW_NS);
+});
+
+test("IDN-02 the node is past a stamp by as long as that is known here", () => {
+  const { at, time } = movable(0n);
+  assert.equal(time.sinceSeenNs(NOW_NS), 0n);
+  time.observe(NOW_NS);
+  at.monotonicNs += 30n * SECOND_NS;
+  time.observe(NOW_NS);
+  assert.equal(time.sinceSeenNs(NOW_NS), 30n * SECOND_NS);
+  for (let later = 1n; later <= BigInt(CLIENT_LIMITS.maxNodeStamps); later++) time.observe(NOW_NS + later);
+  assert.equal(time.sinceSeenNs(NOW_NS), 0n, "the oldest is forgotten");
 });

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 
 /** Nanoseconds by which this machine's clock may be wrong without being told so. */
 export const MAX_CLOCK_ERROR_NS = 3_600_000_000_000n;
@@ -19,12 +20,20 @@ export class NodeTime {
   /** The last readings of the node's clock, as differences like those above, newest first. */
   #readings: readonly bigint[] = [];
 
+  /** Local times at which stamps were seen first, oldest first. */
+  readonly #seen = new Map<bigint, bigint>();
+
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Takes note of a time that the node has given to anything. */
   observe(stampNs: bigint): void {
+    if (!this.#seen.has(stampNs)) this.#seen.set(stampNs, this.#elapsedNs());
+    for (const [oldest] of this.#seen) {
+      if (this.#seen.size <= CLIENT_LIMITS.maxNodeStamps) break;
+      this.#seen.delete(oldest);
+    }
     const seen = { stampNs, offsetNs: stampNs - this.#elapsedNs() };
     const others = this.#highest.filter((other) => other.stampNs !== stampNs);
     const known = this.#highest.find((other) => other.stampNs === stampNs) ?? seen;
@@ -57,6 +66,15 @@ export class NodeTime {
     const byNode = offsetNs === undefined ? 0n : this.#elapsedNs() + offsetNs;
     const byClock = this.#clock.nowNs() - MAX_CLOCK_ERROR_NS;
     return byNode > byClock ? byNode : byClock;
+  }
+
+  /**
+   * Nanoseconds for which a stamp is known here, 0 for one that was not observed: by as much the node's clock is past it,
+   * even if the node tells no other time.
+   */
+  sinceSeenNs(stampNs: bigint): bigint {
+    const seenNs = this.#seen.get(stampNs);
+    return seenNs === undefined ? 0n : this.#elapsedNs() - seenNs;
   }
 
   /**
