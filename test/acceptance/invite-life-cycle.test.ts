@@ -381,3 +381,15 @@ test("SEC-08 a member's commit that changes the app data by GroupContextExtensio
     await allRefuse([member], adminGroup.id, commit, { code: "MLS_INVALID", rule: "app-data-by-gce" });
   }
 });
+
+test("TRU-19 an invite tells until when its service serves the blob: 400 days from the last upload", async (t) => {
+  const world = await World.start(t);
+  const { adminGroup } = await world.group();
+  const beforeNs = BigInt(Date.now()) * 1_000_000n;
+  const { servedUntilNs = 0n } = await adminGroup.createInvite();
+  const lifeNs = 400n * 86_400n * 1_000_000_000n;
+  assert.ok(servedUntilNs >= beforeNs + lifeNs && servedUntilNs <= BigInt(Date.now() + 60_000) * 1_000_000n + lifeNs);
+  await adminGroup.updateName("a new state, uploaded anew");
+  const { servedUntilNs: later = 0n } = adminGroup.invite ?? {};
+  assert.ok(later >= servedUntilNs);
+});

@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ConnectError } from "@connectrpc/connect";
 import { utf8 } from "@latchkey/mls";
-import { connect, groupMessage, slotBlob, startNode, temporaryDirectory, textOf } from "./test-support.ts";
+import { openSqliteStore } from "./storage/sqlite/store.ts";
+import { cleanUp, connect, groupMessage, slotBlob, startNode, temporaryDirectory, textOf } from "./test-support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 
@@ -69,6 +70,29 @@ describe("a database that changes under a running node", () => {
       assert.match(await (await fetch(node.metricsUrl)).text(), /storage_errors_total\{code="STORE_DAMAGED"\} 3/);
     });
   }
+
+  test("TRU-20 pages that nothing reads were overwritten: an inspection finds it, and nothing is acknowledged then", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    let wallNs = 1n;
+    const store = openSqliteStore({ dataDir, maxBytes: 0, clock: () => wallNs++ });
+    cleanUp(t, () => store.close());
+    const append = (count: number) => {
+      const digest = new Uint8Array(32).fill(count);
+      return store.welcomes.append([{ topic: GROUP, digest, payload: new Uint8Array(200_000).fill(count) }]);
+    };
+    // More than a thousand pages, after which SQLite moves the write-ahead log into the file.
+    for (let count = 0; count < 40; count++) await append(count);
+    await store.inspect();
+    const file = join(dataDir, "node.sqlite");
+    const descriptor = openSync(file, "r+");
+    const { size } = statSync(file);
+    for (let at = 65_536; at < size; at += 65_536)
+      writeSync(descriptor, new Uint8Array(8_192).fill(0x55), 0, 8_192, at);
+    closeSync(descriptor);
+    await assert.rejects(store.inspect(), { code: "STORE_DAMAGED" });
+    await assert.rejects(append(41), { code: "STORE_DAMAGED" });
+    await assert.rejects(store.check(), { code: "STORE_DAMAGED" });
+  });
 
   test("TRU-20 checkpoints, growth and a restart are no damage", async (t) => {
     const dataDir = temporaryDirectory(t);

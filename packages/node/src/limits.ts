@@ -138,6 +138,8 @@ export const NODE_LIMITS = {
   stopMs: 10_000,
   /** Milliseconds between two sweeps that delete expired blobs nobody asks for. */
   sweepMs: 600_000,
+  /** Milliseconds between two looks through the database for damage that nothing has read: a second of one core for 1 GiB. */
+  inspectMs: 3_600_000,
   /** Bytes of the database, 0 for no bound but the disk. A full database refuses writes with STORE_FULL. */
   databaseBytes: 0,
 } as const;

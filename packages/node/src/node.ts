@@ -3,6 +3,7 @@ import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
 import { listenForMetrics, type MetricsServer } from "./http/metrics-server.ts";
+import { reportError } from "./http/report.ts";
 import { Overhead } from "./http/overhead.ts";
 import { Router } from "./http/router.ts";
 import { createRpcHandlers } from "./http/rpc.ts";
@@ -109,12 +110,12 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   }
   const { port } = server;
   const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const sweep = startSweep(runtime);
+  const timers = [startSweep(runtime), startInspections(runtime)];
   logger.info({ host, port }, "node started");
 
   async function stop(): Promise<void> {
     logger.info("node stops");
-    clearInterval(sweep);
+    timers.forEach(clearInterval);
     server.refuse();
     stopping.abort(new ConnectError("the node stops; connect again", Code.Unavailable));
     void router.idle().then(() => server.closeIdle());
@@ -194,5 +195,12 @@ function startSweep({ store, metrics, logger, limits, nowNs }: NodeRuntime): Nod
       .then((deleted) => metrics.slotBlobsExpired.inc(deleted))
       .catch((error: unknown) => logger.error({ err: error }, "expired blobs could not be deleted"));
   }, limits.sweepMs);
+  return timer.unref();
+}
+
+function startInspections({ store, metrics, logger, limits }: NodeRuntime): NodeJS.Timeout {
+  const timer = setInterval(() => {
+    store.inspect().catch((error: unknown) => reportError({ metrics, logger }, "inspection", error));
+  }, limits.inspectMs);
   return timer.unref();
 }

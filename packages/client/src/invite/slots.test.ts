@@ -219,3 +219,16 @@ test("SEC-11 a service that answers one byte at a time is left when the time of 
   await assert.rejects(httpSlots.fetch(slot), { code: "NODE_UNREACHABLE", retryable: true });
   assert.deepEqual([asked, sent], [CLIENT_LIMITS.callTimeoutMs, 21]);
 });
+
+test("TRU-19 an upload tells until when the service serves the blob, if the service says so", async (t) => {
+  const answers = ["1800000000000000000", undefined, "soon", "-1", "9".repeat(40)];
+  let count = 0;
+  const slot = await serve(t, (_request, response) => {
+    const until = answers[count++];
+    response.writeHead(201, until === undefined ? {} : { "x-latchkey-served-until": until }).end();
+  });
+  const seen: (bigint | undefined)[] = [];
+  while (seen.length < answers.length) seen.push(await httpSlots.upload(slot, Uint8Array.of(1)));
+  assert.equal(seen[0], 1_800_000_000_000_000_000n);
+  assert.deepEqual(seen.slice(1), [undefined, undefined, undefined, undefined]);
+});

@@ -11,7 +11,11 @@ export interface Outcome {
 }
 
 /** Counts and logs what the operator must know: failures of the store and of the node itself, not those of clients. */
-export function reportError({ metrics, logger }: NodeRuntime, method: string, error: unknown): void {
+export function reportError(
+  { metrics, logger }: Pick<NodeRuntime, "metrics" | "logger">,
+  method: string,
+  error: unknown,
+): void {
   if (error instanceof NodeError && error.code.startsWith("STORE_")) {
     metrics.storageErrors.inc({ code: error.code });
     logger.error({ method, code: error.code, cause: causeOf(error) }, "the store failed");

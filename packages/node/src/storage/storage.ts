@@ -16,6 +16,8 @@ export interface Store {
   newestStampNs(): Promise<bigint>;
   /** Resolves when the store answers. */
   check(): Promise<void>;
+  /** Looks for damage that nothing has read yet, beside everything else. Throws NodeError `STORE_DAMAGED`, as all does then. */
+  inspect(): Promise<void>;
   /** Makes everything durable in one place and closes; further calls fail. Idempotent. */
   close(): Promise<void>;
 }

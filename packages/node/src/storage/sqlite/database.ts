@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import { FileGuard } from "./file-guard.ts";
@@ -128,8 +129,11 @@ export class Database {
   readonly #database: DatabaseSync;
   readonly #lock: DatabaseSync;
   readonly #guard: FileGuard;
+  readonly #path: string;
 
-  private constructor(database: DatabaseSync, lock: DatabaseSync, guard: FileGuard) {
+  private constructor(path: string, database: DatabaseSync, lock: DatabaseSync) {
+    const guard = new FileGuard(path, pragma(database, "application_id"));
+    this.#path = path;
     this.#database = database;
     this.#lock = lock;
     this.#guard = guard;
@@ -146,7 +150,7 @@ export class Database {
     try {
       const path = join(dataDir, "node.sqlite");
       const database = openFile(path, maxBytes);
-      return new Database(database, lock, new FileGuard(path, pragma(database, "application_id")));
+      return new Database(path, database, lock);
     } catch (error) {
       lock.close();
       throw error;
@@ -170,6 +174,19 @@ export class Database {
     this.#guard.check();
   }
 
+  /**
+   * Looks through the file for damage that nothing has read yet, in a thread of its own; files beyond 1 GiB are left out.
+   * Throws `STORE_DAMAGED`, as everything does from then on.
+   */
+  async inspect(): Promise<void> {
+    this.#guard.check();
+    if ((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) > MAX_CHECKED_BYTES) return;
+    const found = await inspectApart(this.#path);
+    if (!this.#database.isOpen || found === undefined) return;
+    this.#guard.note(damaged("node.sqlite was overwritten while the node was running", found));
+    this.#guard.check();
+  }
+
   /** Moves the write-ahead log into the file and closes. Idempotent. */
   close(): void {
     if (!this.#database.isOpen) return;
@@ -182,6 +199,17 @@ export class Database {
       this.#lock.close();
     }
   }
+}
+
+/** What is wrong with a database, as a thread of its own finds; what keeps it from looking is no damage. */
+function inspectApart(path: string): Promise<string | undefined> {
+  const worker = new Worker(new URL("./inspector.ts", import.meta.url), { workerData: path });
+  worker.unref();
+  return new Promise((resolve) => {
+    worker.once("message", resolve);
+    worker.once("error", () => resolve(undefined));
+    worker.once("exit", () => resolve(undefined));
+  });
 }
 
 function transaction<T>(database: DatabaseSync, work: () => T): T {

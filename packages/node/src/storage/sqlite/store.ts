@@ -49,6 +49,9 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
       check.get();
       database.check();
     },
+    inspect() {
+      return database.inspect();
+    },
     async close() {
       writes.flush();
       database.close();
