@@ -29,5 +29,5 @@ export function filesEndingWith(suffix: string): SourceFile[] {
 
 /** A test, or a file that only tests and tools for measuring use. */
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.startsWith("test/") || /\/(testing\/.+|test-[a-z-]+\.ts)$/.test(path);
+  return path.endsWith(".test.ts") || path.startsWith("test/") || /^[^/]+\/[^/]+\/src\/testing\//.test(path);
 }

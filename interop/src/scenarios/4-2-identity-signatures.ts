@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { replayIdentityLog, type AssociationState } from "@latchkey/xmtp";
 import { IdentityApi, type IdentityUpdate } from "@latchkey/xmtp/proto";
-import { identityProbes } from "../../../packages/xmtp/src/identity/test-probes.ts";
+import { identityProbes } from "../../../packages/xmtp/src/testing/probes.ts";
 import type { NativeInboxState } from "../native-library.ts";
 import type { Scenario } from "../stage.ts";
 

@@ -3,7 +3,7 @@ import { describe, test, type TestContext } from "node:test";
 import { utf8 } from "@latchkey/mls";
 import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
 import { StampClock } from "./clock.ts";
-import { connect, fieldsOf, groupMessage, PROTOCOLS, startNode, temporaryDirectory } from "./test-support.ts";
+import { connect, fieldsOf, groupMessage, PROTOCOLS, startNode, temporaryDirectory } from "./testing/support.ts";
 
 const SECOND_NS = 1_000_000_000n;
 

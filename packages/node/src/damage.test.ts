@@ -15,7 +15,7 @@ import { describe, test } from "node:test";
 import { ConnectError } from "@connectrpc/connect";
 import { utf8 } from "@latchkey/mls";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
-import { cleanUp, connect, groupMessage, slotBlob, startNode, temporaryDirectory, textOf } from "./test-support.ts";
+import { cleanUp, connect, groupMessage, slotBlob, startNode, temporaryDirectory, textOf } from "./testing/support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 

@@ -13,7 +13,7 @@ import {
   startNode,
   temporaryDirectory,
   textOf,
-} from "./test-support.ts";
+} from "./testing/support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 const OTHER = utf8("another group id");

@@ -15,7 +15,7 @@ import {
   revokeInstallationUpdate,
 } from "@latchkey/xmtp";
 import { GetIdentityUpdatesResponseSchema, IdentifierKind, IdentityUpdateSchema } from "@latchkey/xmtp/proto";
-import { connect, PROTOCOLS, startNode, temporaryDirectory } from "./test-support.ts";
+import { connect, PROTOCOLS, startNode, temporaryDirectory } from "./testing/support.ts";
 
 const TIMESTAMP = 1_700_000_000_000_000_000n;
 

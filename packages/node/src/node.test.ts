@@ -17,7 +17,7 @@ import {
   take,
   temporaryDirectory,
   textOf,
-} from "./test-support.ts";
+} from "./testing/support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 const SLOT = "00112233445566778899aabbccddeeff";

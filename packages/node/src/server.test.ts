@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { utf8 } from "@latchkey/mls";
-import { closed, connect, groupMessage, slotBlob, startNode, textOf } from "./test-support.ts";
+import { closed, connect, groupMessage, slotBlob, startNode, textOf } from "./testing/support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 const SEND = "/xmtp.mls.api.v1.MlsApi/SendGroupMessages";

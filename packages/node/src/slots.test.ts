@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { describe, test } from "node:test";
 import { equalBytes, toHex, utf8 } from "@latchkey/mls";
-import { closed, slotBlob, startNode, temporaryDirectory } from "./test-support.ts";
+import { closed, slotBlob, startNode, temporaryDirectory } from "./testing/support.ts";
 
 const SLOT = "00112233445566778899aabbccddeeff";
 const DIGEST = toHex(new Uint8Array(32).fill(9));

@@ -5,7 +5,16 @@ import { request } from "node:http";
 import { describe, test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { utf8 } from "@latchkey/mls";
-import { connect, fieldsOf, groupMessage, PROTOCOLS, startNode, take, textOf, type Clients } from "./test-support.ts";
+import {
+  connect,
+  fieldsOf,
+  groupMessage,
+  PROTOCOLS,
+  startNode,
+  take,
+  textOf,
+  type Clients,
+} from "./testing/support.ts";
 
 const GROUP = utf8("sixteen bytes id");
 const OTHER = utf8("another group id");

@@ -9,7 +9,7 @@ import {
   WelcomePointerWrapperAlgorithm,
   WelcomeWrapperAlgorithm,
 } from "@latchkey/xmtp/proto";
-import { connect, PROTOCOLS, startNode, take } from "./test-support.ts";
+import { connect, PROTOCOLS, startNode, take } from "./testing/support.ts";
 
 const KEY = new Uint8Array(32).fill(1);
 const DESTINATION = new Uint8Array(32).fill(2);

@@ -23,7 +23,7 @@ import {
   WelcomeWrapperAlgorithm,
 } from "./proto.ts";
 import { FOLLOWS_EXTERNAL_COMMITS } from "./protocol.ts";
-import { present } from "./test-inboxes.ts";
+import { present } from "./testing/inboxes.ts";
 import { acceptsWelcomePointers, welcomeKeyOf } from "./welcome/key.ts";
 
 interface Captured {

@@ -6,7 +6,7 @@ import { toHex, utf8 } from "@latchkey/mls";
 import { decodeMessageContent, encodeMessageContent, encodeTextMessage, messageId } from "./content.ts";
 import { XMTP_LIMITS } from "./limits.ts";
 import { EncodedContentSchema, PlaintextEnvelopeSchema } from "./proto.ts";
-import { hex } from "./test-inboxes.ts";
+import { hex } from "./testing/inboxes.ts";
 
 const GROUP = new Uint8Array(16).fill(9);
 

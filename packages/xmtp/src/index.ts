@@ -78,11 +78,11 @@ export {
   policyFromTemplate,
   policyTemplate,
   policyUpdate,
-  readPolicy,
   revokePolicy,
   rotatePolicyKey,
   validatePolicyV1,
 } from "./invite/policy.ts";
+export { readPolicy } from "./invite/read-policy.ts";
 export type { InviteRotation, PolicySettings } from "./invite/policy.ts";
 export { isHttpsUrl, pointerText, readServicePointer, serviceOrigin } from "./invite/service-pointer.ts";
 export type { ServicePointer } from "./invite/service-pointer.ts";

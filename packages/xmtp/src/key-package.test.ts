@@ -11,7 +11,7 @@ import {
   verifyInstallationKeyPackage,
 } from "./key-package.ts";
 import { XMTP_LIMITS } from "./limits.ts";
-import { hex, present, seed } from "./test-inboxes.ts";
+import { hex, present, seed } from "./testing/inboxes.ts";
 
 const INBOX = "4d".repeat(32);
 const NOW = 1_700_000_000n;

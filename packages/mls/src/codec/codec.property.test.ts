@@ -5,7 +5,7 @@ import { fromHex } from "../bytes.ts";
 import { DecodeError } from "../errors.ts";
 import { decodeMlsMessage, encodeMlsMessage, peekMlsMessage } from "../messages/mls-message.ts";
 import { createExternalCommit } from "../group/mls-group.ts";
-import { GROUP_ID, groupOf, LEAF, newConfig } from "../group/test-groups.ts";
+import { GROUP_ID, groupOf, LEAF, newConfig } from "../testing/groups.ts";
 import { verifyGroupInfo } from "../group/verify-group-info.ts";
 import { decodeExact, Reader } from "./reader.ts";
 import { encode, Writer } from "./writer.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mayBeEdDsa } from "./eddsa-rules.ts";
-import { EDGE_EDDSA } from "./test-edge-eddsa.ts";
+import { EDGE_EDDSA } from "../testing/edge-eddsa.ts";
 
 /** What the table of `mayBeEdDsa` leaves to the equation, or to the decoding of a point. */
 const LEFT_TO_THE_LIBRARY = /honest|another message|not on the curve|of mixed order/;

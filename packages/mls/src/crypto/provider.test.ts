@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { nodeCrypto } from "../node/index.ts";
 import { createWebCrypto, webCrypto } from "../web/index.ts";
-import { agreementCases, providerCases } from "./provider-suite.ts";
+import { agreementCases, providerCases } from "../testing/provider-suite.ts";
 
 const PROVIDERS = {
   OpenSSL: nodeCrypto,

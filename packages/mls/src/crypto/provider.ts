@@ -19,7 +19,7 @@ export interface SignatureCheck {
  * Hashes, HMAC, HKDF and AEAD are synchronous because awaiting them costs fifty times their work; signatures and
  * Diffie-Hellman are asynchronous so that a provider may use a thread pool or WebCrypto. Every provider takes the same
  * signatures, or members could disagree about a commit: for EdDSA those of the table of `mayBeEdDsa`, for ECDSA either
- * S in its one DER form, with uncompressed public keys only. `provider-suite.ts` holds what all must do alike.
+ * S in its one DER form, with uncompressed public keys only. `testing/provider-suite.ts` holds what all must do alike.
  */
 export interface CipherSuite {
   /** Value in the IANA registry of MLS cipher suites. */

@@ -11,7 +11,7 @@ import { createKeyPackage, keyPackageBundle } from "./key-packages.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { MlsGroup } from "./mls-group.ts";
 import { protect, signContent } from "./protect.ts";
-import { stateOf } from "./test-forge.ts";
+import { stateOf } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -27,8 +27,8 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
-import { assertUnchanged } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertUnchanged } from "../testing/refusal.ts";
 
 const DICTIONARY = {
   type: EXTENSION_TYPE.appDataDictionary,

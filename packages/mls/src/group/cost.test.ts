@@ -5,8 +5,8 @@ import type { CipherSuite, CryptoProvider } from "../crypto/provider.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { VerifiedTreeCache } from "../tree/verified-trees.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
-import { commit, groupOf, LEAF, newConfig, SUITE, write, type TestMember } from "./test-groups.ts";
-import { largeGroup } from "./test-large-groups.ts";
+import { commit, groupOf, LEAF, newConfig, SUITE, write, type TestMember } from "../testing/groups.ts";
+import { largeGroup } from "../testing/large-groups.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 /** Complexity is counted, never timed: a provider that counts what it is asked for. */

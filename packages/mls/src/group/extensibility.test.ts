@@ -10,7 +10,7 @@ import type { LeafParameters } from "./build-commit.ts";
 import { createKeyPackage, verifyKeyPackage, type KeyPackageBundle } from "./key-packages.ts";
 import type { CommitOptions } from "./create-commit.ts";
 import { createExternalCommit, MlsGroup, type MessageOptions } from "./mls-group.ts";
-import { byValue, forgeMemberCommit } from "./test-forge.ts";
+import { byValue, forgeMemberCommit } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -27,8 +27,8 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
-import { assertRefused } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertRefused } from "../testing/refusal.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 /** Some of the values that RFC 9420 §13.5 reserves, so that nobody gets used to knowing every value there is. */

@@ -12,7 +12,7 @@ import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { createKeyPackage } from "./key-packages.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
-import { assertRefused } from "./test-refusal.ts";
+import { assertRefused } from "../testing/refusal.ts";
 import {
   byValue,
   encodePublic,
@@ -20,7 +20,7 @@ import {
   forgeExternalCommit,
   forgeMemberCommit,
   publicMessageIn,
-} from "./test-forge.ts";
+} from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -34,7 +34,7 @@ import {
   SUITE,
   write,
   type TestMember,
-} from "./test-groups.ts";
+} from "../testing/groups.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 const DICTIONARY = {

@@ -11,7 +11,7 @@ import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { createKeyPackage } from "./key-packages.ts";
 import { protect, signContent } from "./protect.ts";
-import { byValue, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
+import { byValue, forgeMemberCommit, publicMessageIn, stateOf } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -26,8 +26,8 @@ import {
   SUITE,
   welcomed,
   type TestMember,
-} from "./test-groups.ts";
-import { assertRefused } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertRefused } from "../testing/refusal.ts";
 
 /** Leaves that break one rule each, signed by their owners, brought by an Update, an Add and a path. */
 

@@ -16,7 +16,7 @@ import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys, decryptPathSecrets, derivePathSecrets, encryptPathSecrets } from "../tree/treekem.ts";
 import { applyProposals } from "./apply-proposals.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
-import { assertRefused } from "./test-refusal.ts";
+import { assertRefused } from "../testing/refusal.ts";
 import { nextContext } from "./next-epoch.ts";
 import {
   encodePublic,
@@ -25,7 +25,7 @@ import {
   forgePrivateMessage,
   publicMessageIn,
   stateOf,
-} from "./test-forge.ts";
+} from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -38,7 +38,7 @@ import {
   SUITE,
   write,
   type TestMember,
-} from "./test-groups.ts";
+} from "../testing/groups.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 const EMPTY = new Uint8Array(0);

@@ -9,7 +9,7 @@ import {
   keyPackageBundle,
   verifyKeyPackage,
 } from "./key-packages.ts";
-import { keyPackageFor, LEAF, LIFETIME, newConfig, SUITE } from "./test-groups.ts";
+import { keyPackageFor, LEAF, LIFETIME, newConfig, SUITE } from "../testing/groups.ts";
 
 const EMPTY = new Uint8Array(0);
 const suite = nodeCrypto.suite(SUITE);

@@ -7,7 +7,7 @@ import type { LeafNode } from "../messages/leaf-node.ts";
 import { decodeRows, encodeRows } from "./change.ts";
 import type { CommitOptions } from "./create-commit.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
-import { publicMessageIn } from "./test-forge.ts";
+import { publicMessageIn } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -22,8 +22,8 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
-import { assertRefused, assertUnchanged } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertRefused, assertUnchanged } from "../testing/refusal.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 const DICTIONARY = {

@@ -13,8 +13,8 @@ import { createExternalProposal, createNewMemberProposal } from "./external-prop
 import { createKeyPackage } from "./key-packages.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
 import { protect, signContent } from "./protect.ts";
-import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
-import { assertRefused, assertUnchanged } from "./test-refusal.ts";
+import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "../testing/forge.ts";
+import { assertRefused, assertUnchanged } from "../testing/refusal.ts";
 import {
   addProposal,
   commit,
@@ -31,7 +31,7 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
+} from "../testing/groups.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 /** Members of a group that takes external commits as RFC 9420 does. */

@@ -10,7 +10,7 @@ import { RFC_9420_EXTERNAL_COMMITS, XIP_82_EXTERNAL_COMMITS } from "./config.ts"
 import { createKeyPackage } from "./key-packages.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
 import { checkExternalProposals, checkMemberProposals, type ResolvedProposal } from "./proposals.ts";
-import { byValue, externalInit, forgeExternalCommit, forgeMemberCommit, stateOf } from "./test-forge.ts";
+import { byValue, externalInit, forgeExternalCommit, forgeMemberCommit, stateOf } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -25,8 +25,8 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
-import { assertRefused } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertRefused } from "../testing/refusal.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 type Trio = [TestMember, TestMember, TestMember];

@@ -10,9 +10,18 @@ import { webCrypto } from "../web/index.ts";
 import { keyPackageBundle, verifyKeyPackage } from "./key-packages.ts";
 import { createExternalCommit } from "./mls-group.ts";
 import { protect, signContent } from "./protect.ts";
-import { byValue, forgeMemberCommit, stateOf } from "./test-forge.ts";
-import { deliver, GROUP_ID, groupOf, keyPackageFor, LEAF, newConfig, SUITE, type TestMember } from "./test-groups.ts";
-import { assertRefused, assertUnchanged } from "./test-refusal.ts";
+import { byValue, forgeMemberCommit, stateOf } from "../testing/forge.ts";
+import {
+  deliver,
+  GROUP_ID,
+  groupOf,
+  keyPackageFor,
+  LEAF,
+  newConfig,
+  SUITE,
+  type TestMember,
+} from "../testing/groups.ts";
+import { assertRefused, assertUnchanged } from "../testing/refusal.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 const suite = nodeCrypto.suite(SUITE);

@@ -4,9 +4,16 @@ import { utf8 } from "../bytes.ts";
 import type { LeafIndex, NodeIndex } from "../tree/math.ts";
 import { parentTreeNode, type TreeNode } from "../tree/node.ts";
 import { createExternalCommit, MlsGroup } from "./mls-group.ts";
-import { byValue, encodePublic, forgeGroupInfo, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
-import { commit, deliver, deliverCommit, groupOf, LEAF, newConfig, write, type TestMember } from "./test-groups.ts";
-import { assertRefused, assertUnchanged } from "./test-refusal.ts";
+import {
+  byValue,
+  encodePublic,
+  forgeGroupInfo,
+  forgeMemberCommit,
+  publicMessageIn,
+  stateOf,
+} from "../testing/forge.ts";
+import { commit, deliver, deliverCommit, groupOf, LEAF, newConfig, write, type TestMember } from "../testing/groups.ts";
+import { assertRefused, assertUnchanged } from "../testing/refusal.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 
 /** Defects that were published of other implementations and have no place among the rules' own tests. */

@@ -8,7 +8,7 @@ import { nodeCrypto } from "../node/index.ts";
 import { createKeyPackage } from "./key-packages.ts";
 import { MlsGroup } from "./mls-group.ts";
 import { protect, signContent, verifySignatures } from "./protect.ts";
-import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "./test-forge.ts";
+import { byValue, encodePublic, forgeMemberCommit, publicMessageIn, stateOf } from "../testing/forge.ts";
 import {
   addProposal,
   commit,
@@ -23,8 +23,8 @@ import {
   welcomed,
   write,
   type TestMember,
-} from "./test-groups.ts";
-import { assertRefused, assertUnchanged } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertRefused, assertUnchanged } from "../testing/refusal.ts";
 
 type Trio = [TestMember, TestMember, TestMember];
 const trio = async (): Promise<Trio> => (await groupOf(["ann", "bob", "cat"])) as Trio;

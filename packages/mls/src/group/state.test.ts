@@ -5,7 +5,7 @@ import { MLS_LIMITS } from "../limits.ts";
 import { decodeRows, encodeRows } from "./change.ts";
 import { decodeHead } from "./head.ts";
 import { MlsGroup } from "./mls-group.ts";
-import { commit, groupOf, memberOf, type TestMember } from "./test-groups.ts";
+import { commit, groupOf, memberOf, type TestMember } from "../testing/groups.ts";
 
 describe("the rows of a group", () => {
   test("DECODE: rows that are not whole, or that describe a tree of impossible size", async () => {

@@ -16,8 +16,8 @@ import {
   memberOf,
   SUITE,
   type TestMember,
-} from "./test-groups.ts";
-import { assertUnchanged } from "./test-refusal.ts";
+} from "../testing/groups.ts";
+import { assertUnchanged } from "../testing/refusal.ts";
 
 const NEXT_ID = utf8("the next group!!");
 const REINIT = { kind: "reinit", groupId: NEXT_ID, version: 1, cipherSuite: SUITE, extensions: [] } as const;

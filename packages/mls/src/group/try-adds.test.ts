@@ -6,7 +6,7 @@ import { PROPOSAL_TYPE } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { createKeyPackage } from "./key-packages.ts";
-import { groupOf, keyPackageFor, LEAF, LIFETIME, newConfig, SUITE } from "./test-groups.ts";
+import { groupOf, keyPackageFor, LEAF, LIFETIME, newConfig, SUITE } from "../testing/groups.ts";
 import { tryAdds } from "./try-adds.ts";
 import { verifyGroupInfo } from "./verify-group-info.ts";
 

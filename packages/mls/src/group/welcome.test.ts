@@ -13,8 +13,8 @@ import { buildCommit, type BuiltCommit } from "./build-commit.ts";
 import { makeWelcome } from "./make-welcome.ts";
 import { MlsGroup } from "./mls-group.ts";
 import { PSK_USAGE, resolvePskSecret } from "./psks.ts";
-import { stateOf } from "./test-forge.ts";
-import { addProposal, commit, groupOf, keyPackageFor, LEAF, newConfig, newGroup, SUITE } from "./test-groups.ts";
+import { stateOf } from "../testing/forge.ts";
+import { addProposal, commit, groupOf, keyPackageFor, LEAF, newConfig, newGroup, SUITE } from "../testing/groups.ts";
 
 const suite = nodeCrypto.suite(SUITE);
 const SECRET = utf8("a secret of both groups");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bytesKey } from "../bytes.ts";
-import { SUITE } from "../group/test-groups.ts";
+import { SUITE } from "../testing/groups.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { decodeLeafRatchets, encodeLeafRatchets, takeKey, takeNextKey, type Ratchet } from "./ratchet.ts";

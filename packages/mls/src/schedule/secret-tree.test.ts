@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SUITE } from "../group/test-groups.ts";
+import { SUITE } from "../testing/groups.ts";
 import { nodeCrypto } from "../node/index.ts";
 import { asLeafIndex } from "../tree/math.ts";
 import { SecretTree } from "./secret-tree.ts";

@@ -6,7 +6,7 @@ import { checkCredentialFits, checkLeafKeysUnique, groupRequirements, isDefaultP
 import { asLeafIndex } from "./math.ts";
 import { leafTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
-import { freshKey, freshLeaf, suite } from "./test-trees.ts";
+import { freshKey, freshLeaf, suite } from "../testing/trees.ts";
 
 function leafOf(kind: "basic" | "x509", ...credentials: number[]): LeafNode {
   const leaf = freshLeaf();

@@ -4,7 +4,6 @@ import { LeafIdentities, type IdentityOf } from "./leaf-identities.ts";
 import { isLeaf, nodeLeafIndex, nodeWidth, left, right, type LeafIndex, type NodeIndex } from "./math.ts";
 import { encryptionKeyOf, treeNodeAt, type TreeNode } from "./node.ts";
 import { capabilityKeys, TreeView } from "./tree-view.ts";
-import type { TreeDraft } from "./tree-draft.ts";
 
 /** Number of leaves a tree needs to hold `nodes` array entries: the next power of two. */
 export function leafCountFor(nodes: number): number {
@@ -13,11 +12,19 @@ export function leafCountFor(nodes: number): number {
   return leafCount;
 }
 
+/** What differs in a tree's next state, by node; undefined stands for a blank node and for a hash to be computed. */
+export interface TreeChanges {
+  readonly leafCount: number;
+  readonly nodes: ReadonlyMap<NodeIndex, TreeNode | undefined>;
+  readonly hashes: ReadonlyMap<NodeIndex, Uint8Array | undefined>;
+  readonly occupied: ReadonlyMap<NodeIndex, number>;
+}
+
 /**
  * The stored ratchet tree: nodes in the bytes they came in, subtree hashes, and the indices that make every check O(1).
  *
  * A node is decoded whenever it is asked for, which takes a microsecond: decoded nodes would take three times the memory
- * of everything else. The tree changes only through `merge`, which writes what a TreeDraft touched.
+ * of everything else. The tree changes only through `merge`, which writes what a draft touched.
  */
 export class RatchetTree extends TreeView {
   #leafCount: number;
@@ -133,14 +140,14 @@ export class RatchetTree extends TreeView {
   }
 
   /** Takes over what a draft over this tree changed, O(changes), and O(n) when the tree doubles or halves. */
-  merge(draft: TreeDraft): void {
+  merge(draft: { changes(): TreeChanges }): void {
     const changes = draft.changes();
     // Old keys first: a key may move from one node to another within one commit.
     for (const index of changes.nodes.keys()) {
       const node = this.node(index);
       if (node !== undefined) this.#unindex(index, node);
     }
-    this.#resize(draft.leafCount);
+    this.#resize(changes.leafCount);
     const width = nodeWidth(this.#leafCount);
     for (const [index, node] of changes.nodes) {
       if (index >= width) continue;

@@ -14,7 +14,7 @@ import {
 } from "./math.ts";
 import { encryptionKeyOf, leafTreeNode, parentTreeNode, type TreeNode } from "./node.ts";
 import { capabilityKeys, TreeView } from "./tree-view.ts";
-import type { RatchetTree } from "./ratchet-tree.ts";
+import type { RatchetTree, TreeChanges } from "./ratchet-tree.ts";
 
 /**
  * A tentative next tree: an overlay of the touched entries over a RatchetTree.
@@ -77,12 +77,9 @@ export class TreeDraft extends TreeView {
   }
 
   /** What `RatchetTree.merge` writes. */
-  changes(): {
-    nodes: ReadonlyMap<NodeIndex, TreeNode | undefined>;
-    hashes: ReadonlyMap<NodeIndex, Uint8Array | undefined>;
-    occupied: ReadonlyMap<NodeIndex, number>;
-  } {
-    return { nodes: this.#nodes, hashes: this.#hashes, occupied: this.#occupied };
+  changes(): TreeChanges {
+    const [leafCount, nodes, hashes, occupied] = [this.#leafCount, this.#nodes, this.#hashes, this.#occupied];
+    return { leafCount, nodes, hashes, occupied };
   }
 
   /** Puts a leaf into the leftmost blank place, growing the tree when there is none (RFC 9420 §7.7). */

@@ -8,7 +8,7 @@ import { encodeRatchetTree, leafTreeNode, parentTreeNode, type ParentNode, type 
 import { parentHash, parentHashViolations } from "./parent-hash.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
 import { receiveTree } from "./received-tree.ts";
-import { freshKey, freshLeaf, suite } from "./test-trees.ts";
+import { freshKey, freshLeaf, suite } from "../testing/trees.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import { checkTreeStructure } from "./tree-validation.ts";
 import { applyPathKeys } from "./treekem.ts";

@@ -8,7 +8,7 @@ import { directPath, leafNodeIndex, nodeWidth, type LeafIndex, type NodeIndex } 
 import { decodeRatchetTree, encodeRatchetTree, leafTreeNode, parentTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
 import { receiveTree } from "./received-tree.ts";
-import { freshKey, freshLeaf, OWNERS, suite } from "./test-trees.ts";
+import { freshKey, freshLeaf, OWNERS, suite } from "../testing/trees.ts";
 import { TreeDraft } from "./tree-draft.ts";
 import { applyPathKeys } from "./treekem.ts";
 import { capabilityKeys } from "./tree-view.ts";

@@ -4,7 +4,7 @@ import { utf8 } from "../bytes.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { leafTreeNode } from "./node.ts";
 import { RatchetTree } from "./ratchet-tree.ts";
-import { freshLeaf, suite } from "./test-trees.ts";
+import { freshLeaf, suite } from "../testing/trees.ts";
 import { VerifiedTreeCache } from "./verified-trees.ts";
 
 test("of too many verified trees the one goes that was kept longest ago", () => {

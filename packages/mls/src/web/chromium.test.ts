@@ -36,7 +36,7 @@ const PAGE = `<!doctype html>
 <script type="module">
   const report = { passed: 0, failures: [], used: [] };
   try {
-    const { agreementCases, providerCases } = await import("/src/crypto/provider-suite.ts");
+    const { agreementCases, providerCases } = await import("/src/testing/provider-suite.ts");
     const { createWebCrypto, webCrypto } = await import("/src/web/index.ts");
     const noble = createWebCrypto(undefined);
     const cases = [providerCases(webCrypto), agreementCases(webCrypto, noble), agreementCases(noble, webCrypto)];

@@ -4,8 +4,8 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { utf8 } from "../bytes.ts";
 import { deriveHpkeKeyPair } from "../crypto/hpke.ts";
 import { CIPHER_SUITE, type CryptoProvider } from "../crypto/provider.ts";
-import { EDGE_ECDSA } from "../crypto/test-edge-ecdsa.ts";
-import { EDGE_EDDSA } from "../crypto/test-edge-eddsa.ts";
+import { EDGE_ECDSA } from "../testing/edge-ecdsa.ts";
+import { EDGE_EDDSA } from "../testing/edge-eddsa.ts";
 import { createWebCrypto } from "./index.ts";
 
 type Method = (...args: never[]) => unknown;

@@ -15,7 +15,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { MlsApi, SendGroupMessagesRequestSchema } from "@latchkey/xmtp/proto";
-import { fieldsOf, groupMessage } from "../test-support.ts";
+import { fieldsOf, groupMessage } from "../testing/support.ts";
 import { BenchServer } from "./server.ts";
 
 /** What is promised of a node on one core. */

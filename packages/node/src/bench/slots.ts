@@ -13,7 +13,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { NODE_LIMITS } from "../limits.ts";
-import { slotBlob } from "../test-support.ts";
+import { slotBlob } from "../testing/support.ts";
 import { BenchServer } from "./server.ts";
 
 /** Length of each timed run, in milliseconds. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect as connectTcp, type Socket } from "node:net";
 import { describe, test } from "node:test";
-import { closed, connect, groupMessage, slotBlob, startNode } from "../test-support.ts";
+import { closed, connect, groupMessage, slotBlob, startNode } from "../testing/support.ts";
 
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 const WINDOW_UPDATE = Buffer.from([0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1]);

@@ -8,7 +8,7 @@ import { FREE_LEASE } from "../quota.ts";
 import { NODE_LIMITS } from "../limits.ts";
 import { openSqliteStore } from "../storage/sqlite/store.ts";
 import { RateLimiter } from "../rate-limiter.ts";
-import { cleanUp, runtimeOf, temporaryDirectory } from "../test-support.ts";
+import { cleanUp, runtimeOf, temporaryDirectory } from "../testing/support.ts";
 import type { Outcome } from "./report.ts";
 import { createRpcHandlers } from "./rpc.ts";
 

@@ -5,7 +5,7 @@ import { createContextValues, createHandlerContext } from "@connectrpc/connect";
 import { createInboxUpdate, InstallationKey, localWallet } from "@latchkey/xmtp";
 import { IdentityApi, PublishIdentityUpdateRequestSchema } from "@latchkey/xmtp/proto";
 import { openSqliteStore } from "../storage/sqlite/store.ts";
-import { cleanUp, runtimeOf, temporaryDirectory } from "../test-support.ts";
+import { cleanUp, runtimeOf, temporaryDirectory } from "../testing/support.ts";
 import { createIdentityService } from "./identity-service.ts";
 
 test("IDENTITY_CONFLICT: an update that others always overtake ends as retryable, after a bounded number of tries", async (t) => {

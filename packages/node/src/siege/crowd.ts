@@ -10,7 +10,7 @@ import {
   SendGroupMessagesRequestSchema,
   SubscribeGroupMessagesRequestSchema,
 } from "@latchkey/xmtp/proto";
-import { groupMessage, slotBlob } from "../test-support.ts";
+import { groupMessage, slotBlob } from "../testing/support.ts";
 import { targetOf, type Target } from "./attack.ts";
 import { beginCall, call, grpcFrame, openSession } from "./wire.ts";
 

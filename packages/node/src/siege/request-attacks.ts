@@ -3,7 +3,7 @@ import { Agent, request } from "node:http";
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { GetNewestGroupMessageRequestSchema, MlsApi } from "@latchkey/xmtp/proto";
-import { slotBlob } from "../test-support.ts";
+import { slotBlob } from "../testing/support.ts";
 import { flood, repeat, type Attack } from "./attack.ts";
 import { QUERY, SEND, sendRequest } from "./crowd.ts";
 import { ATTACKER, grpcFrame, MANY } from "./wire.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cleanUp } from "../test-support.ts";
+import { cleanUp } from "../testing/support.ts";
 import { attacks } from "./attacks.ts";
 import { PROMISED, Siege } from "./run.ts";
 import { Subject } from "./subject.ts";

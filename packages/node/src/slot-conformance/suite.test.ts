@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { startNode } from "../test-support.ts";
+import { startNode } from "../testing/support.ts";
 import { SLOT_RULES } from "./rules.ts";
 import { runSuite } from "./run-suite.ts";
 

@@ -10,7 +10,7 @@ import {
   type IdentityAction,
   type IdentityUpdate,
 } from "@latchkey/xmtp/proto";
-import { connect, startNode } from "../test-support.ts";
+import { connect, startNode } from "../testing/support.ts";
 
 const wallet = (seed: number) => localWallet(new Uint8Array(32).fill(seed));
 const key = (seed: number) => new InstallationKey(new Uint8Array(32).fill(seed));

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { toHex, utf8 } from "@latchkey/mls";
 import { ComponentMetadataSchema, ComponentType } from "../proto.ts";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { hex, present, testAppData, updateProposal } from "../test-inboxes.ts";
+import { hex, present, testAppData, updateProposal } from "../testing/inboxes.ts";
 import { applyAppDataUpdates, componentChanges, mergeAppData } from "./apply.ts";
 import { COMPONENT } from "./component.ts";
 import { BYTES_KEY, COMPONENT_ID_KEY, INBOX_ID_KEY } from "./keys.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { encode, toHex } from "@latchkey/mls";
-import { hex } from "../test-inboxes.ts";
+import { hex } from "../testing/inboxes.ts";
 import { COMPONENT_ID_KEY, INBOX_ID_KEY } from "./keys.ts";
 import {
   applyMapDelta,

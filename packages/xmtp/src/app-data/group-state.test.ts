@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { decodeRequiredCapabilities, EXTENSION_TYPE, toHex } from "@latchkey/mls";
 import { ComponentType, ConversationType, MetadataPolicy_MetadataBasePolicy as Base } from "../proto.ts";
-import { hex, present, testAppData } from "../test-inboxes.ts";
+import { hex, present, testAppData } from "../testing/inboxes.ts";
 import { COMPONENT } from "./component.ts";
 import { isMigrated, permissionOf, readDisappearing, readGroupState } from "./group-state.ts";
 import { newGroupExtensions } from "./new-group.ts";

@@ -1,6 +1,6 @@
 import { DecodeError, decodeExact, decodeUtf8, type AppData } from "@latchkey/mls";
 import { JoinError } from "../errors.ts";
-import { readPolicy } from "../invite/policy.ts";
+import { readPolicy } from "../invite/read-policy.ts";
 import { ConversationType, type ExternalCommitPolicyV1 } from "../proto.ts";
 import { COMPONENT } from "./component.ts";
 import { INBOX_ID_KEY } from "./keys.ts";

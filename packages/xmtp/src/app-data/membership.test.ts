@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@latchkey/mls";
-import { hex } from "../test-inboxes.ts";
+import { hex } from "../testing/inboxes.ts";
 import { INBOX_ID_KEY } from "./keys.ts";
 import {
   changedInboxes,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ComponentMetadataSchema, ComponentType, MetadataPolicySchema } from "../proto.ts";
-import { present, testAppData } from "../test-inboxes.ts";
+import { present, testAppData } from "../testing/inboxes.ts";
 import { appDataUpdate, applyAppDataUpdates, mergeAppData } from "./apply.ts";
 import { COMPONENT } from "./component.ts";
 import { readGroupState } from "./group-state.ts";

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { XMTP_LIMITS } from "../limits.ts";
 import { IdentifierKind, IdentityUpdateSchema, SignatureSchema, type IdentityUpdate } from "../proto.ts";
-import { present, seed, TEST_TIME_NS, testInbox } from "../test-inboxes.ts";
+import { present, seed, TEST_TIME_NS, testInbox } from "../testing/inboxes.ts";
 import { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog, sizeWith } from "./apply-update.ts";
 import type { AssociationState } from "./association-state.ts";
 import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./build-update.ts";

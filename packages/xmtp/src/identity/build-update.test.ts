@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seed, TEST_TIME_NS } from "../test-inboxes.ts";
+import { seed, TEST_TIME_NS } from "../testing/inboxes.ts";
 import { createInboxUpdate } from "./build-update.ts";
 import { localWallet } from "./eip191.ts";
 import { identityUpdateText } from "./signature-text.ts";

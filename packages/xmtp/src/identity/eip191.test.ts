@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "@latchkey/mls";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { hex, seed } from "../test-inboxes.ts";
+import { hex, seed } from "../testing/inboxes.ts";
 import { eip191Hash, localWallet, recoverEip191 } from "./eip191.ts";
 
 const bad = { code: "IDENTITY_BAD_SIGNATURE", rule: "InvalidSignature" };

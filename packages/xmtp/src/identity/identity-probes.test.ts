@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { IdentityError } from "../errors.ts";
 import { replayIdentityLog } from "./apply-update.ts";
-import { identityProbes } from "./test-probes.ts";
+import { identityProbes } from "../testing/probes.ts";
 
 function holds(log: Parameters<typeof replayIdentityLog>[0]): boolean {
   try {

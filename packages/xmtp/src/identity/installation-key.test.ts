@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { utf8 } from "@latchkey/mls";
 import { ed25519, ed25519ph } from "@noble/curves/ed25519.js";
-import { seed } from "../test-inboxes.ts";
+import { seed } from "../testing/inboxes.ts";
 import { InstallationKey } from "./installation-key.ts";
 
 const key = new InstallationKey(seed(1));

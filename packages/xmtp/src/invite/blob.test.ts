@@ -7,7 +7,7 @@ import { asLeafIndex } from "@latchkey/mls";
 import { XMTP_LIMITS } from "../limits.ts";
 import { EncryptedGroupInfoBlobSchema, type EncryptedGroupInfoBlobV1Schema } from "../proto.ts";
 import { XMTP_CIPHER_SUITE } from "../protocol.ts";
-import { hex, present, seed, TEST_TIME_NS } from "../test-inboxes.ts";
+import { hex, present, seed, TEST_TIME_NS } from "../testing/inboxes.ts";
 import { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./blob.ts";
 import { compareCandidates, selectCandidates } from "./candidates.ts";
 import { encodeGroupInfoHints } from "./group-info-hints.ts";

@@ -4,7 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { toHex } from "@latchkey/mls";
 import { XMTP_LIMITS } from "../limits.ts";
 import { ExternalInvitePayloadSchema, type ExternalInvitePayloadV1Schema } from "../proto.ts";
-import { hex, seed } from "../test-inboxes.ts";
+import { hex, seed } from "../testing/inboxes.ts";
 import { decodeInvitePayload, encodeInvitePayload, type InvitePayload } from "./payload.ts";
 import { inviteUrl, parseInviteUrl } from "./url.ts";
 import type { MessageInitShape } from "@bufbuild/protobuf";

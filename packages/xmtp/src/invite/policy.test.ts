@@ -4,18 +4,18 @@ import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { XMTP_LIMITS } from "../limits.ts";
 import { ExternalCommitPolicyEntrySchema, ExternalCommitPolicyV1Schema } from "../proto.ts";
-import { hex, present, seed } from "../test-inboxes.ts";
+import { hex, present, seed } from "../testing/inboxes.ts";
 import {
   changePolicy,
   countUses,
   effectiveExpiryNs,
   enablePolicy,
   policyUpdate,
-  readPolicy,
   revokePolicy,
   rotatePolicyKey,
   validatePolicyV1,
 } from "./policy.ts";
+import { readPolicy } from "./read-policy.ts";
 
 const SLOT = hex("00112233445566778899aabbccddeeff");
 const ON = { allowExternalCommit: true, symmetricKey: { material: seed(1) }, externalGroupId: SLOT };

@@ -27,16 +27,6 @@ export interface PolicySettings {
 
 const EXTERNAL_GROUP_ID_BYTES = 16;
 
-/**
- * Reads EXTERNAL_COMMIT_POLICY; undefined when it is absent or of an unknown version, which means "off". Throws
- * DecodeError for bytes that are no policy.
- */
-export function readPolicy(bytes: Uint8Array | undefined): ExternalCommitPolicyV1 | undefined {
-  if (bytes === undefined) return undefined;
-  const { version } = decodeProto(ExternalCommitPolicyEntrySchema, bytes);
-  return version.case === "v1" ? version.value : undefined;
-}
-
 /** Payload of an AppDataUpdate of EXTERNAL_COMMIT_POLICY; validates first, see `validatePolicyV1`. */
 export function policyUpdate(policy: ExternalCommitPolicyV1): Uint8Array {
   validatePolicyV1(policy);

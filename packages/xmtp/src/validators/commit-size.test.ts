@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { XMTP_LIMITS } from "../limits.ts";
-import { addProposal, present } from "../test-inboxes.ts";
-import { entry, expectRule, guest, guestAdds, judge, membership } from "./test-member-commits.ts";
+import { addProposal, present } from "../testing/inboxes.ts";
+import { entry, expectRule, guest, guestAdds, judge, membership } from "../testing/member-commits.ts";
 
 /** Inserts made-up inboxes at some point of their logs. */
 function strangers(count: number) {

@@ -28,7 +28,7 @@ import {
   testLeaf,
   testTree,
   updateProposal,
-} from "../test-inboxes.ts";
+} from "../testing/inboxes.ts";
 import type { TreeMember } from "./common.ts";
 import { validateExternalCommit, type ExternalCommitInput } from "./external-commit.ts";
 

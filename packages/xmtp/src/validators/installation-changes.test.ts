@@ -2,7 +2,7 @@ import { describe, test } from "node:test";
 import type { LeafNode } from "@latchkey/mls";
 import type { MembershipEntry, MembershipMutation } from "../app-data/membership.ts";
 import { FOLLOWS_EXTERNAL_COMMITS } from "../protocol.ts";
-import { addProposal, present, removeProposal, testTree } from "../test-inboxes.ts";
+import { addProposal, present, removeProposal, testTree } from "../testing/inboxes.ts";
 import {
   addGuest,
   admin,
@@ -20,7 +20,7 @@ import {
   membership,
   NO_TAG,
   SLOT,
-} from "./test-member-commits.ts";
+} from "../testing/member-commits.ts";
 
 describe("NAT-01 beside a client of XMTP's own library", () => {
   const left = present(friend.keys[1]).id;

@@ -24,7 +24,7 @@ import { enablePolicy, policyUpdate } from "../invite/policy.ts";
 import type { InstallationKey } from "../identity/installation-key.ts";
 import { createInstallationKeyPackage, installationLeaf } from "../key-package.ts";
 import { XMTP_CIPHER_SUITE } from "../protocol.ts";
-import { present, resolverOf, TEST_TIME_NS, testInbox, updateProposal, type TestInbox } from "../test-inboxes.ts";
+import { present, resolverOf, TEST_TIME_NS, testInbox, updateProposal, type TestInbox } from "../testing/inboxes.ts";
 import { validateExternalCommit } from "./external-commit.ts";
 import { checkJoinable } from "./joinable.ts";
 import { validateMemberCommit } from "./member-commit.ts";

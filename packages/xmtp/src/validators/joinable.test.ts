@@ -29,7 +29,7 @@ import {
   testLeaf,
   testTree,
   updateProposal,
-} from "../test-inboxes.ts";
+} from "../testing/inboxes.ts";
 import { checkJoinable, type JoinableInput } from "./joinable.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);

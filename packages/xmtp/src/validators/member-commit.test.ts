@@ -25,7 +25,7 @@ import {
   testLeaf,
   testTree,
   updateProposal,
-} from "../test-inboxes.ts";
+} from "../testing/inboxes.ts";
 import { XMTP_PROTOCOL_VERSION } from "../protocol.ts";
 import {
   addGuest,
@@ -46,7 +46,7 @@ import {
   NO_TAG,
   remove,
   SLOT,
-} from "./test-member-commits.ts";
+} from "../testing/member-commits.ts";
 
 const rename = updateProposal(COMPONENT.groupName, stringUpdate("New name"));
 

@@ -5,7 +5,7 @@ import type { MembershipEntry } from "../app-data/membership.ts";
 import { stringUpdate } from "../app-data/updates.ts";
 import { XMTP_LIMITS } from "../limits.ts";
 import { FOLLOWS_EXTERNAL_COMMITS } from "../protocol.ts";
-import { addProposal, present, testTree, updateProposal } from "../test-inboxes.ts";
+import { addProposal, present, testTree, updateProposal } from "../testing/inboxes.ts";
 import {
   addGuest,
   admin,
@@ -22,7 +22,7 @@ import {
   members,
   membership,
   SLOT,
-} from "./test-member-commits.ts";
+} from "../testing/member-commits.ts";
 
 const { maxFailedInstallations, maxLeafBytes, maxComponentBytes, appDataBaseBytes } = XMTP_LIMITS;
 const byFriend = { committer: FRIEND };

@@ -6,7 +6,7 @@ import { COMPONENT } from "../app-data/component.ts";
 import { INBOX_ID_KEY } from "../app-data/keys.ts";
 import { encodeMembershipEntry, membershipDelta } from "../app-data/membership.ts";
 import { encodeTlsMap } from "../app-data/tls-map.ts";
-import { present, resolverOf, testAppData, testInbox, testLeaf, testTree, updateProposal } from "../test-inboxes.ts";
+import { present, resolverOf, testAppData, testInbox, testLeaf, testTree, updateProposal } from "../testing/inboxes.ts";
 import { membershipIdentities } from "./required-identities.ts";
 import { validateWelcome, type WelcomedGroup } from "./welcome.ts";
 

@@ -7,7 +7,7 @@ import { InstallationKey } from "../identity/installation-key.ts";
 import { createInstallationKeyPackage, type InstallationKeyPackage } from "../key-package.ts";
 import { WelcomeWrapperAlgorithm, type WelcomeMessageInput } from "../proto.ts";
 import { WELCOME_EXTENSION_TYPE, XMTP_CIPHER_SUITE } from "../protocol.ts";
-import { hex, present, seed } from "../test-inboxes.ts";
+import { hex, present, seed } from "../testing/inboxes.ts";
 import { acceptsWelcomePointers, welcomeExtensions, welcomeKeyOf } from "./key.ts";
 import { welcomeMessages } from "./messages.ts";
 import { newWelcomePointer, openPointee, sealPointee, unwrapPointer, wrapPointer } from "./pointer.ts";

@@ -11,7 +11,7 @@ import {
 import { nodeCrypto } from "@latchkey/mls/node";
 import { WelcomeWrapperAlgorithm } from "../proto.ts";
 import { XMTP_CIPHER_SUITE } from "../protocol.ts";
-import { hex } from "../test-inboxes.ts";
+import { hex } from "../testing/inboxes.ts";
 import { unwrapWelcome, wrapWelcome, type WelcomeKeyPair } from "./wrap.ts";
 import { generateXWingKeyPair, xWingSetupReceiver } from "./x-wing.ts";
 

@@ -5,7 +5,7 @@ import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js";
 import { toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { XMTP_CIPHER_SUITE } from "../protocol.ts";
-import { hex } from "../test-inboxes.ts";
+import { hex } from "../testing/inboxes.ts";
 import { generateXWingKeyPair, X_WING, xWingSetupReceiver, xWingSetupSender } from "./x-wing.ts";
 
 /** Published with the draft of X-Wing; public key and ciphertext by their SHA-256, because they are long. */

@@ -1,5 +1,5 @@
 import { utf8 } from "../bytes.ts";
-import { LEAF, SUITE } from "../group/test-groups.ts";
+import { LEAF, SUITE } from "./groups.ts";
 import type { LeafNode } from "../messages/leaf-node.ts";
 import { nodeCrypto } from "../node/index.ts";
 

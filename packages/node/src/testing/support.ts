@@ -21,14 +21,14 @@ import {
   type EncryptedGroupInfoBlobV1,
   type GroupMessage,
 } from "@latchkey/xmtp/proto";
-import { NODE_LIMITS } from "./limits.ts";
-import { createLogger } from "./logging.ts";
-import { createMetrics } from "./metrics.ts";
-import { createNode, type DeliveryNode, type NodeOptions } from "./node.ts";
-import { createQuotas } from "./quotas.ts";
-import type { NodeRuntime } from "./services/runtime.ts";
-import type { Store } from "./storage/storage.ts";
-import { inlineWork } from "./work/work.ts";
+import { NODE_LIMITS } from "../limits.ts";
+import { createLogger } from "../logging.ts";
+import { createMetrics } from "../metrics.ts";
+import { createNode, type DeliveryNode, type NodeOptions } from "../node.ts";
+import { createQuotas } from "../quotas.ts";
+import type { NodeRuntime } from "../services/runtime.ts";
+import type { Store } from "../storage/storage.ts";
+import { inlineWork } from "../work/work.ts";
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 

@@ -2,8 +2,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { concatBytes, toHex } from "@latchkey/mls";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { SignatureSchema, UnsignedPublicKeySchema } from "../proto.ts";
-import { seed, TEST_TIME_NS } from "../test-inboxes.ts";
-import { deriveInboxId } from "./identifier.ts";
+import { seed, TEST_TIME_NS } from "./inboxes.ts";
+import { deriveInboxId } from "../identity/identifier.ts";
 import {
   addInstallation,
   byWallet,
@@ -17,7 +17,7 @@ import {
   walletBytes,
   type Probe,
   type Sign,
-} from "./test-probe-kit.ts";
+} from "./probe-kit.ts";
 
 const { Fn } = secp256k1.Point;
 

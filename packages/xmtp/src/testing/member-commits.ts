@@ -17,10 +17,10 @@ import {
   testTree,
   updateProposal,
   type TestInbox,
-} from "../test-inboxes.ts";
-import type { TreeMember } from "./common.ts";
-import { validateMemberCommit } from "./member-commit.ts";
-import { requiredIdentities } from "./required-identities.ts";
+} from "./inboxes.ts";
+import type { TreeMember } from "../validators/common.ts";
+import { validateMemberCommit } from "../validators/member-commit.ts";
+import { requiredIdentities } from "../validators/required-identities.ts";
 
 /** Made the group. */
 export const admin = await testInbox(1);

@@ -16,11 +16,11 @@ import { asLeafIndex } from "../tree/math.ts";
 import { decodeRatchetTree, encodeRatchetTree, type TreeNode } from "../tree/node.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
-import { buildCommit } from "./build-commit.ts";
-import type { GroupConfig } from "./config.ts";
-import { LEAF, SUITE, type TestMember } from "./test-groups.ts";
-import { currentEpoch, loadState, type GroupState } from "./state.ts";
-import type { VerifiedGroupInfo } from "./verify-group-info.ts";
+import { buildCommit } from "../group/build-commit.ts";
+import type { GroupConfig } from "../group/config.ts";
+import { LEAF, SUITE, type TestMember } from "./groups.ts";
+import { currentEpoch, loadState, type GroupState } from "../group/state.ts";
+import type { VerifiedGroupInfo } from "../group/verify-group-info.ts";
 
 /** Builders of illegal messages: correctly signed and framed, and breaking one rule each. */
 

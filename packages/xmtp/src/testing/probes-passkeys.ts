@@ -1,7 +1,7 @@
 import { concatBytes, toHex } from "@latchkey/mls";
 import { p256 } from "@noble/curves/nist.js";
 import { IdentifierKind } from "../proto.ts";
-import { deriveInboxId, type Identifier } from "./identifier.ts";
+import { deriveInboxId, type Identifier } from "../identity/identifier.ts";
 import {
   add,
   addInstallation,
@@ -21,7 +21,7 @@ import {
   usualClientData,
   type PasskeyForm,
   type Probe,
-} from "./test-probe-kit.ts";
+} from "./probe-kit.ts";
 
 const { Fn } = p256.Point;
 

@@ -10,12 +10,12 @@ import {
   type IdentityUpdate,
   type Signature,
 } from "../proto.ts";
-import { seed, TEST_TIME_NS } from "../test-inboxes.ts";
+import { seed, TEST_TIME_NS } from "./inboxes.ts";
 import { IdentityError } from "../errors.ts";
-import { eip191Hash, ethereumAddress } from "./eip191.ts";
-import { deriveInboxId, memberIdentifierInit, type Identifier } from "./identifier.ts";
-import { InstallationKey } from "./installation-key.ts";
-import { identityUpdateText } from "./signature-text.ts";
+import { eip191Hash, ethereumAddress } from "../identity/eip191.ts";
+import { deriveInboxId, memberIdentifierInit, type Identifier } from "../identity/identifier.ts";
+import { InstallationKey } from "../identity/installation-key.ts";
+import { identityUpdateText } from "../identity/signature-text.ts";
 
 /**
  * Identity logs at the borders of the rules, with the verdict of XMTP's native library on each: interop scenario 4.2 asks

@@ -1,6 +1,6 @@
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { concatBytes, fromHex, utf8 } from "../bytes.ts";
-import type { EdgeSignature } from "./test-edge-eddsa.ts";
+import type { EdgeSignature } from "./edge-eddsa.ts";
 
 const CURVES = [
   { name: "P-256", suite: 2, curve: p256 },

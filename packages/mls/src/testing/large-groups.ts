@@ -12,12 +12,12 @@ import { RatchetTree } from "../tree/ratchet-tree.ts";
 import { signerLeafAt } from "../tree/tree-validation.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys } from "../tree/treekem.ts";
-import type { GroupConfig } from "./config.ts";
-import { MlsGroup } from "./mls-group.ts";
-import { freshEpoch, headOf } from "./next-epoch.ts";
-import { freshState, snapshotRows } from "./state.ts";
-import { GROUP_ID, LEAF, LIFETIME, newConfig, SUITE, type TestMember } from "./test-groups.ts";
-import type { VerifiedGroupInfo } from "./verify-group-info.ts";
+import type { GroupConfig } from "../group/config.ts";
+import { MlsGroup } from "../group/mls-group.ts";
+import { freshEpoch, headOf } from "../group/next-epoch.ts";
+import { freshState, snapshotRows } from "../group/state.ts";
+import { GROUP_ID, LEAF, LIFETIME, newConfig, SUITE, type TestMember } from "./groups.ts";
+import type { VerifiedGroupInfo } from "../group/verify-group-info.ts";
 
 const suite = nodeCrypto.suite(SUITE);
 const EMPTY = new Uint8Array(0);

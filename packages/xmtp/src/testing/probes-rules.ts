@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { IdentifierKind, IdentityUpdateSchema } from "../proto.ts";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { seed, TEST_TIME_NS } from "../test-inboxes.ts";
-import { ethereumAddress } from "./eip191.ts";
-import { deriveInboxId, type Identifier } from "./identifier.ts";
-import { InstallationKey } from "./installation-key.ts";
+import { seed, TEST_TIME_NS } from "./inboxes.ts";
+import { ethereumAddress } from "../identity/eip191.ts";
+import { deriveInboxId, type Identifier } from "../identity/identifier.ts";
+import { InstallationKey } from "../identity/installation-key.ts";
 import {
   add,
   addInstallation,
@@ -24,7 +24,7 @@ import {
   walletBytes,
   type Act,
   type Probe,
-} from "./test-probe-kit.ts";
+} from "./probe-kit.ts";
 
 const MIXED_CASE = `0x${WALLET.value.slice(2).toUpperCase()}`;
 const odd = (kind: Identifier["kind"], value: string): Identifier => ({ kind, value });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes.ts";
-import type { MlsGroup } from "./mls-group.ts";
-import type { TestMember } from "./test-groups.ts";
+import type { MlsGroup } from "../group/mls-group.ts";
+import type { TestMember } from "./groups.ts";
 
 /** How something is refused: for a rule, or with a code that knows no rules. */
 export type Refusal =

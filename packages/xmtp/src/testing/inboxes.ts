@@ -7,18 +7,18 @@ import {
   type VerifiedCommit,
 } from "@latchkey/mls";
 import { asLeafIndex, decodeAppDataDictionary, EXTENSION_TYPE, findExtension } from "@latchkey/mls";
-import { appDataUpdate } from "./app-data/apply.ts";
-import { newGroupExtensions, type NewGroup } from "./app-data/new-group.ts";
-import { encodeMlsCredential, leafInboxId } from "./credential.ts";
-import type { AssociationState } from "./identity/association-state.ts";
-import { replayIdentityLog } from "./identity/apply-update.ts";
-import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
-import { localWallet, type WalletSigner } from "./identity/eip191.ts";
-import { InstallationKey } from "./identity/installation-key.ts";
-import { installationCapabilities } from "./key-package.ts";
-import type { IdentityUpdate } from "./proto.ts";
-import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "./protocol.ts";
-import type { Leaves, TreeMember } from "./validators/common.ts";
+import { appDataUpdate } from "../app-data/apply.ts";
+import { newGroupExtensions, type NewGroup } from "../app-data/new-group.ts";
+import { encodeMlsCredential, leafInboxId } from "../credential.ts";
+import type { AssociationState } from "../identity/association-state.ts";
+import { replayIdentityLog } from "../identity/apply-update.ts";
+import { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "../identity/build-update.ts";
+import { localWallet, type WalletSigner } from "../identity/eip191.ts";
+import { InstallationKey } from "../identity/installation-key.ts";
+import { installationCapabilities } from "../key-package.ts";
+import type { IdentityUpdate } from "../proto.ts";
+import { XMTP_CIPHER_SUITE, XMTP_PROTOCOL_VERSION } from "../protocol.ts";
+import type { Leaves, TreeMember } from "../validators/common.ts";
 
 /** Inboxes with real identity logs, and made-up leaves and commits around them, for the tests of this package. */
 

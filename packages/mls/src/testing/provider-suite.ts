@@ -1,16 +1,16 @@
 import { concatBytes, equalBytes, toHex, utf8 } from "../bytes.ts";
 import { CryptoError, LatchkeyError } from "../errors.ts";
-import { deriveHpkeKeyPair, hpkeOpen, hpkeSeal, hpkeSetupReceiver } from "./hpke.ts";
-import { CIPHER_SUITE, type CipherSuite, type CryptoProvider } from "./provider.ts";
-import { EDGE_ECDSA } from "./test-edge-ecdsa.ts";
-import { EDGE_EDDSA } from "./test-edge-eddsa.ts";
+import { deriveHpkeKeyPair, hpkeOpen, hpkeSeal, hpkeSetupReceiver } from "../crypto/hpke.ts";
+import { CIPHER_SUITE, type CipherSuite, type CryptoProvider } from "../crypto/provider.ts";
+import { EDGE_ECDSA } from "./edge-ecdsa.ts";
+import { EDGE_EDDSA } from "./edge-eddsa.ts";
 import {
   HKDF_VECTORS,
   HMAC_VECTORS,
   HPKE_VECTORS,
   KEY_AGREEMENT_VECTORS,
   SIGNATURE_VECTORS,
-} from "./test-published-vectors.ts";
+} from "./published-vectors.ts";
 
 /** One thing that must hold. `run` throws when it does not; it uses no test framework, so that it runs in browsers. */
 export interface ProviderCase {

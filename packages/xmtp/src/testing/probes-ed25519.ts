@@ -1,8 +1,8 @@
 import { concatBytes, toHex, utf8 } from "@latchkey/mls";
 import { ed25519, ed25519ph } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
-import { seed } from "../test-inboxes.ts";
-import { add, created, INSTALLATION, installation, type Probe } from "./test-probe-kit.ts";
+import { seed } from "./inboxes.ts";
+import { add, created, INSTALLATION, installation, type Probe } from "./probe-kit.ts";
 
 const { Point } = ed25519;
 const { Fn } = Point;

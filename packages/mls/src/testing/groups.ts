@@ -3,15 +3,15 @@ import { CIPHER_SUITE } from "../crypto/provider.ts";
 import { EXTENSION_TYPE, type Extension } from "../messages/extension.ts";
 import { PROPOSAL_TYPE, type Proposal } from "../messages/proposal.ts";
 import { nodeCrypto } from "../node/index.ts";
-import type { LeafParameters } from "./build-commit.ts";
-import type { GroupChange } from "./change.ts";
-import { XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "./config.ts";
-import type { CommitOptions, PendingCommit } from "./create-commit.ts";
-import { createKeyPackage, type KeyPackageBundle } from "./key-packages.ts";
-import { MlsGroup } from "./mls-group.ts";
-import type { Received } from "./receive.ts";
+import type { LeafParameters } from "../group/build-commit.ts";
+import type { GroupChange } from "../group/change.ts";
+import { XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "../group/config.ts";
+import type { CommitOptions, PendingCommit } from "../group/create-commit.ts";
+import { createKeyPackage, type KeyPackageBundle } from "../group/key-packages.ts";
+import { MlsGroup } from "../group/mls-group.ts";
+import type { Received } from "../group/receive.ts";
 import type { AppDataChanges } from "../messages/app-data.ts";
-import type { StagedCommit } from "./receive-commit.ts";
+import type { StagedCommit } from "../group/receive-commit.ts";
 
 /** Groups for the tests of this package: members with real keys, and a store that is a map. */
 
