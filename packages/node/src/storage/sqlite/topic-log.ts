@@ -1,3 +1,4 @@
+import { bytesKey } from "@latchkey/mls";
 import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
@@ -94,6 +95,33 @@ export class LogRows {
   }
 }
 
+/** Bytes of a page up to which it is kept for the next reader. */
+const KEPT_BYTES = 64 * 1024;
+
+/** The page that was read last: the streams of one group all ask for the same when a message has come. */
+class LastPage {
+  #key = "";
+  #page: Page = { entries: [], more: false };
+
+  read(request: PageRequest, read: () => Page): Page {
+    const { topic, direction, cursor, limit, maxBytes, reserve } = request;
+    const key = `${bytesKey(topic)} ${direction} ${cursor} ${limit} ${maxBytes}`;
+    if (key === this.#key) {
+      for (const { payload } of this.#page.entries) reserve?.(payload.length);
+      return this.#page;
+    }
+    const page = read();
+    const size = page.entries.reduce((sum, { payload }) => sum + payload.length, 0);
+    if (size <= KEPT_BYTES) [this.#key, this.#page] = [key, page];
+    return page;
+  }
+
+  /** To be called before anything is appended. */
+  forget(): void {
+    this.#key = "";
+  }
+}
+
 /** A TopicLog on one table; what is appended at the same time shares a transaction. */
 export function sqliteTopicLog(
   database: Database,
@@ -102,12 +130,16 @@ export function sqliteTopicLog(
   clock: Clock,
 ): TopicLog {
   const rows = new LogRows(database, table, clock);
+  const last = new LastPage();
   return {
     append(envelopes) {
-      return writes.run(() => envelopes.map((envelope) => rows.insert(envelope)));
+      return writes.run(() => {
+        last.forget();
+        return envelopes.map((envelope) => rows.insert(envelope));
+      });
     },
     async read(page) {
-      return rows.page(page);
+      return last.read(page, () => rows.page(page));
     },
     async newest(topic) {
       return rows.newest(topic);
