@@ -184,7 +184,9 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
 function createOverhead({ limits, metrics }: NodeRuntime): Overhead {
   const { overheadBurst: burst, overheadPerSecond: perSecond, rateLimiterKeys: maxKeys } = limits;
   const budgets = new RateLimiter({ burst, perSecond, maxKeys, monotonicMs });
-  return new Overhead({ budgets, refused: () => metrics.rateLimited.inc({ scope: "overhead" }) });
+  const { overheadEntriesPerSecond: entries } = limits;
+  const few = new RateLimiter({ burst: entries, perSecond: entries, maxKeys, monotonicMs });
+  return new Overhead({ budgets, entries: few, refused: () => metrics.rateLimited.inc({ scope: "overhead" }) });
 }
 
 /** Deletes expired blobs that nobody asks for; reading never shows them anyway. */

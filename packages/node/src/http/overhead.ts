@@ -6,6 +6,9 @@ import type { HttpRequest } from "./exchange.ts";
 /** Bytes of its connection that a request may take beside its body: its headers, and what acknowledges the answer. */
 const REQUEST_BYTES = 2_048;
 
+/** Bytes of one connection that are never held against it, whatever else its address does. */
+const TOLERATED_BYTES = 16 * 1_024;
+
 /** Milliseconds between two looks at what connections have received. */
 const LOOK_MS = 20;
 
@@ -16,19 +19,23 @@ interface Watched {
   seen: number;
   /** Bytes of requests since the last look. */
   carried: number;
+  /** Bytes beyond those of its requests. */
+  excess: number;
 }
 
 /** What the overhead is counted with. */
 export interface OverheadOptions {
   readonly budgets: RateLimiter;
+  /** Connections of addresses that are over their budget: somebody honest may be among them. */
+  readonly entries: RateLimiter;
   /** Called for each connection that is closed for it. */
   readonly refused: () => void;
 }
 
 /**
  * Charges addresses for bytes on their connections that carry no request: frames that ask for nothing, requests taken back
- * at once, headers too long to be read. Node's parsers work through them before anybody is asked, so whoever sends too many
- * is disconnected, and connects again when the budget has recovered.
+ * at once, headers too long to be read. Node's parsers work through them before anybody is asked. So connections that send too
+ * many are closed, and their address gets a few new ones in each second until its budget has recovered.
  */
 export class Overhead {
   readonly #options: OverheadOptions;
@@ -41,10 +48,10 @@ export class Overhead {
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
-  /** Begins to watch a connection; false when its address is over its budget. */
+  /** Begins to watch a connection; false when its address is over its budget, and had its few others already. */
   watch(socket: Socket, address: string): boolean {
-    if (this.#isOver(address)) return false;
-    const watched = { socket, address, seen: 0, carried: 0 };
+    if (this.#isOver(address) && this.#options.entries.take(address) > 0) return false;
+    const watched = { socket, address, seen: 0, carried: 0, excess: 0 };
     this.#watched.set(socket, watched);
     socket.once("close", () => {
       this.#charge(watched);
@@ -97,14 +104,14 @@ export class Overhead {
     const bytes = bytesRead - watched.seen - watched.carried;
     watched.seen = bytesRead;
     watched.carried = 0;
+    watched.excess = Math.max(0, watched.excess + bytes);
     if (bytes !== 0) this.#options.budgets.charge(watched.address, bytes);
   }
 
   #look(): void {
     for (const watched of this.#watched.values()) {
-      const before = watched.seen;
       this.#charge(watched);
-      if (watched.seen === before || !this.#isOver(watched.address)) continue;
+      if (watched.excess <= TOLERATED_BYTES || !this.#isOver(watched.address)) continue;
       this.#options.refused();
       watched.socket.destroy();
     }
