@@ -1,6 +1,7 @@
 import * as client from "@latchkey/client";
 import * as clientNode from "@latchkey/client/node";
 import { nodeCrypto } from "@latchkey/mls/node";
+import { encodeTextMessage } from "@latchkey/xmtp";
 import { generatedSigner } from "@latchkey/client/node";
 import type { Device, World } from "./support.ts";
 
@@ -44,6 +45,9 @@ const text: Argument = { good: "a text", takes: isWholeText };
 const maybeText: Argument = { ...text, optional: true };
 const bytes: Argument = { good: new Uint8Array(3), takes: isBytes };
 const inboxId: Argument = { good: INBOX_ID };
+/** An EncodedContent of a text. */
+const CONTENT = encodeTextMessage(new Uint8Array(16), "text").content;
+const codec: Argument = { good: client.textCodec };
 const inboxIds: Argument = { good: [INBOX_ID], elements: inboxId, takes: isEmptyList };
 
 function options(fields: Readonly<Record<string, Argument>> = {}): Argument {
@@ -146,6 +150,7 @@ export const GROUP_ROWS: Rows = {
   messages: [listOptions],
   sync: [options()],
   send: [text, options({ idempotencyKey: maybeText })],
+  sendContent: [codec, text, options({ idempotencyKey: maybeText })],
   queue: [],
   cancel: [{ good: "00", takes: isText }, options()],
   stream: [options()],
@@ -238,6 +243,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
     "Client.create": [signer, { good: environment() }, options()],
     inspectInvite: [invite],
     imageKind: [bytes],
+    decodeContent: [codec, { good: CONTENT, takes: isBytes }],
     previewInvite: [invite, { good: previewParts }, options()],
     // These two are for what was caught, which can be anything.
     codeOf: [{ good: new Error("text"), optional: true, takes: () => true }],

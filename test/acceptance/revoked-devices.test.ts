@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { test } from "node:test";
-import { encodeLeaveRequest } from "@latchkey/xmtp";
-import { nodeCrypto } from "@latchkey/mls/node";
-import { toHex } from "@latchkey/mls";
+import { encodeWith, leaveRequestCodec } from "@latchkey/xmtp";
 import { movableWorld, revoke } from "./movable-world.ts";
 import { ask, welcomeBack } from "./readds.ts";
 import { epochOf, groupOf, mlsOf, publishRaw, textsOf, World, type Device } from "./support.ts";
@@ -26,7 +24,7 @@ test("TRU-07 IDN-03 what a revoked device said is deleted when its revocation is
   await revoke(owner, stolen);
   await onStolen.send("stolen by now");
   const mls = mlsOf(stolen, adminGroup.id);
-  const { plaintext } = encodeLeaveRequest(mls.groupId, toHex(nodeCrypto.randomBytes(16)));
+  const { plaintext } = encodeWith(leaveRequestCodec, undefined, mls.groupId);
   await publishRaw(stolen, (await mls.encryptApplication(plaintext)).message);
   await memberGroup.sync();
   // Nobody knew it when this was read.

@@ -18,9 +18,11 @@ import {
 import {
   isHttpsUrl,
   isInboxId,
+  parseContentType,
   PERMISSION_POLICIES,
   REGULATED_ACTIONS,
   XMTP_LIMITS,
+  type ContentCodec,
   type DisappearingSettings,
   type ServicePointer,
   type WalletSigner,
@@ -164,7 +166,24 @@ export const requireExternalInviteOptions = requireFields<ExternalInviteOptions>
   signal,
 });
 
-/** The bounds of a key are those of `sendText`. */
+const requireContentType = check("a content type of the form authority/type:major.minor", (value) => {
+  if (typeof value !== "string") return undefined;
+  try {
+    parseContentType(value);
+    return value;
+  } catch {
+    return undefined;
+  }
+});
+
+/** A codec of a content type. */
+export function requireCodec<T>(value: ContentCodec<T>, name: string): ContentCodec<T> {
+  const codec = requireMethods<ContentCodec<T>>("encode", "decode", "fallback", "shouldPush")(value, name);
+  requireContentType(codec.type, `${name}.type`);
+  return codec;
+}
+
+/** The bounds of a key are those of `sendContent`. */
 export const requireSendOptions = requireFields<SendOptions>({ idempotencyKey: optional(requireText), signal });
 
 export const requireAddOptions = requireFields<AddOptions>({ allOrNothing: flag, force: flag, signal });

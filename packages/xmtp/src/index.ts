@@ -107,17 +107,20 @@ export type { WelcomePointer, WrappedPointer } from "./welcome/pointer.ts";
 export { unwrapWelcome } from "./welcome/wrap.ts";
 export type { WelcomeContent, WelcomeKeyPair, WrappedWelcome } from "./welcome/wrap.ts";
 export { HMAC_ROOT_BYTES, senderHmac } from "./sender-hmac.ts";
+export { isReadBy, parseContentType } from "./content/codec.ts";
+export type { CodedContent, ContentCodec, ContentTypeParts } from "./content/codec.ts";
+export { joinReceiptCodec } from "./content/join-receipt.ts";
+export { leaveRequestCodec } from "./content/leave-request.ts";
 export {
   decodeMessageContent,
-  encodeLeaveRequest,
+  decodeWith,
   encodeMessageContent,
   encodeTextMessage,
-  LEAVE_REQUEST_CONTENT_TYPE,
-  JOIN_RECEIPT_CONTENT_TYPE,
+  encodeWith,
   messageId,
-  TEXT_CONTENT_TYPE,
-} from "./content.ts";
-export type { IncomingContent, OutgoingContent } from "./content.ts";
+} from "./content/message-content.ts";
+export type { IncomingContent, OutgoingContent } from "./content/message-content.ts";
+export { textCodec } from "./content/text.ts";
 export type { ExternalCommitPolicyV1 } from "./proto.ts";
 export { checkMessageFraming } from "./validators/common.ts";
 export type { IdentityResolver, Leaves, SettledIdentity, TreeMember } from "./validators/common.ts";

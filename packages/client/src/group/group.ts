@@ -2,6 +2,8 @@ import { toHex } from "@latchkey/mls";
 import {
   followsExternalCommits,
   permissionOf,
+  textCodec,
+  type ContentCodec,
   type DisappearingSettings,
   type GroupPermissionSet,
   type PermissionPolicy,
@@ -26,6 +28,7 @@ import {
   requireRemoveOptions,
   requireRole,
   requireRotateOptions,
+  requireCodec,
   requireSendOptions,
   requireText,
 } from "../arguments.ts";
@@ -68,7 +71,7 @@ import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
 import { withoutRevoked } from "./revoked-messages.ts";
 import type { QueuedMessage } from "../store/queued-message.ts";
 import { cancelQueued, queuedMessages, type Cancellation } from "./queue.ts";
-import { sendText, type SendOptions } from "./send.ts";
+import { sendContent, type SendOptions } from "./send.ts";
 import { planDisappearing, planPermission, planText, type GroupText } from "./settings.ts";
 import {
   admissionOf,
@@ -257,10 +260,17 @@ export class Group {
     });
   }
 
-  /** Sends a text; returns it as it stands in the log. See `sendText` for what a failure leaves behind. */
+  /** Sends a text; returns it as it stands in the log. See `sendContent` in `group/send.ts` for failures. */
   send(text: string, options: SendOptions = {}): Promise<Message> {
     return this.#calls.run(requireSendOptions, options, async (checked) =>
-      shown(await sendText(this.#core, requireText(text, "text"), checked)),
+      shown(await sendContent(this.#core, textCodec, requireText(text, "text"), checked)),
+    );
+  }
+
+  /** As `send`, for a value of any content type; `decodeContent(codec, message.content)` reads it back. */
+  sendContent<T>(codec: ContentCodec<T>, value: T, options: SendOptions = {}): Promise<Message> {
+    return this.#calls.run(requireSendOptions, options, async (checked) =>
+      shown(await sendContent(this.#core, requireCodec(codec, "codec"), value, checked)),
     );
   }
 

@@ -1,11 +1,11 @@
-import { LEAVE_REQUEST_CONTENT_TYPE } from "@latchkey/xmtp";
+import { leaveRequestCodec } from "@latchkey/xmtp";
 import type { MessageRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /** Notes who asks to be taken out, in the transaction that keeps the message. */
 export function noteLeaveRequest({ leaveRequests }: Tables, message: MessageRecord): void {
-  if (message.contentType !== LEAVE_REQUEST_CONTENT_TYPE) return;
+  if (message.contentType !== leaveRequestCodec.type) return;
   leaveRequests.put({ groupId: message.groupId, inboxId: message.senderInboxId });
 }
 

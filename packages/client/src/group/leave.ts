@@ -1,7 +1,5 @@
-import { encodeLeaveRequest } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { GroupCore } from "./group-core.ts";
-import { newIdempotencyKey } from "./message.ts";
 import { sendLeaveRequest } from "./send.ts";
 
 /**
@@ -17,5 +15,5 @@ export async function leaveGroup(core: GroupCore, signal?: AbortSignal): Promise
     throw clientError("NOT_PERMITTED", "a super admin cannot leave; hand the role to another member first");
   }
   if (core.context.store.leaveRequests.get(core.groupId, inboxId) !== undefined) return;
-  await sendLeaveRequest(core, encodeLeaveRequest(core.groupId, newIdempotencyKey(core.context)), signal);
+  await sendLeaveRequest(core, signal);
 }

@@ -84,7 +84,7 @@ async function resend(core: GroupCore, signal: AbortSignal | undefined): Promise
     const leaving = row.mayHaveLeft === 1n ? row : updateQueued(core, { ...row, mayHaveLeft: 1n });
     // An earlier copy may have arrived, so that the row stays to know it again.
     const fail = () => core.step({ write: (tables) => failQueued(tables, leaving, "NODE_REJECTED") });
-    await sendUnlessRefused(core, outgoing(context, groupId, leaving.message, true), fail, signal);
+    await sendUnlessRefused(core, outgoing(context, groupId, leaving.message, leaving.shouldPush === 1n), fail, signal);
   }
   return pendingCommit !== undefined || queued.length > 0;
 }

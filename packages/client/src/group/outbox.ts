@@ -1,5 +1,5 @@
 import { toHex } from "@latchkey/mls";
-import { decodeMessageContent, LEAVE_REQUEST_CONTENT_TYPE, type IncomingContent } from "@latchkey/xmtp";
+import { decodeMessageContent, leaveRequestCodec, type IncomingContent } from "@latchkey/xmtp";
 import type { OutboxRecord } from "../store/records.ts";
 import type { Tables } from "../store/store.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -16,7 +16,7 @@ export function contentOf(core: Pick<GroupCore, "groupId">, { plaintext }: Outbo
 
 /** Whether a queued message asks for the own removal; people see nothing of it. */
 export function isLeaveRequest(row: OutboxRecord): boolean {
-  return contentOf(row, row).contentType === LEAVE_REQUEST_CONTENT_TYPE;
+  return contentOf(row, row).contentType === leaveRequestCodec.type;
 }
 
 /**

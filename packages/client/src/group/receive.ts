@@ -12,7 +12,7 @@ import {
   appDataUpdatesOf,
   applyAppDataUpdates,
   checkMessageFraming,
-  JOIN_RECEIPT_CONTENT_TYPE,
+  joinReceiptCodec,
   leafInboxId,
   mergeAppData,
   MissingIdentityError,
@@ -161,7 +161,7 @@ function receiveApplication(
     record,
     write: (tables) => {
       word?.write(tables);
-      if (message !== undefined && message.contentType !== JOIN_RECEIPT_CONTENT_TYPE) {
+      if (message !== undefined && message.contentType !== joinReceiptCodec.type) {
         keepMessage(core, tables, message);
       }
     },

@@ -1,5 +1,5 @@
 import { LatchkeyError } from "@latchkey/mls";
-import { LEAVE_REQUEST_CONTENT_TYPE } from "@latchkey/xmtp";
+import { leaveRequestCodec } from "@latchkey/xmtp";
 import type { KnownState } from "../identity/replay-log.ts";
 import { isRevokedAt } from "../identity/revocations.ts";
 import type { MessageRecord } from "../store/records.ts";
@@ -55,6 +55,6 @@ export function withoutRevoked(core: GroupCore, messages: readonly MessageRecord
 function deleteMessages(tables: Tables, messages: readonly MessageRecord[]): void {
   for (const { groupId, id, contentType, senderInboxId } of messages) {
     tables.messages.delete(groupId, id);
-    if (contentType === LEAVE_REQUEST_CONTENT_TYPE) tables.leaveRequests.delete(groupId, senderInboxId);
+    if (contentType === leaveRequestCodec.type) tables.leaveRequests.delete(groupId, senderInboxId);
   }
 }

@@ -1,5 +1,6 @@
 import { equalBytes, LatchkeyError, toHex, utf8 } from "@latchkey/mls";
-import { encodeTextMessage, XMTP_LIMITS, type OutgoingContent } from "@latchkey/xmtp";
+import { encodeWith, leaveRequestCodec, XMTP_LIMITS, type ContentCodec } from "@latchkey/xmtp";
+import { byApplication } from "../callbacks.ts";
 import { asError, isAborted } from "../clock.ts";
 import { reportInBackground } from "../store/defects.ts";
 import { clientError, codeOf } from "../errors.ts";
@@ -23,13 +24,13 @@ export interface SendOptions {
 }
 
 /** A message before it is queued. */
-interface Draft extends Pick<OutboxRecord, "plaintext" | "messageId" | "keyMark"> {
+interface Draft extends Pick<OutboxRecord, "plaintext" | "messageId" | "keyMark" | "shouldPush"> {
   /** Whether a queued message is this very one; undefined where none can be. */
   readonly isSame: ((row: OutboxRecord) => boolean) | undefined;
 }
 
 /**
- * Sends a text and returns it as it stands in the log.
+ * Sends a value of a content type and returns the message as it stands in the log.
  *
  * When the network fails underway the message stays in the outbox and leaves with the next sync. A message that may have
  * left is never reported as refused: the error is NODE_UNREACHABLE then, and `group.queue()` has the message. An abort
@@ -38,19 +39,25 @@ interface Draft extends Pick<OutboxRecord, "plaintext" | "messageId" | "keyMark"
  * @throws NOT_A_MEMBER, GROUP_PARTED, GROUP_CONFLICT, NOT_PERMITTED, ARGUMENT_INVALID, QUEUE_FULL, NODE_REJECTED and
  * RATE_LIMITED: it is not queued. NODE_UNREACHABLE with `data.queued`: it is; `data.messageId` says as what.
  */
-export async function sendText(core: GroupCore, text: string, options: SendOptions = {}): Promise<MessageRecord> {
+export async function sendContent<T>(
+  core: GroupCore,
+  codec: ContentCodec<T>,
+  value: T,
+  options: SendOptions = {},
+): Promise<MessageRecord> {
   const { idempotencyKey, signal } = options;
   if (idempotencyKey !== undefined) requireKey(idempotencyKey);
-  const { context, groupId } = core;
+  const { context } = core;
   const key = idempotencyKey === undefined ? newIdempotencyKey(context) : wireKey(context, idempotencyKey);
   const mark = idempotencyKey === undefined ? NOTHING : keyMark(context, idempotencyKey);
   const isSame = mark.length === 0 ? undefined : (row: OutboxRecord) => equalBytes(row.keyMark, mark);
-  return send(core, encodeTextMessage(groupId, text, key), { keyMark: mark, isSame }, signal);
+  return send(core, { codec, value, key }, { keyMark: mark, isSame }, signal);
 }
 
-/** As `sendText`, for a request to leave; one that waits already is not repeated. */
-export async function sendLeaveRequest(core: GroupCore, content: OutgoingContent, signal?: AbortSignal): Promise<void> {
-  await send(core, content, { keyMark: NOTHING, isSame: isLeaveRequest }, signal);
+/** Sends a request to leave; one that waits already is not repeated. Throws as `sendContent`. */
+export async function sendLeaveRequest(core: GroupCore, signal?: AbortSignal): Promise<void> {
+  const request = { codec: leaveRequestCodec, value: undefined, key: newIdempotencyKey(core.context) };
+  await send(core, request, { keyMark: NOTHING, isSame: isLeaveRequest }, signal);
 }
 
 function requireKey(idempotencyKey: unknown): void {
@@ -62,16 +69,28 @@ function requireKey(idempotencyKey: unknown): void {
   });
 }
 
-async function send(
+/** A value to send, and the idempotency key on the wire. */
+interface Value<T> {
+  readonly codec: ContentCodec<T>;
+  readonly value: T;
+  readonly key: string;
+}
+
+async function send<T>(
   core: GroupCore,
-  { plaintext, messageId }: OutgoingContent,
-  key: Pick<Draft, "keyMark" | "isSame">,
+  { codec, value, key }: Value<T>,
+  marks: Pick<Draft, "keyMark" | "isSame">,
   signal: AbortSignal | undefined,
 ): Promise<MessageRecord> {
+  const { plaintext, messageId, shouldPush } = await byApplication(() => ({
+    ...encodeWith(codec, value, core.groupId, key),
+    shouldPush: codec.shouldPush(value) ? 1n : 0n,
+  }));
   if (plaintext.length > XMTP_LIMITS.maxContentBytes) {
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }
-  return core.exclusive(() => sendLocked(core, { plaintext, messageId: toHex(messageId), ...key }, signal), signal);
+  const draft: Draft = { plaintext, messageId: toHex(messageId), shouldPush, ...marks };
+  return core.exclusive(() => sendLocked(core, draft, signal), signal);
 }
 
 async function sendLocked(core: GroupCore, draft: Draft, signal: AbortSignal | undefined): Promise<MessageRecord> {
@@ -140,13 +159,14 @@ async function trySync(core: GroupCore, draft: Draft, signal?: AbortSignal): Pro
 /** Encrypts and queues a new message. Throws QUEUE_FULL. */
 async function queue(core: GroupCore, draft: Draft, mayHaveLeft: bigint): Promise<OutboxRecord> {
   const { context, groupId } = core;
-  const { plaintext, messageId, keyMark: mark } = draft;
+  const { plaintext, messageId, shouldPush, keyMark: mark } = draft;
   makeRoom(core);
   return enqueue(core, {
     groupId,
     queueId: (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n,
     messageId,
     plaintext,
+    shouldPush,
     queuedAtNs: context.clock.nowNs(),
     state: "waiting",
     errorCode: undefined,
@@ -176,7 +196,10 @@ function makeRoom(core: GroupCore): void {
 async function publish(core: GroupCore, queued: OutboxRecord, signal: AbortSignal | undefined): Promise<void> {
   const { context, groupId } = core;
   try {
-    await context.transport.sendGroupMessages([outgoing(context, groupId, queued.message, true)], signal);
+    await context.transport.sendGroupMessages(
+      [outgoing(context, groupId, queued.message, queued.shouldPush === 1n)],
+      signal,
+    );
   } catch (error) {
     if (!isRefusal(error)) throw stillQueued(core, error, queued, signal);
     deleteQueued(core, queued);

@@ -153,6 +153,8 @@ export interface OutboxRecord {
   readonly messageHash: Uint8Array;
   /** The PlaintextEnvelope, to encrypt it anew when the epoch has ended. */
   readonly plaintext: Uint8Array;
+  /** 1 where people are to be woken by it. */
+  readonly shouldPush: bigint;
   /** By the clock of this client; 0 for one of a version that did not note it. */
   readonly queuedAtNs: bigint;
   readonly state: OutboxState;

@@ -1,4 +1,4 @@
-import { encodeMessageContent, JOIN_RECEIPT_CONTENT_TYPE } from "@latchkey/xmtp";
+import { encodeWith, joinReceiptCodec } from "@latchkey/xmtp";
 import type { GroupCore } from "../group/group-core.ts";
 import { outgoing, syncLocked } from "../group/log.ts";
 import { newIdempotencyKey } from "../group/message.ts";
@@ -14,8 +14,7 @@ async function sendReceipt(core: GroupCore, signal: AbortSignal | undefined): Pr
   if (receipts.isDue) await syncLocked(core, signal);
   if (!receipts.isDue || !core.mayWrite || context.clock.nowNs() < receipts.nextNs) return;
   receipts.noteSent(context.clock.nowNs());
-  const content = { contentType: JOIN_RECEIPT_CONTENT_TYPE, body: new Uint8Array(0) };
-  const { plaintext } = encodeMessageContent(groupId, content, newIdempotencyKey(context));
+  const { plaintext } = encodeWith(joinReceiptCodec, undefined, groupId, newIdempotencyKey(context));
   const { message, change } = await core.mls.encryptApplication(plaintext, { despiteProposals: true });
   core.step({ change });
   await context.transport.sendGroupMessages([outgoing(context, groupId, message, false)], signal);

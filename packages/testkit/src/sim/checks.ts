@@ -1,12 +1,6 @@
 import { createHash } from "node:crypto";
 import { equalBytes, toHex, type MlsGroup } from "@latchkey/mls";
-import {
-  decodeMlsCredential,
-  parseInviteUrl,
-  readGroupState,
-  TEXT_CONTENT_TYPE,
-  type GroupState,
-} from "@latchkey/xmtp";
+import { decodeMlsCredential, parseInviteUrl, readGroupState, textCodec, type GroupState } from "@latchkey/xmtp";
 import type { Group, Store } from "@latchkey/client";
 import { KeyLedger } from "../crash/key-ledger.ts";
 import { loadGroup } from "../crash/store-state.ts";
@@ -229,7 +223,7 @@ export class Checks {
     const key = `${device.name}/${group.id}`;
     for (const message of group.messages({ after: this.#read.get(key) ?? 0n })) {
       this.#read.set(key, message.sequenceId);
-      if (message.text === undefined || message.contentType !== TEXT_CONTENT_TYPE) continue;
+      if (message.text === undefined || message.contentType !== textCodec.type) continue;
       const author = this.#claims.texts.get(message.text);
       insist(author !== undefined, `${device.name} shows a text that nobody wrote`);
       const genuine =

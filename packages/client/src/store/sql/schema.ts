@@ -245,6 +245,7 @@ export const MIGRATIONS: readonly string[] = [
   UPDATE identity SET welcome_checked_id = welcome_cursor;
   `,
   `
+  ALTER TABLE outbox ADD COLUMN should_push INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE outbox ADD COLUMN queued_at_ns INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE outbox ADD COLUMN state TEXT NOT NULL DEFAULT 'waiting';
   ALTER TABLE outbox ADD COLUMN error_code TEXT;

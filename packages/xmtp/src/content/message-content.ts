@@ -1,18 +1,16 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { concatBytes, DecodeError, decodeUtf8, toHex, utf8 } from "@latchkey/mls";
+import { concatBytes, DecodeError, toHex, utf8 } from "@latchkey/mls";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { XMTP_LIMITS } from "./limits.ts";
-import { decodeProto } from "./protobuf.ts";
-import { EncodedContentSchema, PlaintextEnvelopeSchema, type EncodedContent, type PlaintextEnvelope } from "./proto.ts";
-
-/** Content type of plain text. */
-export const TEXT_CONTENT_TYPE = "xmtp.org/text:1.0";
-
-/**
- * Content type of a join receipt, which has no content: that it can be read is the message. As XMTP's own silent types it
- * has no fallback, so that programs that do not know it show nothing.
- */
-export const JOIN_RECEIPT_CONTENT_TYPE = "latchkey.link/joinReceipt:1.0";
+import { XMTP_LIMITS } from "../limits.ts";
+import { decodeProto } from "../protobuf.ts";
+import {
+  EncodedContentSchema,
+  PlaintextEnvelopeSchema,
+  type EncodedContent,
+  type PlaintextEnvelope,
+} from "../proto.ts";
+import { isReadBy, parseContentType, type CodedContent, type ContentCodec } from "./codec.ts";
+import { textCodec } from "./text.ts";
 
 /** A message ready to be encrypted. */
 export interface OutgoingContent {
@@ -42,13 +40,6 @@ export function messageId(groupId: Uint8Array, idempotencyKey: string, content: 
   return sha256(concatBytes(groupId, tab, utf8(idempotencyKey), tab, content));
 }
 
-function parseContentType(text: string) {
-  const match = /^([^/]+)\/([^:]+):(\d+)\.(\d+)$/.exec(text);
-  if (match === null) throw new DecodeError("a content type has the form authority/type:major.minor");
-  const [, authorityId = "", typeId = "", major, minor] = match;
-  return { authorityId, typeId, versionMajor: Number(major), versionMinor: Number(minor) };
-}
-
 /** Makes two messages of the same content differ. */
 function newIdempotencyKey(): string {
   return toHex(crypto.getRandomValues(new Uint8Array(16)));
@@ -59,14 +50,14 @@ function newIdempotencyKey(): string {
  */
 export function encodeMessageContent(
   groupId: Uint8Array,
-  message: { contentType: string; body: Uint8Array; parameters?: Record<string, string>; fallback?: string },
+  message: CodedContent & { readonly contentType: string; readonly fallback?: string },
   idempotencyKey: string = newIdempotencyKey(),
 ): OutgoingContent {
   const { contentType, body, parameters, fallback } = message;
   const encoded = create(EncodedContentSchema, {
     type: parseContentType(contentType),
     content: body,
-    parameters: parameters ?? {},
+    parameters: { ...parameters },
     ...(fallback !== undefined && { fallback }),
   });
   const content = toBinary(EncodedContentSchema, encoded);
@@ -75,29 +66,35 @@ export function encodeMessageContent(
   return { plaintext, messageId: messageId(groupId, idempotencyKey, content), content, contentType };
 }
 
+/** A message of a codec's type. The same key and value give the same id; the key is random unless given. */
+export function encodeWith<T>(
+  codec: ContentCodec<T>,
+  value: T,
+  groupId: Uint8Array,
+  idempotencyKey?: string,
+): OutgoingContent {
+  const fallback = codec.fallback(value);
+  const message = { contentType: codec.type, ...codec.encode(value), ...(fallback !== undefined && { fallback }) };
+  return encodeMessageContent(groupId, message, idempotencyKey);
+}
+
 /** A text message (content type `xmtp.org/text:1.0`). */
 export function encodeTextMessage(groupId: Uint8Array, text: string, idempotencyKey?: string): OutgoingContent {
-  const message = { contentType: TEXT_CONTENT_TYPE, body: utf8(text), parameters: { encoding: "UTF-8" } };
-  return encodeMessageContent(groupId, message, idempotencyKey);
+  return encodeWith(textCodec, text, groupId, idempotencyKey);
 }
 
-/** Content type by which a member asks to be taken out of the group; a super admin's client does it. */
-export const LEAVE_REQUEST_CONTENT_TYPE = "xmtp.org/leave_request:1.0";
-
-/** A message that asks for one's own removal. */
-export function encodeLeaveRequest(groupId: Uint8Array, idempotencyKey?: string): OutgoingContent {
-  const message = { contentType: LEAVE_REQUEST_CONTENT_TYPE, body: new Uint8Array(0) };
-  return encodeMessageContent(groupId, message, idempotencyKey);
+/**
+ * Reads an EncodedContent, such as `content` of a message, by a codec; undefined for content of another type or major
+ * version, and for compressed content. Throws DecodeError for content that is malformed.
+ */
+export function decodeWith<T>(codec: ContentCodec<T>, content: Uint8Array): { readonly value: T } | undefined {
+  return valueOf(codec, decodeProto(EncodedContentSchema, content));
 }
 
-function decodeText({ type, content, compression }: EncodedContent): string | undefined {
-  const isText = type?.authorityId === "xmtp.org" && type.typeId === "text" && type.versionMajor === 1;
-  if (!isText || compression !== undefined) return undefined;
-  try {
-    return decodeUtf8(content);
-  } catch (cause) {
-    throw new DecodeError("a text message is not UTF-8", { cause });
-  }
+function valueOf<T>(codec: ContentCodec<T>, encoded: EncodedContent): { readonly value: T } | undefined {
+  const { type, content: body, parameters, compression } = encoded;
+  if (type === undefined || !isReadBy(codec, type) || compression !== undefined) return undefined;
+  return { value: codec.decode({ body, parameters }) };
 }
 
 function contentOf({ content: envelope }: PlaintextEnvelope): Uint8Array {
@@ -124,7 +121,7 @@ export function decodeMessageContent(groupId: Uint8Array, plaintext: Uint8Array)
     messageId: messageId(groupId, envelope.content.value?.idempotencyKey ?? "", content),
     content,
     contentType: `${type.authorityId}/${type.typeId}:${type.versionMajor}.${type.versionMinor}`,
-    text: decodeText(encoded),
+    text: valueOf(textCodec, encoded)?.value,
     fallback,
     body,
   };

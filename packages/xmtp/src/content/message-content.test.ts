@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { toHex, utf8 } from "@latchkey/mls";
-import { decodeMessageContent, encodeMessageContent, encodeTextMessage, messageId } from "./content.ts";
-import { XMTP_LIMITS } from "./limits.ts";
-import { EncodedContentSchema, PlaintextEnvelopeSchema } from "./proto.ts";
-import { hex } from "./testing/inboxes.ts";
+import { decodeMessageContent, encodeMessageContent, encodeTextMessage, messageId } from "./message-content.ts";
+import { XMTP_LIMITS } from "../limits.ts";
+import { EncodedContentSchema, PlaintextEnvelopeSchema } from "../proto.ts";
+import { hex } from "../testing/inboxes.ts";
 
 const GROUP = new Uint8Array(16).fill(9);
 
