@@ -8,11 +8,11 @@ import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyProposals, writeAppData, type AppliedProposals } from "./apply-proposals.ts";
 import { buildCommit, type LeafParameters } from "./build-commit.ts";
 import type { GroupChange } from "./change.ts";
-import { committable } from "./committable.ts";
+import { selectProposals } from "./select-proposals.ts";
 import { addPathKeys, epochChange, keptPrivateKeys, messageChange, ownNode } from "./epoch-change.ts";
 import { makeWelcome } from "./make-welcome.ts";
-import type { Head } from "./head.ts";
-import { headOf } from "./next-epoch.ts";
+import type { EpochState } from "./epoch-state.ts";
+import { epochStateOf } from "./next-epoch.ts";
 import {
   checkMemberProposals,
   isPathRequired,
@@ -28,7 +28,7 @@ import { currentEpoch, type GroupState } from "./state.ts";
 export interface CommitOptions {
   /** By value, after the referenced ones. */
   readonly proposals?: readonly Proposal[];
-  /** Pending proposals to commit by reference; default: all that this member can commit, see `committable`. */
+  /** Pending proposals to commit by reference; default: all that this member can commit, see `selectProposals`. */
   readonly references?: readonly Uint8Array[];
   /** New value of every component that AppDataUpdates among the proposals touch. */
   readonly appData?: AppDataChanges;
@@ -84,7 +84,7 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
   const { proposals: byValue = [], references, appData = new Map() } = options;
   const given = byValue.map((proposal): ResolvedProposal => ({ proposal, sender, byReference: false }));
   const byReference =
-    references === undefined ? await committable(state, given, appData) : referenced(state, references);
+    references === undefined ? await selectProposals(state, given, appData) : referenced(state, references);
   const resolved: ResolvedProposal[] = [
     ...byReference.map((pending) => ({ proposal: pending.proposal, sender: pending.sender, byReference: true })),
     ...given,
@@ -130,7 +130,7 @@ export async function createCommit(state: GroupState, options: CommitOptions): P
     addPathKeys(privateKeys, built.path.secrets);
   }
   const reinit = reinitOf(resolved, head.context.version);
-  const nextHead: Head = { ...headOf(suite, built.next, head.ownLeafIndex, draft.leafCount), reinit };
+  const nextHead: EpochState = { ...epochStateOf(suite, built.next, head.ownLeafIndex, draft.leafCount), reinit };
   const change = epochChange(state, { draft, head: nextHead, privateKeys, secretTree: undefined, revision: undefined });
   const { message, secretTree } = protect(state, built.message, options.padding);
   return Object.assign(change, {

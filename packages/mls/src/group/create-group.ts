@@ -11,7 +11,7 @@ import { leafTreeNode } from "../tree/node.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
 import type { LeafParameters } from "./build-commit.ts";
 import type { GroupConfig } from "./config.ts";
-import { freshEpoch, headOf } from "./next-epoch.ts";
+import { freshEpoch, epochStateOf } from "./next-epoch.ts";
 import { freshState, type GroupState } from "./state.ts";
 
 /** What a new group starts with. */
@@ -54,7 +54,7 @@ export async function createGroup(config: GroupConfig, options: GroupOptions): P
   const confirmationTag = computeConfirmationTag(suite, secrets.confirmation, empty);
   const contextBytes = groupContextBytes(context);
   const own = asLeafIndex(0);
-  const head = headOf(suite, { context, contextBytes, secrets, confirmationTag }, own, tree.leafCount);
+  const head = epochStateOf(suite, { context, contextBytes, secrets, confirmationTag }, own, tree.leafCount);
   const privateKeys = new Map([[leafNodeIndex(own), encryption.privateKey]]);
   return freshState({ config, suite, tree, head, privateKeys }, freshEpoch(suite, head));
 }

@@ -8,15 +8,15 @@ import { encryptionKeyOf, type TreeNode } from "../tree/node.ts";
 import type { PathSecrets, PrivateKeys } from "../tree/treekem.ts";
 import type { TreeDraft } from "../tree/tree-draft.ts";
 import { Change } from "./change.ts";
-import { epochDeletion, epochRow, epochRows, secretTreeRows, type Epoch } from "./epoch.ts";
-import { encodeHead, type Head } from "./head.ts";
+import { epochDeletion, epochRow, epochRows, secretTreeRows, type EpochKeys } from "./epoch-keys.ts";
+import { encodeEpochState, type EpochState } from "./epoch-state.ts";
 import { freshEpoch } from "./next-epoch.ts";
 import { currentEpoch, nodeRow, ROW, type GroupState } from "./state.ts";
 
 /** A new epoch, derived and confirmed, before it becomes part of the state. */
 export interface EpochTransition {
   readonly draft: TreeDraft;
-  readonly head: Head;
+  readonly head: EpochState;
   readonly privateKeys: PrivateKeys;
   /** Message keys of the old epoch that the commit took. */
   readonly secretTree: SecretTreeChange | undefined;
@@ -67,7 +67,7 @@ function privateKeyRows(before: PrivateKeys, after: PrivateKeys): [string, Uint8
 /** Turns a transition into the change that stores and merges it; O(touched nodes). */
 export function epochChange(state: GroupState, transition: EpochTransition): Change {
   const { draft, head, privateKeys, secretTree } = transition;
-  const past: Epoch = { ...currentEpoch(state), replaced: replacedLeaves(state, draft) };
+  const past: EpochKeys = { ...currentEpoch(state), replaced: replacedLeaves(state, draft) };
   const next = freshEpoch(state.suite, head);
   const keep = Math.min(state.config.maxPastEpochs ?? MLS_LIMITS.maxPastEpochs, MLS_LIMITS.maxPastEpochs);
   const dropped = [...state.epochs.values()].filter(({ number }) => number + BigInt(keep) < next.number);
@@ -87,7 +87,7 @@ export function epochChange(state: GroupState, transition: EpochTransition): Cha
         ...nodeRows(draft),
         ...privateKeyRows(state.privateKeys, privateKeys),
         ...epochRows(next),
-        [ROW.head, encodeHead(head)],
+        [ROW.head, encodeEpochState(head)],
       ]),
     apply: (target) => {
       if (secretTree !== undefined) past.secretTree.apply(secretTree);
@@ -106,7 +106,7 @@ export function epochChange(state: GroupState, transition: EpochTransition): Cha
 
 /** The change of a member that a commit removes: it keeps its past messages and stays at its last epoch. */
 export function removalChange(state: GroupState, secretTree: SecretTreeChange | undefined, revision: number): Change {
-  const head: Head = { ...state.head, active: false };
+  const head: EpochState = { ...state.head, active: false };
   const epoch = currentEpoch(state);
   return new Change(state, {
     epoch: epoch.number,
@@ -114,7 +114,7 @@ export function removalChange(state: GroupState, secretTree: SecretTreeChange | 
     rows: () =>
       new Map<string, Uint8Array | null>([
         ...(secretTree === undefined ? [] : secretTreeRows(epoch.number, secretTree)),
-        [ROW.head, encodeHead(head)],
+        [ROW.head, encodeEpochState(head)],
       ]),
     apply: (target) => {
       if (secretTree !== undefined) epoch.secretTree.apply(secretTree);
@@ -126,7 +126,7 @@ export function removalChange(state: GroupState, secretTree: SecretTreeChange | 
 /** The change of a message that takes keys from an epoch's secret tree, with what else it stores. */
 export function messageChange(
   state: GroupState,
-  epoch: Epoch,
+  epoch: EpochKeys,
   secretTree: SecretTreeChange | undefined,
   extra: { readonly rows: ReadonlyMap<string, Uint8Array>; readonly apply: (state: GroupState) => void } = NOTHING_ELSE,
 ): Change {
@@ -148,6 +148,6 @@ export function messageChange(
 const NOTHING_ELSE = { rows: new Map<string, Uint8Array>(), apply: () => undefined };
 
 /** The own leaf's node: where its private key is kept. */
-export function ownNode(head: Pick<Head, "ownLeafIndex">): NodeIndex {
+export function ownNode(head: Pick<EpochState, "ownLeafIndex">): NodeIndex {
   return leafNodeIndex(head.ownLeafIndex);
 }

@@ -14,7 +14,7 @@ import { buildCommit, type BuiltCommit, type CommitInput, type LeafParameters } 
 import { RFC_9420_EXTERNAL_COMMITS, type GroupConfig } from "./config.ts";
 import { addPathKeys } from "./epoch-change.ts";
 import { makeWelcome } from "./make-welcome.ts";
-import { freshEpoch, headOf } from "./next-epoch.ts";
+import { freshEpoch, epochStateOf } from "./next-epoch.ts";
 import { checkExternalProposals, type ResolvedProposal } from "./proposals.ts";
 import { resolvePskSecret } from "./psks.ts";
 import { verifyPublicKeys, verifySignatures } from "./protect.ts";
@@ -114,7 +114,7 @@ export async function externalJoin(
 
 function joinedState(config: GroupConfig, info: VerifiedGroupInfo, input: CommitInput, built: BuiltCommit): GroupState {
   const { suite, draft, committer } = input;
-  const head = headOf(suite, built.next, committer, draft.leafCount);
+  const head = epochStateOf(suite, built.next, committer, draft.leafCount);
   const tree = info.tree.clone();
   tree.merge(draft);
   const privateKeys = new Map<NodeIndex, Uint8Array>();

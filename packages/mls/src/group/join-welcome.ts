@@ -17,7 +17,7 @@ import { derivePathSecrets } from "../tree/treekem.ts";
 import type { GroupConfig } from "./config.ts";
 import { addPathKeys } from "./epoch-change.ts";
 import type { KeyPackageBundle } from "./key-packages.ts";
-import { freshEpoch, headOf } from "./next-epoch.ts";
+import { freshEpoch, epochStateOf } from "./next-epoch.ts";
 import { isLineage, resolvePskSecret } from "./psks.ts";
 import { freshState, type GroupState } from "./state.ts";
 import { verifyGroupInfoContent, type VerifiedGroupInfo } from "./verify-group-info.ts";
@@ -123,7 +123,12 @@ export async function joinByWelcome(
   if (!constantTimeEqual(confirmationTag, groupInfo.confirmationTag)) {
     throw new ValidationError("confirmation-tag", "the confirmation tag of the Welcome's GroupInfo is wrong");
   }
-  const head = headOf(suite, { context, contextBytes, confirmationTag, secrets: epochSecrets }, own, tree.leafCount);
+  const head = epochStateOf(
+    suite,
+    { context, contextBytes, confirmationTag, secrets: epochSecrets },
+    own,
+    tree.leafCount,
+  );
   const state = freshState({ config, suite, tree, head, privateKeys }, freshEpoch(suite, head));
   return { state, signer: info.signer, bundle };
 }

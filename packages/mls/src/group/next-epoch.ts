@@ -7,8 +7,8 @@ import { deriveEpochSecrets, deriveJoinerSecret, type EpochSecrets } from "../sc
 import { SecretTree } from "../schedule/secret-tree.ts";
 import { computeConfirmationTag, confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.ts";
 import type { LeafIndex } from "../tree/math.ts";
-import type { Epoch } from "./epoch.ts";
-import type { Head } from "./head.ts";
+import type { EpochKeys } from "./epoch-keys.ts";
+import type { EpochState } from "./epoch-state.ts";
 
 const MAX_EPOCH = 2n ** 64n - 1n;
 
@@ -63,12 +63,12 @@ export function deriveNextEpoch(input: EpochInput): NextEpoch {
 }
 
 /** The head of an epoch. */
-export function headOf(
+export function epochStateOf(
   suite: CipherSuite,
   epoch: Omit<NextEpoch, "joinerSecret">,
   ownLeafIndex: LeafIndex,
   leafCount: number,
-): Head {
+): EpochState {
   const { context, contextBytes, confirmationTag, secrets } = epoch;
   return {
     context,
@@ -84,7 +84,7 @@ export function headOf(
 }
 
 /** The receiving keys of an epoch that just began. */
-export function freshEpoch(suite: CipherSuite, head: Head): Epoch {
+export function freshEpoch(suite: CipherSuite, head: EpochState): EpochKeys {
   return {
     number: head.context.epoch,
     contextBytes: head.contextBytes,

@@ -32,7 +32,7 @@ import {
 import type { SecretTreeChange } from "../schedule/secret-tree.ts";
 import type { SignatureCheck } from "../crypto/provider.ts";
 import type { LeafIndex } from "../tree/math.ts";
-import type { Epoch } from "./epoch.ts";
+import type { EpochKeys } from "./epoch-keys.ts";
 import { currentEpoch, type GroupState } from "./state.ts";
 
 /** The leaf as it was in a current or past epoch. */
@@ -170,7 +170,7 @@ export type OpenedPrivate =
   | { readonly kind: "duplicate" };
 
 /** Opens a PrivateMessage of the current or a past epoch (RFC 9420 §6.3). */
-export function openPrivate(state: GroupState, epoch: Epoch, received: PrivateMessage): OpenedPrivate {
+export function openPrivate(state: GroupState, epoch: EpochKeys, received: PrivateMessage): OpenedPrivate {
   const { suite } = state;
   checkCiphertextLength(received);
   const senderData = openSenderData(suite, received, epoch.senderDataSecret);

@@ -12,7 +12,7 @@ import type { Change, GroupChange } from "./change.ts";
 import { messageChange } from "./epoch-change.ts";
 import type { PendingProposal } from "./proposals.ts";
 import { openPrivate, openPublic, verifySignatures, type Opened } from "./protect.ts";
-import { verifyCommit, type VerifiedCommit } from "./receive-commit.ts";
+import { verifyCommit, type VerifiedCommit } from "./verify-commit.ts";
 import { currentEpoch, proposalRow, ROW, type GroupState } from "./state.ts";
 
 /** What a received message turned out to be. What is merely late, early, ours or repeated is no error. */

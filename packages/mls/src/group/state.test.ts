@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { utf8 } from "../bytes.ts";
 import { MLS_LIMITS } from "../limits.ts";
 import { decodeRows, encodeRows } from "./change.ts";
-import { decodeHead } from "./head.ts";
+import { decodeEpochState } from "./epoch-state.ts";
 import { MlsGroup } from "./mls-group.ts";
 import { commit, groupOf, memberOf, type TestMember } from "../testing/groups.ts";
 
@@ -22,7 +22,7 @@ describe("the rows of a group", () => {
       new DataView(forged.buffer).setUint32(forged.length - 6, count);
       return forged;
     };
-    assert.equal(decodeHead(headWith(MLS_LIMITS.maxLeaves)).leafCount, MLS_LIMITS.maxLeaves);
+    assert.equal(decodeEpochState(headWith(MLS_LIMITS.maxLeaves)).leafCount, MLS_LIMITS.maxLeaves);
     for (const count of [0, 3, 2 * MLS_LIMITS.maxLeaves, 0x80000000, 0xffffffff]) {
       assert.throws(
         load((rows) => rows.set("head", headWith(count))),

@@ -10,8 +10,8 @@ import { decodeTreeNode, encodeTreeNode, type EncodedNode, type TreeNode } from 
 import { nodeWidth, type NodeIndex } from "../tree/math.ts";
 import { RatchetTree } from "../tree/ratchet-tree.ts";
 import type { GroupConfig } from "./config.ts";
-import { decodeEpochs, epochRows, type Epoch } from "./epoch.ts";
-import { decodeHead, encodeHead, type Head } from "./head.ts";
+import { decodeEpochs, epochRows, type EpochKeys } from "./epoch-keys.ts";
+import { decodeEpochState, encodeEpochState, type EpochState } from "./epoch-state.ts";
 import type { PendingProposal } from "./proposals.ts";
 
 /** Everything a member knows of its group. Changed by `MlsGroup.merge` only. */
@@ -19,12 +19,12 @@ export interface GroupState {
   readonly config: GroupConfig;
   readonly suite: CipherSuite;
   readonly tree: RatchetTree;
-  head: Head;
+  head: EpochState;
   appData: AppData;
   privateKeys: ReadonlyMap<NodeIndex, Uint8Array>;
   readonly proposals: Map<string, PendingProposal>;
   /** Current and past epochs, by their number. */
-  readonly epochs: Map<bigint, Epoch>;
+  readonly epochs: Map<bigint, EpochKeys>;
   /** Rows found at loading that belong to no epoch any more; the next epoch change deletes them. */
   orphans: readonly string[];
   /** Counts merges. */
@@ -40,7 +40,7 @@ export const ROW = {
 } as const;
 
 /** The current epoch's receiving keys. */
-export function currentEpoch(state: GroupState): Epoch {
+export function currentEpoch(state: GroupState): EpochKeys {
   const epoch = state.epochs.get(state.head.context.epoch);
   if (epoch === undefined) throw new StateError("the group has no keys for its current epoch");
   return epoch;
@@ -70,7 +70,7 @@ function decodeProposalRow(bytes: Uint8Array): PendingProposal {
 
 /** All rows of a group. */
 export function snapshotRows(state: GroupState): Map<string, Uint8Array> {
-  const rows = new Map<string, Uint8Array>([[ROW.head, encodeHead(state.head)]]);
+  const rows = new Map<string, Uint8Array>([[ROW.head, encodeEpochState(state.head)]]);
   state.tree.nodes().forEach((node, index) => {
     if (node !== undefined) rows.set(ROW.node(index as NodeIndex), nodeRow(node));
   });
@@ -95,7 +95,7 @@ export function loadState(config: GroupConfig, rows: Iterable<readonly [string, 
   const all = new Map(rows);
   const headBytes = all.get(ROW.head);
   if (headBytes === undefined) throw new DecodeError("the rows of a group lack its head");
-  const head = decodeHead(headBytes);
+  const head = decodeEpochState(headBytes);
   const suite = config.crypto.suite(head.context.cipherSuite);
   const nodes = new Array<TreeNode | undefined>(nodeWidth(head.leafCount)).fill(undefined);
   const privateKeys = new Map<NodeIndex, Uint8Array>();
@@ -125,7 +125,7 @@ export function loadState(config: GroupConfig, rows: Iterable<readonly [string, 
 /** The state of a group that has just begun for this member; all of it is new. */
 export function freshState(
   parts: Pick<GroupState, "config" | "suite" | "tree" | "head" | "privateKeys">,
-  epoch: Epoch,
+  epoch: EpochKeys,
 ): GroupState {
   return {
     ...parts,

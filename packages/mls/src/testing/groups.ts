@@ -11,7 +11,7 @@ import { createKeyPackage, type KeyPackageBundle } from "../group/key-packages.t
 import { MlsGroup } from "../group/mls-group.ts";
 import type { Received } from "../group/receive.ts";
 import type { AppDataChanges } from "../messages/app-data.ts";
-import type { StagedCommit } from "../group/receive-commit.ts";
+import type { StagedCommit } from "../group/stage-commit.ts";
 
 /** Groups for the tests of this package: members with real keys, and a store that is a map. */
 

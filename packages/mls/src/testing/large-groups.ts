@@ -14,7 +14,7 @@ import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyPathKeys } from "../tree/treekem.ts";
 import type { GroupConfig } from "../group/config.ts";
 import { MlsGroup } from "../group/mls-group.ts";
-import { freshEpoch, headOf } from "../group/next-epoch.ts";
+import { freshEpoch, epochStateOf } from "../group/next-epoch.ts";
 import { freshState, snapshotRows } from "../group/state.ts";
 import { GROUP_ID, LEAF, LIFETIME, newConfig, SUITE, type TestMember } from "./groups.ts";
 import type { VerifiedGroupInfo } from "../group/verify-group-info.ts";
@@ -102,7 +102,7 @@ async function membersOf(tree: RatchetTree, joined: readonly [Joined, Joined]): 
   const secrets = splitEpochSecret(suite, suite.randomBytes(suite.hashLength));
   const confirmationTag = computeConfirmationTag(suite, secrets.confirmation, confirmedTranscriptHash);
   const member = ({ config, place, privateKey }: Joined): TestMember => {
-    const head = headOf(suite, { context, contextBytes, secrets, confirmationTag }, place, tree.leafCount);
+    const head = epochStateOf(suite, { context, contextBytes, secrets, confirmationTag }, place, tree.leafCount);
     const privateKeys = new Map([[leafNodeIndex(place), privateKey]]);
     const rows = snapshotRows(freshState({ config, suite, tree, head, privateKeys }, freshEpoch(suite, head)));
     return { config, rows, group: MlsGroup.load(config, rows) };

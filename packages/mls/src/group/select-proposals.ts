@@ -151,7 +151,7 @@ class Selection {
  * an Update of the same leaf, the later Update before the earlier, anything before a ReInit (§12.2), an AppDataUpdate
  * only with a new value in `appData`, and an AppEphemeral never: only the application knows whether it is one of its own.
  */
-export async function committable(
+export async function selectProposals(
   state: GroupState,
   given: readonly ResolvedProposal[],
   appData: AppDataChanges,

@@ -4,7 +4,7 @@ import { toHex, utf8 } from "../bytes.ts";
 import type { PreSharedKeyId, ReInit } from "../messages/proposal.ts";
 import type { GroupConfig } from "./config.ts";
 import { MlsGroup } from "./mls-group.ts";
-import { checkBranch, checkReInit } from "./successor.ts";
+import { checkBranch, checkReInit } from "./resumption.ts";
 import {
   addProposal,
   commit,

@@ -13,7 +13,7 @@ import { asLeafIndex, type LeafIndex, type NodeIndex } from "../tree/math.ts";
  * A past epoch keeps no copy of the tree: `replaced` holds the leaves that the commit ending the epoch changed, as they
  * were, so that a leaf is found by looking through the younger epochs and then into the tree.
  */
-export interface Epoch {
+export interface EpochKeys {
   readonly number: bigint;
   readonly contextBytes: Uint8Array;
   readonly senderDataSecret: Uint8Array;
@@ -30,7 +30,7 @@ function epochKey(epoch: bigint): string {
   return `${PREFIX}${epoch}`;
 }
 
-function encodeEpoch(epoch: Epoch): Uint8Array {
+function encodeEpoch(epoch: EpochKeys): Uint8Array {
   return encode(epoch, (writer, value) => {
     writer.opaque(value.contextBytes);
     writer.opaque(value.senderDataSecret);
@@ -55,22 +55,25 @@ export function secretTreeRows(epoch: bigint, change: SecretTreeChange): Map<str
 }
 
 /** The row of an epoch without its secret tree. */
-export function epochRow(epoch: Epoch): Map<string, Uint8Array> {
+export function epochRow(epoch: EpochKeys): Map<string, Uint8Array> {
   return new Map([[epochKey(epoch.number), encodeEpoch(epoch)]]);
 }
 
 /** All rows of an epoch. */
-export function epochRows(epoch: Epoch): Map<string, Uint8Array | null> {
+export function epochRows(epoch: EpochKeys): Map<string, Uint8Array | null> {
   return new Map([...epochRow(epoch), ...secretTreeRows(epoch.number, epoch.secretTree.entries())]);
 }
 
 /** The rows that delete an epoch with all its keys. */
-export function epochDeletion(epoch: Epoch): Map<string, null> {
+export function epochDeletion(epoch: EpochKeys): Map<string, null> {
   return new Map([...epochRows(epoch).keys()].map((key) => [key, null]));
 }
 
 /** Reads all epochs from the rows of a group; throws DecodeError. */
-export function decodeEpochs(suite: CipherSuite, rows: Iterable<readonly [string, Uint8Array]>): Map<bigint, Epoch> {
+export function decodeEpochs(
+  suite: CipherSuite,
+  rows: Iterable<readonly [string, Uint8Array]>,
+): Map<bigint, EpochKeys> {
   const heads = new Map<bigint, Uint8Array>();
   const nodes = new Map<bigint, [NodeIndex, Uint8Array][]>();
   const ratchets = new Map<bigint, [LeafIndex, LeafRatchets][]>();
@@ -83,7 +86,7 @@ export function decodeEpochs(suite: CipherSuite, rows: Iterable<readonly [string
     else if (kind === "r") append(ratchets, epoch, [asLeafIndex(Number(index)), decodeLeafRatchets(value)]);
     else throw new DecodeError(`row ${key} of a group is of an unknown kind`);
   }
-  const epochs = new Map<bigint, Epoch>();
+  const epochs = new Map<bigint, EpochKeys>();
   for (const [number, bytes] of heads) {
     epochs.set(number, decodeEpoch(suite, number, bytes, nodes.get(number) ?? [], ratchets.get(number)));
   }
@@ -102,7 +105,7 @@ function decodeEpoch(
   bytes: Uint8Array,
   nodes: [NodeIndex, Uint8Array][],
   ratchets: [LeafIndex, LeafRatchets][] | undefined,
-): Epoch {
+): EpochKeys {
   return decodeExact(bytes, (reader) => {
     const contextBytes = reader.opaque();
     const senderDataSecret = reader.opaque();

@@ -8,7 +8,7 @@ import { EPOCH_SECRET_LABELS, type EpochSecrets } from "../schedule/key-schedule
 import { asLeafIndex, type LeafIndex } from "../tree/math.ts";
 
 /** The part of a group's state that is replaced as a whole with each epoch. */
-export interface Head {
+export interface EpochState {
   readonly context: GroupContext;
   readonly contextBytes: Uint8Array;
   readonly confirmationTag: Uint8Array;
@@ -27,7 +27,7 @@ const SECRET_NAMES = Object.keys(EPOCH_SECRET_LABELS) as (keyof EpochSecrets)[];
 /** The encryption secret lives in the secret tree alone, where it is deleted as soon as it was used (RFC 9420 §9.2). */
 const STORED_SECRETS = SECRET_NAMES.filter((name) => name !== "encryption");
 
-export function encodeHead(head: Head): Uint8Array {
+export function encodeEpochState(head: EpochState): Uint8Array {
   return encode(head, (writer, value) => {
     writer.opaque(value.contextBytes);
     writer.opaque(value.confirmationTag);
@@ -40,7 +40,7 @@ export function encodeHead(head: Head): Uint8Array {
   });
 }
 
-export function decodeHead(bytes: Uint8Array): Head {
+export function decodeEpochState(bytes: Uint8Array): EpochState {
   return decodeExact(bytes, (reader) => {
     const contextBytes = reader.opaque();
     const context = decodeExact(contextBytes, decodeGroupContext);
