@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Page, Position } from "@latchkey/client";
-import { epochOf, groupOf, textsOf, World, type Wrap } from "./support.ts";
+import { rawExternalCommit } from "./forge.ts";
+import { movableWorld, revoke } from "./movable-world.ts";
+import { epochOf, groupOf, openSlot, publishRaw, textsOf, World, type Wrap } from "./support.ts";
 
 /** Ids that a node may make up: the largest that the store can hold, and one that looks like the next. */
 const FALSE_IDS = [2n ** 63n - 1n, 1_000n] as const;
@@ -146,4 +148,50 @@ test("TRU-05 one false time of a node lasts no longer than its epoch", async (t)
   assert.deepEqual(epochOf(group), epochOf(adminGroup));
   const [record] = reader.environment.store.groups.list();
   assert.ok(record !== undefined && record.epochEnteredAtNs < 2n ** 62n);
+});
+
+test("TRU-05 one false time of an answer about an identity log lets no revoked device in later", async (t) => {
+  const { world, pass } = await movableWorld(t);
+  const { admin, adminGroup } = await world.group();
+  let armed = false;
+  const reader = await world.device("reader", {
+    wrap: (environment) => {
+      const { transport } = environment;
+      const getIdentityUpdates: typeof transport.getIdentityUpdates = async (...args) => {
+        const answer = await transport.getIdentityUpdates(...args);
+        if (!armed) return answer;
+        armed = false;
+        return Object.assign([...answer], { asOfNs: 2n ** 62n });
+      };
+      return { ...environment, transport: { ...transport, getIdentityUpdates } };
+    },
+  });
+  await adminGroup.addMembers([reader.client.inboxId]);
+  await reader.client.conversations.sync();
+  const invite = await adminGroup.createInvite();
+  const stolen = await world.device("stolen");
+  const owner = await world.device("owner", { signer: stolen.signer });
+  const other = await reader.client.conversations.createGroup([], { name: "Other" });
+  armed = true;
+  await other.addMembers([owner.client.inboxId]);
+  assert.equal(armed, false);
+  await revoke(owner, stolen);
+  pass(121);
+  for (const { clock } of [admin, reader]) clock.forward(121_000);
+  const info = await openSlot(stolen, invite.payload, world.node.url);
+  const [log = []] = await owner.environment.transport.getIdentityUpdates([
+    { inboxId: owner.client.inboxId, afterSequenceId: 0n },
+  ]);
+  const sequenceId = log[1]?.sequenceId ?? 0n;
+  const failedInstallations = [owner.client.installationId];
+  await publishRaw(stolen, await rawExternalCommit(stolen, info, { sequenceId, failedInstallations }));
+  const group = groupOf(reader, adminGroup.id);
+  for (const each of [adminGroup, group]) {
+    await each.sync();
+    assert.deepEqual(
+      each.rejections().map(({ rule }) => rule),
+      ["ExternalCommitInstallationRevoked"],
+    );
+  }
+  assert.deepEqual(epochOf(group), epochOf(adminGroup));
 });

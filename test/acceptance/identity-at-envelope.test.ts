@@ -178,6 +178,7 @@ describe("TRU-08 identity updates that are missing", () => {
     await adminGroup.sync();
     assert.ok(adminGroup.waitsUntilNs !== undefined);
     pass(61);
+    admin.clock.forward(61_000);
     await adminGroup.sync();
     assert.deepEqual(
       adminGroup.rejections().map(({ rule }) => rule),

@@ -251,10 +251,11 @@ export class IdentityDirectory {
     return logs;
   }
 
-  /** The time that an answer is of, if the node says it. */
+  /** The time that an answer is of, if the node says it; see `NodeTime.credible`. */
   #asOf({ asOfNs }: IdentityAnswer): bigint | undefined {
-    if (asOfNs !== undefined) this.time.read(asOfNs);
-    return asOfNs;
+    if (asOfNs === undefined) return undefined;
+    this.time.read(asOfNs);
+    return this.time.credible(asOfNs);
   }
 
   /** Keeps a note about an inbox, in place of the oldest ones when there are too many. */

@@ -70,3 +70,29 @@ test("IDN-02 the node is past a stamp by as long as that is known here", () => {
   for (let later = 1n; later <= BigInt(CLIENT_LIMITS.maxNodeStamps); later++) time.observe(NOW_NS + later);
   assert.equal(time.sinceSeenNs(NOW_NS), 0n, "the oldest is forgotten");
 });
+
+test("TRU-05 one false time that an answer is said to be of counts for no later one", () => {
+  const { at, time } = movable(NOW_NS);
+  const lie = 2n ** 62n;
+  time.read(lie);
+  assert.equal(time.credible(lie), NOW_NS + MAX_CLOCK_ERROR_NS, "the first thing that the node says");
+  for (let answers = 0; answers < 3; answers++) {
+    at.monotonicNs += SECOND_NS;
+    at.wallNs += SECOND_NS;
+    time.read(at.wallNs);
+    assert.equal(time.credible(at.wallNs), at.wallNs);
+  }
+  time.read(lie + 1n);
+  assert.ok(time.credible(lie + 1n) <= NOW_NS + MAX_CLOCK_ERROR_NS + 3n * SECOND_NS);
+});
+
+test("TRU-05 a false time between honest ones is brought down to what they tell", () => {
+  const { at, time } = movable(NOW_NS);
+  for (let answers = 0; answers < 3; answers++) {
+    at.monotonicNs += SECOND_NS;
+    at.wallNs += SECOND_NS;
+    time.read(at.wallNs);
+  }
+  time.read(2n ** 62n);
+  assert.equal(time.credible(2n ** 62n), at.wallNs);
+});

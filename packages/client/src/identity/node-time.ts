@@ -69,6 +69,18 @@ export class NodeTime {
   }
 
   /**
+   * A time that the node states, brought below what its clock can show as far as other answers tell: a false one must not
+   * count once the node is honest again. It is at most an hour ahead of this machine's clock.
+   */
+  credible(statedNs: bigint): bigint {
+    const limitNs = this.#clock.nowNs() + MAX_CLOCK_ERROR_NS;
+    const [bestNs, nowNs] = [this.bestNs(), this.nowNs()];
+    const laterNs = bestNs > nowNs ? bestNs : nowNs;
+    const boundNs = laterNs < limitNs ? laterNs : limitNs;
+    return statedNs < boundNs ? statedNs : boundNs;
+  }
+
+  /**
    * Nanoseconds for which a stamp is known here, 0 for one that was not observed: by as much the node's clock is past it,
    * even if the node tells no other time.
    */
