@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { LatchkeyError } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import {
+  appDataUpdate,
+  COMPONENT,
   decodeInvitePayload,
   encodeTextMessage,
   groupStateHash,
@@ -206,4 +208,60 @@ test("SEC-09 an identity log that cannot be read now stops at the commit, which 
   await memberGroup.sync();
   await adminGroup.sync();
   assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup));
+});
+
+test("TRU-12 hundreds of standalone proposals of a member without role keep nobody from sending or changing", async (t) => {
+  const world = await World.start(t);
+  const { admin, member: rogue, adminGroup } = await world.group();
+  const other = await world.device("other");
+  await adminGroup.addMembers([other.client.inboxId]);
+  for (const device of [rogue, other]) await device.client.conversations.sync();
+  const onOther = groupOf(other, adminGroup.id);
+  const mls = mlsOf(rogue, adminGroup.id);
+  const removed = mlsOf(admin, adminGroup.id).ownLeafIndex;
+  for (let count = 0; count < 200; count++) {
+    const name = new TextEncoder().encode(`name ${count}`);
+    const proposal =
+      count % 2 === 0 ? ({ kind: "remove", removed } as const) : appDataUpdate(COMPONENT.groupName, name);
+    const { message, change } = await mls.createProposal(proposal);
+    mls.merge(change);
+    await publishRaw(rogue, message);
+  }
+  await onOther.send("still here");
+  await adminGroup.sync();
+  assert.deepEqual(textsOf(adminGroup), ["still here"]);
+  await adminGroup.updateName("after the proposals");
+  await onOther.sync();
+  assert.deepEqual([onOther.name, onOther.members().length], ["after the proposals", 3]);
+  assert.deepEqual(epochOf(onOther), epochOf(adminGroup));
+});
+
+test("SEC-12 a node that shows the envelopes of one group in another harms neither", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup } = await world.group();
+  const second = await admin.client.conversations.createGroup([member.client.inboxId], { name: "Second" });
+  await member.client.conversations.sync();
+  for (const group of [adminGroup, second]) {
+    await group.send(`in ${group.name}`);
+    await group.rotateKeys();
+  }
+  const logs = [await readLog(admin, adminGroup.id), await readLog(admin, second.id)];
+  await world.restart(
+    member,
+    logSeen((items) => {
+      const foreign = logs.find((log) => log[0]?.id !== items[0]?.id) ?? [];
+      const last = items.at(-1)?.id ?? 0n;
+      return [...items, ...foreign.map((item, index) => ({ ...item, id: last + 1n + BigInt(index) }))];
+    }),
+  );
+  await member.client.conversations.sync();
+  await world.restart(member);
+  await member.client.conversations.sync();
+  for (const group of [adminGroup, second]) {
+    const seen = groupOf(member, group.id);
+    assert.deepEqual([textsOf(seen), seen.status, epochOf(seen)], [[`in ${group.name}`], "confirmed", epochOf(group)]);
+    await group.send("and on");
+    await seen.sync();
+    assert.equal(textsOf(seen).at(-1), "and on");
+  }
 });

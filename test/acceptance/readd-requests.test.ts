@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toHex } from "@latchkey/mls";
 import { ask } from "./readds.ts";
 import { strangersGroup } from "./strangers-group.ts";
 import { epochOf, groupOf, textsOf, World } from "./support.ts";
+import { madeUp } from "./trap.ts";
 
 const DAY_NS = 86_400_000_000_000n;
 
@@ -63,4 +65,26 @@ test("TRU-10 a Welcome replaces no group in good order, whoever signs it", async
     conflict?.claims.map(({ isShown }) => isShown),
     [true, false],
   );
+});
+
+test("TRU-10 requests of a stranger with fields at their borders stop nobody and leave nothing", async (t) => {
+  const world = await World.start(t);
+  const { admin, member, adminGroup, memberGroup } = await world.group();
+  const eve = await world.device("eve");
+  for (const latestCommitId of [1n, 2n ** 63n - 1n, 2n ** 64n - 1n])
+    await ask(eve, admin, adminGroup.id, { latestCommitId });
+  for (const length of [0, 65, 65_536]) await ask(eve, admin, adminGroup.id, { groupId: new Uint8Array(length) });
+  await ask(eve, admin, adminGroup.id, { members: madeUp(4_200) });
+  await ask(member, admin, adminGroup.id, { latestCommitId: 2n ** 64n - 1n, members: madeUp(4_200) });
+  const { epoch } = adminGroup;
+  await admin.client.conversations.sync();
+  assert.equal(adminGroup.epoch, epoch + 1n, "the member's own request alone is answered");
+  assert.deepEqual(
+    admin.environment.store.readds.list().map(({ inboxId }) => toHex(inboxId)),
+    [member.client.inboxId],
+  );
+  await member.client.conversations.sync();
+  await adminGroup.send("hello");
+  await memberGroup.sync();
+  assert.deepEqual(textsOf(memberGroup), ["hello"]);
 });

@@ -5,17 +5,24 @@ import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE
 import { keyPackageOf } from "./forge.ts";
 import { configOf, mlsOf, type Device } from "./support.ts";
 
+/** What a request states beside its sender; by default what an honest one would. */
+export interface AskedFor {
+  readonly groupId?: Uint8Array;
+  readonly latestCommitId?: bigint;
+  readonly members?: readonly (readonly [string, bigint])[];
+}
+
 /** Sends what a parted installation sends, whoever does it and whatever its state is. */
-export async function ask(from: Device, to: Device, groupId: string): Promise<void> {
+export async function ask(from: Device, to: Device, groupId: string, asked: AskedFor = {}): Promise<void> {
   const { inboxId } = from.client;
   const group = await MlsGroup.create(configOf(from), {
     cipherSuite: XMTP_CIPHER_SUITE,
     groupId: nodeCrypto.randomBytes(16),
     extensions: oneshotExtensions({
       creatorInboxId: inboxId,
-      members: new Map([[inboxId, 1n]]),
+      members: new Map([[inboxId, 1n], ...(asked.members ?? [])]),
       failedInstallations: [],
-      request: { groupId: fromHex(groupId), latestCommitId: 0n },
+      request: { groupId: asked.groupId ?? fromHex(groupId), latestCommitId: asked.latestCommitId ?? 0n },
     }),
     leaf: installationLeaf(inboxId),
     lifetime: { notBefore: 0n, notAfter: 2n ** 40n },
