@@ -105,7 +105,7 @@ export const NODE_LIMITS = {
   /** The same per second, over time. */
   overheadPerSecond: 256 * 1024,
   /** New connections per second of an address that is over that budget: each may make Node read 64 KiB before it is seen. */
-  overheadEntriesPerSecond: 8,
+  overheadEntriesPerSecond: 4,
   /** Requests at once, open streams included, each of which takes about 30 KiB of memory. */
   requests: 8_192,
   /** Requests at once of one address, twice as many as it may have streams. */

@@ -6,13 +6,17 @@ import type { HttpRequest } from "./exchange.ts";
 /** Bytes of its connection that a request may take beside its body: its headers, and what acknowledges the answer. */
 const REQUEST_BYTES = 2_048;
 
+/** Bytes that a request counts as which was taken back before it began: Node has made a stream for it by then. */
+const TAKEN_BACK_BYTES = 2_048;
+
 /** Bytes of one connection that are never held against it, whatever else its address does. */
 const TOLERATED_BYTES = 16 * 1_024;
 
 /** Milliseconds between two looks at what connections have received. */
 const LOOK_MS = 20;
 
-interface Watched {
+/** What is counted of one connection. */
+export interface Watched {
   readonly socket: Socket;
   readonly address: string;
   /** Bytes that were received, as far as they were looked at. */
@@ -66,10 +70,15 @@ export class Overhead {
     if (watched !== undefined) this.#sessions.set(session, watched);
   }
 
+  /** The connection of a request that has just arrived. */
+  of(request: HttpRequest): Watched | undefined {
+    if (!("stream" in request)) return this.#watched.get(request.socket);
+    const { session } = request.stream;
+    return session === undefined ? undefined : this.#sessions.get(session);
+  }
+
   /** Takes the bytes of a request's body off the charge, as they come. */
-  countBody(request: HttpRequest): void {
-    const watched = this.#of(request);
-    if (watched === undefined) return;
+  countBody(watched: Watched, request: HttpRequest): void {
     const source = "stream" in request ? request.stream : request;
     const push = source.push.bind(source);
     source.push = (chunk: Uint8Array | null, ...rest: []) => {
@@ -78,20 +87,13 @@ export class Overhead {
     };
   }
 
-  /** Takes a request that is answered off the charge. */
-  countRequest(request: HttpRequest): void {
-    const watched = this.#of(request);
-    if (watched !== undefined) watched.carried += REQUEST_BYTES;
+  /** Takes a request that is answered off the charge; charges one that was taken back. */
+  countRequest(watched: Watched, isTakenBack: boolean): void {
+    watched.carried += isTakenBack ? -TAKEN_BACK_BYTES : REQUEST_BYTES;
   }
 
   close(): void {
     clearInterval(this.#timer);
-  }
-
-  #of(request: HttpRequest): Watched | undefined {
-    if (!("stream" in request)) return this.#watched.get(request.socket);
-    const { session } = request.stream;
-    return session === undefined ? undefined : this.#sessions.get(session);
   }
 
   #isOver(address: string): boolean {

@@ -19,6 +19,7 @@ import { toConnectError } from "./error-codes.ts";
 import { abortRequest, boundTime, written, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import { readMessage, takePacking } from "./request-body.ts";
+import { Turns } from "./turns.ts";
 
 /** What the RPC endpoint needs beside the services. */
 export interface RpcOptions {
@@ -88,11 +89,12 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
   const bounds = requestBounds(runtime.limits);
   // A listener of each request on one signal would be looked for among those of all the others.
   const open = new Set<AbortController>();
+  const decoding = new Turns(runtime.limits.requestsPerAddress, 1);
   stopping.addEventListener("abort", () => open.forEach((ending) => ending.abort(stopping.reason)));
   return new Map(
     router.handlers.map((handler) => [
       handler.requestPath,
-      rpcHandler(handler, bounds.get(handler.method.name) ?? SMALL_REQUEST, { ...options, open }),
+      rpcHandler(handler, bounds.get(handler.method.name) ?? SMALL_REQUEST, { ...options, open, decoding }),
     ]),
   );
 }
@@ -100,6 +102,8 @@ export function createRpcHandlers(options: RpcOptions): ReadonlyMap<string, RpcH
 interface HandlerOptions extends RpcOptions {
   /** Ends those that are running, when the node stops. */
   readonly open: Set<AbortController>;
+  /** Turns of large messages: decoding one takes up to fifty milliseconds. */
+  readonly decoding: Turns;
 }
 
 /** Why a request ends whose client has gone; nobody reads it. */
@@ -108,7 +112,7 @@ const GONE = new ConnectError("the client has gone", Code.Canceled);
 function rpcHandler(
   handler: UniversalHandler,
   bounds: RequestBounds,
-  { runtime, open, stopping }: HandlerOptions,
+  { runtime, open, stopping, decoding }: HandlerOptions,
 ): RpcHandler {
   const { limits, quotas } = runtime;
   const { method } = handler;
@@ -138,6 +142,8 @@ function rpcHandler(
       const parts = await readMessage(request, packing, { method, bounds, limits, hold: received.add });
       received.shield(); // From here on it waits for the node, not for the client.
       running.shield();
+      const size = parts.reduce((sum, part) => sum + part.length, 0);
+      if (size > limits.smallBodyBytes) await turnOf(decoding, peer);
       return parts;
     });
     const early = isStream && startsStream(handler, request);
@@ -178,6 +184,18 @@ function webHeaders(request: HttpRequest): Headers {
     throw invalidRequest("the request has headers that cannot be read");
   }
   return headers;
+}
+
+function turnOf(turns: Turns, peer: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const begin = (): boolean => {
+      resolve();
+      return true;
+    };
+    if (turns.take(peer, begin)) return;
+    const text = "too many large requests of this address wait to be read; try again";
+    reject(new NodeError("RATE_LIMITED", text, { retryable: true, retryAfterMs: 1_000 }));
+  });
 }
 
 /** The body as the decoder takes it, read when it asks: not before the rate limit has let the request pass. */

@@ -114,12 +114,13 @@ function inTurns({ limits, overhead, peerOf, handle }: HttpServerOptions, places
   return (request, response) => {
     request.on("error", () => undefined); // A client that goes away is no event.
     places.keep(request, response);
-    overhead?.countBody(request);
+    const watched = overhead?.of(request);
+    if (watched !== undefined) overhead?.countBody(watched, request);
     const isTaken = turns.take(peerOf(request), () => {
-      if (isGone(request)) return false;
-      overhead?.countRequest(request);
-      handle(request, response);
-      return true;
+      const isTakenBack = isGone(request);
+      if (watched !== undefined) overhead?.countRequest(watched, isTakenBack);
+      if (!isTakenBack) handle(request, response);
+      return !isTakenBack;
     });
     if (!isTaken) abortRequest(request);
   };

@@ -15,11 +15,16 @@ export class Turns {
   /** Waiting requests of each address, in the order of the addresses' turns. */
   readonly #waiting = new Map<string, Begin[]>();
   readonly #perAddress: number;
+  readonly #perTurn: number;
   #isDue = false;
 
-  /** @param perAddress most requests of one address that wait */
-  constructor(perAddress: number) {
+  /**
+   * @param perAddress most requests of one address that wait
+   * @param perTurn requests that are begun in one turn of the event loop
+   */
+  constructor(perAddress: number, perTurn = PER_TURN) {
     this.#perAddress = perAddress;
+    this.#perTurn = perTurn;
   }
 
   /** Calls `begin` later in this turn, or in one of the next; false when too many of the address wait already. */
@@ -38,7 +43,7 @@ export class Turns {
     setImmediate(() => {
       this.#isDue = false;
       let begun = 0;
-      for (let looks = 0; looks < LOOKS_PER_TURN && begun < PER_TURN && this.#waiting.size > 0; looks++) {
+      for (let looks = 0; looks < LOOKS_PER_TURN && begun < this.#perTurn && this.#waiting.size > 0; looks++) {
         if (this.#next()) begun++;
       }
       this.#schedule();
