@@ -76,3 +76,19 @@ describe("NAT-01 beside a client of XMTP's own library", () => {
     judge([present(guestAdds[1]), update(guest.inboxId, entry(2n))], { appData: placeholder, members: tree });
   });
 });
+
+describe("TRU-02 entries without a leaf", () => {
+  const never = (op: "insert" | "update") => membership({ op, inboxId: guest.inboxId, entry: entry(99n) });
+
+  test("MissingIdentityUpdate: an inbox is added, or raised, to an update that does not exist", () => {
+    expectRule("MissingIdentityUpdate", [never("insert")]);
+    const placed = apply(appData, [membership({ op: "insert", inboxId: guest.inboxId, entry: entry(0n) })]);
+    expectRule("MissingIdentityUpdate", [never("update")], { appData: placed });
+    judge([membership({ op: "update", inboxId: guest.inboxId, entry: entry(2n) })], { appData: placed });
+  });
+
+  test("one that an earlier version let in can be removed", () => {
+    const poisoned = apply(appData, [never("insert")]);
+    judge([membership({ op: "delete", inboxId: guest.inboxId })], { appData: poisoned });
+  });
+});

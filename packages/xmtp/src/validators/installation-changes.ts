@@ -80,6 +80,14 @@ function installationsAt(inboxId: string, entry: MembershipEntry | undefined, id
   return new Set(resolve(identity, inboxId, entry.sequenceId).installations());
 }
 
+/** Every entry that is new or moved names an update that exists: else nobody who joins later could judge the group. */
+function checkPoints({ changed, before, after, identity }: InstallationChanges): void {
+  for (const inboxId of changed) {
+    const entry = after.members.get(inboxId);
+    if (entry?.sequenceId !== before.members.get(inboxId)?.sequenceId) installationsAt(inboxId, entry, identity);
+  }
+}
+
 /** What the identity logs say that a change of the membership adds and removes. */
 function expectedChanges({ changed, before, after, identity }: InstallationChanges) {
   const [added, removed] = [new Set<string>(), new Set<string>()];
@@ -128,11 +136,13 @@ function checkAsNative(changes: InstallationChanges): void {
 
 /**
  * Compares what a commit does to the tree with what it does to the membership. Installations that should have been added
- * and were not are tolerated, as by libxmtp: their key packages may be unusable. Throws CommitRejectedError.
+ * and were not are tolerated, as by libxmtp: their key packages may be unusable. Throws CommitRejectedError, and
+ * MissingIdentityError also for an inbox without a leaf.
  */
 export function checkInstallationChanges(changes: InstallationChanges): void {
   checkAdded(changes);
   checkRemoved(changes);
   checkKept(changes);
+  checkPoints(changes);
   if (!changes.leaves.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS)) checkAsNative(changes);
 }
