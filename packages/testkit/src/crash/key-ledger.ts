@@ -35,6 +35,11 @@ export class KeyLedger {
     this.#messages.set(toHex(message), message);
   }
 
+  /** Takes back a message that never arrived, and that its sender cannot know of any more. */
+  forget(message: Uint8Array): void {
+    this.#messages.delete(toHex(message));
+  }
+
   /** Who sent a message with which key; undefined when no secret opens that. */
   #open(message: PrivateMessage, secrets: ReadonlyMap<string, Uint8Array> | undefined) {
     for (const [history, secret] of secrets ?? []) {

@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { equalBytes } from "@latchkey/mls";
 import { freshSeed, seededRandom } from "../random.ts";
+import { fuzzClients } from "./clients.ts";
 import { mutateBytes, mutateValue } from "./mutate.ts";
 import { fuzz } from "./run.ts";
 
 /** About three seconds on one core: the run is bounded by inputs, so that a seed says what was done. */
 const INPUTS = 5_000;
+
+/** Three batches and a join: about three seconds. */
+const CLIENTS_INPUTS = 24;
+const CLIENTS_SEED = 20261130;
 
 describe("fuzz", () => {
   test("damaged and forged input ends in a typed error or a value, in bounded time and memory, the group as it was", async (t) => {
@@ -28,6 +33,20 @@ describe("fuzz", () => {
     for (const rule of ["tree-hash", "leaf-signature", "unmerged-leaves"]) {
       assert.ok(refused("external join, forged").has(rule), `no forged GroupInfo was refused for ${rule}`);
     }
+  });
+});
+
+describe("fuzz of running clients", () => {
+  test("whatever lies in a log, a slot, a Welcome topic or an identity log, every honest client goes on", async (t) => {
+    t.diagnostic(`seed ${CLIENTS_SEED}: npm run fuzz -- --seed ${CLIENTS_SEED} makes the same inputs first`);
+    const { inputs, joins, findings } = await fuzzClients(CLIENTS_SEED, (done) => done >= CLIENTS_INPUTS);
+    assert.deepEqual(findings, []);
+    assert.ok(inputs >= CLIENTS_INPUTS && joins > 0, `${inputs} inputs, ${joins} joins`);
+  });
+
+  test("equal seeds make equal inputs", async () => {
+    const [once, again] = [await fuzzClients(3, (done) => done >= 8), await fuzzClients(3, (done) => done >= 8)];
+    assert.deepEqual(again, once);
   });
 });
 

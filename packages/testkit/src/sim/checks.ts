@@ -66,12 +66,56 @@ export class Checks {
   readonly #isSplit: boolean;
   readonly #sights = new Map<string, Sight>();
   readonly #read = new Map<string, bigint>();
+  /** Epochs that only a device has come to that may be astray. */
+  readonly #unproven = new Map<string, Device>();
+  /** When a wait of a device was seen first, in milliseconds of the world. */
+  readonly #waits = new Map<string, number>();
   readonly #dirty = new Set<Device>();
+  /** By device, the message bytes that it handed to the network. */
+  readonly #sent = new Map<string, Uint8Array[]>();
   #found: Error | undefined;
 
   constructor(claims: Claims, isSplit: boolean) {
     this.#claims = claims;
     this.#isSplit = isSplit;
+  }
+
+  /** A device hands a message to the network. */
+  sent(device: Device, message: Uint8Array): void {
+    this.ledger.note(message);
+    const known = this.#sent.get(device.name) ?? [];
+    this.#sent.set(device.name, known);
+    known.push(message);
+  }
+
+  /**
+   * The database of a device is an older copy from here on. What it sent since and the log does not hold nobody can tell
+   * it about: the keys of that may be used again.
+   */
+  restored(device: Device): void {
+    for (const message of this.#sent.get(device.name) ?? []) {
+      if (!device.world.publishers.has(toHex(message))) this.ledger.forget(message);
+    }
+    for (const map of [this.#sights, this.#read]) {
+      for (const key of map.keys()) if (key.startsWith(`${device.name}/`)) map.delete(key);
+    }
+    this.written(device);
+  }
+
+  /**
+   * After a synchronization of a device that worked: no group of it waits for an identity update for longer than two
+   * minutes (IDN-02), and ten seconds in which it learns what time it is.
+   */
+  noteWaits(device: Device, nowMs: number): void {
+    for (const group of device.histories()) {
+      const { waitsUntilNs } = group;
+      const key = `${device.name}/${device.lives}/${group.id}/${waitsUntilNs ?? ""}`;
+      if (waitsUntilNs === undefined) continue;
+      const sinceMs = this.#waits.get(key) ?? nowMs;
+      this.#waits.set(key, sinceMs);
+      if (nowMs - sinceMs > 130_000)
+        this.#found ??= new Violation(`a group of ${device.name} waits for over two minutes`);
+    }
   }
 
   /** A disk has changed; called inside of the client's own call, so that what is wrong is thrown later. */
@@ -109,7 +153,11 @@ export class Checks {
     if (!now.isActive && last !== undefined) last.untilId ??= cursor;
     if (now.isActive && isNew) {
       if (last !== undefined) {
-        insist(last.untilId !== undefined, `${device.name} began again in a group that it was in`);
+        insist(
+          last.untilId !== undefined || device.harm !== undefined,
+          `${device.name} began again in a group that it was in`,
+        );
+        last.untilId ??= cursor;
       }
       tenures.push({ groupId, afterId: cursor, fromEpoch: now.epoch, untilId: undefined });
     }
@@ -122,6 +170,13 @@ export class Checks {
     const view = viewOf(mls, cursor, device.name);
     const key = this.#keyOf(toHex(groupId), view.epoch, view.authenticator);
     const known = this.epochs.get(key);
+    // What a wrong answer has led it to is no state of the group before somebody else has come to it.
+    if (device.isAstray && known?.authenticator !== view.authenticator) {
+      const witness = `${key}/${view.context}`;
+      const first = this.#unproven.get(witness) ?? device;
+      this.#unproven.set(witness, first);
+      if (first === device || known !== undefined) return;
+    }
     if (known === undefined) {
       this.epochs.set(key, view);
       this.#judge(toHex(groupId), view);
@@ -131,6 +186,7 @@ export class Checks {
     insist(view.authenticator === known.authenticator, `${who} have different epoch authenticators`);
     insist(view.treeHash === known.treeHash, `${who} have different trees`);
     insist(view.context === known.context, `${who} have different group contexts`);
+    if (device.isAstray) return;
     insist(view.beganAt === known.beganAt, `${who} take different commits for its beginning`);
   }
 
@@ -205,6 +261,7 @@ export class Checks {
 
   #lookAt(device: Device, group: Group): void {
     if (group.isCurrent) this.#compareWithDisk(device, group);
+    if (device.harm === undefined) insist(group.status !== "parted", `${device.name} is parted, and nobody harmed it`);
     this.#lookAtMessages(device, group);
   }
 
@@ -212,7 +269,7 @@ export class Checks {
     const sight = this.#sights.get(`${device.name}/${group.id}`);
     insist(sight !== undefined, `${device.name} shows a group that is not on its disk`);
     insist(group.isActive === sight.isActive, `${device.name} shows another membership than its disk`);
-    if (group.isActive) {
+    if (group.isActive && !device.isAstray) {
       insist(group.epoch === sight.epoch, `${device.name} shows another epoch than its disk`);
       const known = this.epochs.get(this.#keyOf(group.id, group.epoch, group.epochAuthenticator));
       insist(known?.authenticator === group.epochAuthenticator, `${device.name} shows another state than its disk`);

@@ -33,6 +33,8 @@ export class Claims {
   readonly scanned = new Set<string>();
   readonly links: Link[] = [];
   readonly done: Claim[] = [];
+  /** How many of them were from before everybody was back. */
+  duringTrouble = 0;
 
   acknowledge(claim: Claim): void {
     this.done.push(claim);

@@ -54,6 +54,9 @@ export async function say(stage: Stage, device: Device, group: Group): Promise<v
   claims.texts.set(text, { inboxId, installationId: device.client?.installationId ?? "" });
   const ending = await device.run(`sends "${text}"`, () => group.send(text));
   count(stage, ending);
+  if (ending.kind === "failed" && ending.code === "GROUP_PARTED" && device.harm === undefined) {
+    device.onBroken(device, "sends", new Error("a member that nobody harmed cannot send"));
+  }
   if (ending.kind !== "done") return;
   tally.messages++;
   claims.acknowledge({ kind: "sent", device: device.name, groupId: group.id, id: ending.value.sequenceId, text });
@@ -79,7 +82,25 @@ async function add(stage: Stage, device: Device, random: SeededRandom, group: Gr
   const present = new Set(group.members().map(({ inboxId }) => inboxId));
   const known = stage.devices.flatMap(({ owner, inboxId }) => (owner === "lin" ? [] : (inboxId ?? [])));
   const absent = [...new Set(known)].filter((inboxId) => !present.has(inboxId));
-  if (absent.length > 0) await addInbox(stage, device, group, random.pick(absent));
+  if (absent.length === 0) return;
+  const inboxId = random.pick(absent);
+  const stranger = stage.devices.find(({ owner }) => owner === "lin")?.inboxId;
+  if (stranger === undefined || present.has(stranger) || !random.chance(0.5))
+    return addInbox(stage, device, group, inboxId);
+  await addBeside(stage, device, group, inboxId, stranger);
+}
+
+/** Adds somebody together with a stranger, whose key package may be of no use: that keeps nobody else out. */
+async function addBeside(stage: Stage, device: Device, group: Group, inboxId: string, stranger: string): Promise<void> {
+  for (const id of [inboxId, stranger]) stage.claims.added.add(id);
+  const ending = await device.run("adds two", () => group.addMembers([inboxId, stranger]));
+  committed(stage, ending, () => undefined);
+  // A node whose answers are old does not know the stranger yet: then the call names an inbox that is none.
+  if (ending.kind !== "failed" || ending.error.scope === "availability" || ending.code === "INBOX_UNKNOWN") return;
+  const alone = await device.run("adds one of them", () => group.addMembers([inboxId]));
+  committed(stage, alone, () => undefined);
+  if (alone.kind !== "done") return;
+  device.onBroken(device, "adds two", new Error("a key package of no use kept somebody else out"));
 }
 
 async function addInbox(stage: Stage, device: Device, group: Group, inboxId: string): Promise<void> {
@@ -116,7 +137,8 @@ async function changeInvite(stage: Stage, device: Device, random: SeededRandom, 
   const day = 86_400_000_000_000n;
   const options = {
     ...(random.chance(0.3) ? { maxUses: 1 + random.int(3) } : {}),
-    ...(random.chance(0.3) ? { expiresAtNs: scheduler.nowNs + day } : {}),
+    // Some end while joins are on their way.
+    ...(random.chance(0.3) ? { expiresAtNs: scheduler.nowNs + random.pick([day, day / 4_320n]) } : {}),
     ...(random.chance(0.2) ? { staleAfterNs: day / 24n } : {}),
   };
   if (choice === 0) {
@@ -161,7 +183,10 @@ export async function join(stage: Stage, device: Device, link: Link, abortAfterM
     tally.failedJoins++;
     return false;
   }
-  if (wasOver && !wasIn) device.onBroken(device, "joined by a link that was over", new Error("an old link let in"));
+  // What a device that is astray does with invites nobody else may know of.
+  const isKnown = !stage.devices.some(({ isAstray }) => isAstray);
+  if (wasOver && !wasIn && isKnown)
+    device.onBroken(device, "joined by a link that was over", new Error("an old link let in"));
   tally.joins++;
   claims.acknowledge({ kind: "joined", device: device.name, groupId: ending.value.group.id });
   return true;
@@ -217,7 +242,9 @@ async function rotateKeys(stage: Stage, device: Device, group: Group): Promise<v
 }
 
 async function sync(stage: Stage, device: Device): Promise<void> {
-  count(stage, await device.run("syncs", (client) => client.conversations.sync()));
+  const ending = await device.run("syncs", (client) => client.conversations.sync());
+  count(stage, ending);
+  if (ending.kind === "done") stage.checks.noteWaits(device, stage.scheduler.nowMs);
 }
 
 /** Deeds with their weights. */
@@ -225,7 +252,7 @@ const DEEDS: readonly (readonly [number, Deed])[] = [
   [7, inGroup((stage, device, _, group) => say(stage, device, group))],
   [5, sync],
   [3, inGroup((stage, device, _, group) => rename(stage, device, group))],
-  [1, inGroup(add)],
+  [2, inGroup(add)],
   [3, inGroup(remove)],
   [2, inGroup(changeInvite)],
   [9, scan],

@@ -34,6 +34,13 @@ export class Device {
   isOffline = false;
   /** What it does is not held against anybody. */
   isHostile = false;
+  /**
+   * What was done to it that can part it from its group: an older copy of its database, a wrong answer of the node, a path
+   * secret that is garbage for it alone. It has to notice, and to come back.
+   */
+  harm: "restored" | "misled" | "garbled" | undefined;
+  /** It was seen in the newest epoch after the trouble. */
+  isBack = false;
   /** Whether it should be running. */
   isWanted = false;
   lives = 0;
@@ -59,6 +66,11 @@ export class Device {
   get client(): Client | undefined {
     const { process } = this;
     return process?.isDead === false ? process.client : undefined;
+  }
+
+  /** Harmed, and not seen in the newest epoch since. */
+  get isAstray(): boolean {
+    return this.harm !== undefined && !this.isBack;
   }
 
   get isRunning(): boolean {

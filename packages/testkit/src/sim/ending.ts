@@ -1,4 +1,5 @@
 import { peekMlsMessage, toHex, fromHex } from "@latchkey/mls";
+import type { Client, Group } from "@latchkey/client";
 import { contradictions, hasIntent, loadGroup } from "../crash/store-state.ts";
 import { Violation, type EpochView, type Tenure } from "./checks.ts";
 import { join, rename, say, type Stage } from "./deeds.ts";
@@ -7,6 +8,12 @@ import type { World } from "./world.ts";
 
 /** Rounds in which everybody reads, until all have to agree. */
 const MAX_ROUNDS = 12;
+
+/** The two minutes of IDN-02, and ten seconds in which what came last is read. */
+export const LONGEST_WAIT_MS = 130_000;
+
+/** Rounds after which those are helped who have not come back by themselves. */
+const ROUNDS_OF_PATIENCE = 4;
 
 /** From one such round to the next, in milliseconds: joins that wait are looked after every few minutes. */
 const ROUND_MS = 60_000;
@@ -28,7 +35,7 @@ function honest({ devices }: Stage): Device[] {
 }
 
 /** Has a device do something that has to work now. */
-async function mustWork<T>(device: Device, label: string, task: () => Promise<T>): Promise<T> {
+async function mustWork<T>(device: Device, label: string, task: (client: Client) => Promise<T>): Promise<T> {
   const ending = await device.run(label, task);
   if (ending.kind === "done") return ending.value;
   return fail(`${device.name} ${label}, without any trouble, and it ended with ${describe(ending)}`);
@@ -51,25 +58,97 @@ export async function startAll({ stage }: Scene): Promise<void> {
   }
 }
 
+/** Devices that were harmed, know it, and have no way back while no super admin is whole. */
+function stranded(scene: Scene): Set<Device> {
+  const { stage, groupId } = scene;
+  if (honest(stage).some((device) => isWhole(scene, device) && isSuperAdmin(scene, device))) return new Set();
+  const parted = (device: Device) => knowsThatItIsParted(device.group(groupId)) || hasLostWelcome(scene, device);
+  return new Set(honest(stage).filter(parted));
+}
+
+function isSuperAdmin({ stage, groupId }: Scene, { inboxId }: Device): boolean {
+  return stage.checks.newest(groupId)?.state.superAdmins.has(inboxId ?? "") === true;
+}
+
+/** In the newest epoch, as far as it knows. */
+function isWhole({ stage, groupId }: Scene, device: Device): boolean {
+  const group = device.group(groupId);
+  if (group?.isActive !== true || group.status === "parted") return false;
+  return group.epochAuthenticator === stage.checks.newest(groupId)?.authenticator;
+}
+
+/** Whether a device can say that it may not follow the group. */
+function knowsThatItIsParted(group: Group | undefined): boolean {
+  return group !== undefined && (group.status === "parted" || group.hints().length > 0);
+}
+
+/** The Welcome was for a key package that the copy of its database does not have: nothing tells it so. */
+function hasLostWelcome({ groupId }: Scene, device: Device): boolean {
+  return device.harm === "restored" && device.group(groupId)?.isActive !== true;
+}
+
 /** What keeps a device from being at rest in the newest epoch; undefined for nothing. */
-function unrest({ stage, groupId }: Scene, device: Device, newest: EpochView): string | undefined {
-  const store = device.disk.look();
-  if (hasIntent(store)) return "something is on its way";
-  if (store.followUps.list().length > 0) return "something is left to do";
-  const leavers = store.leaveRequests.list(fromHex(groupId)).filter(({ inboxId }) => newest.state.members.has(inboxId));
-  if (leavers.length > 0) return "somebody waits to be let go";
+function unrest({ stage, groupId }: Scene, device: Device, newest: EpochView, hasAdmin: boolean): string | undefined {
   const group = device.group(groupId);
   const isListed = newest.installations.has(device.installationId ?? "");
+  // It cannot read of its removal, and knows that it has missed something.
+  if (!isListed && knowsThatItIsParted(group)) return undefined;
+  const store = device.disk.look();
+  if (hasIntent(store)) return "something is on its way";
+  // A slot that somebody has closed who is astray now takes no blob; those are given up later.
+  const isHarmed = stage.devices.some(({ harm }) => harm !== undefined);
+  if (store.followUps.list().some(({ kind }) => !isHarmed || kind !== "refresh")) return "something is left to do";
+  const leavers = store.leaveRequests.list(fromHex(groupId)).filter(({ inboxId }) => newest.state.members.has(inboxId));
+  if (leavers.length > 0 && hasAdmin) return "somebody waits to be let go";
   if (group?.isActive !== true) return isListed ? "it is in the group and does not know" : undefined;
   if (!isListed) return "it believes to be in the group";
   if (group.epochAuthenticator === newest.authenticator) return undefined;
   return `it is in epoch ${group.epoch}, the newest of ${stage.devices.length} devices is ${newest.epoch}`;
 }
 
+/** People say which of two groups of one id is theirs, where nothing in them says it: the one that no stranger made. */
+async function chooseHistories({ stage }: Scene): Promise<void> {
+  const strangers = new Set(stage.devices.filter(({ isHostile }) => isHostile).map(({ inboxId }) => inboxId));
+  for (const device of honest(stage)) {
+    if (device.histories().length === 0) continue;
+    for (const { claims } of await mustWork(device, "looks for conflicts", (client) =>
+      client.conversations.conflicts(),
+    )) {
+      const own = claims.find(({ signer }) => signer === undefined || !strangers.has(signer));
+      if (own === undefined || own.isProven) continue;
+      await mustWork(device, "chooses its group", (client) => client.conversations.choose(own.id));
+    }
+  }
+}
+
+/** A super admin takes those out and adds them again who know that they are parted and did not come back by themselves. */
+async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
+  const { stage, groupId } = scene;
+  const admin = honest(stage).find((device) => isWhole(scene, device) && isSuperAdmin(scene, device));
+  const group = admin?.group(groupId);
+  if (admin === undefined || group === undefined) return;
+  const parted = honest(stage).filter((device) => {
+    const isListed = newest.installations.has(device.installationId ?? "");
+    return (
+      isListed &&
+      !isWhole(scene, device) &&
+      (knowsThatItIsParted(device.group(groupId)) || hasLostWelcome(scene, device))
+    );
+  });
+  const inboxIds = [...new Set(parted.flatMap(({ inboxId }) => inboxId ?? []))];
+  for (const inboxId of inboxIds.filter((id) => id !== admin.inboxId)) {
+    stage.claims.removed.add(inboxId);
+    stage.claims.added.add(inboxId);
+    await mustWork(admin, "removes somebody parted", () => group.removeMembers([inboxId]));
+    await mustWork(admin, "adds somebody parted", () => group.addMembers([inboxId]));
+  }
+}
+
 /** All read until all are at rest in one epoch; throws what keeps them from it. */
 export async function converge(scene: Scene): Promise<void> {
   const { stage, groupId } = scene;
   let left: string[] = [];
+  await chooseHistories(scene);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const failures = new Map<Device, string>();
     for (const device of honest(stage)) {
@@ -77,21 +156,31 @@ export async function converge(scene: Scene): Promise<void> {
       if (ending.kind !== "done") failures.set(device, describe(ending));
     }
     const newest = stage.checks.newest(groupId) ?? fail("nobody has seen the group");
+    if (round % ROUNDS_OF_PATIENCE === ROUNDS_OF_PATIENCE - 1) await bringBack(scene, newest);
+    const lost = stranded(scene);
     left = honest(stage).flatMap((device) => {
-      const reason = unrest(scene, device, newest);
+      const reason = lost.has(device) ? undefined : unrest(scene, device, newest, lost.size === 0);
       return reason === undefined ? [] : [`${device.name}: ${reason} ${failures.get(device) ?? ""}`];
     });
-    if (left.length === 0) return;
+    if (left.length === 0) {
+      for (const device of honest(stage)) device.isBack ||= isWhole(scene, device);
+      return;
+    }
     await stage.scheduler.sleep(ROUND_MS);
   }
   fail(`after ${MAX_ROUNDS} rounds without trouble they do not agree: ${left.join("; ")}`);
 }
 
+function isPending(device: Device, groupId: string): boolean {
+  return device.group(groupId)?.status === "pending";
+}
+
 /** Everybody who is in says something, and everybody reads it once. */
 export async function talk(scene: Scene): Promise<void> {
   const { stage, groupId } = scene;
-  const inGroup = () => honest(stage).filter((device) => device.group(groupId)?.isActive === true);
-  const [first] = inGroup();
+  const inGroup = () => honest(stage).filter((device) => isWhole(scene, device));
+  // Who came back waits for the word of another one before it changes anything.
+  const [first] = inGroup().sort((one, other) => Number(isPending(one, groupId)) - Number(isPending(other, groupId)));
   if (first !== undefined) await rename(stage, first, first.group(groupId) ?? fail("no group"));
   await converge(scene);
   const present = inGroup();
@@ -104,7 +193,7 @@ export async function talk(scene: Scene): Promise<void> {
 /** A stranger gets in by the invite in force, after a member has looked after it. */
 export async function letStrangerIn(scene: Scene): Promise<void> {
   const { stage, groupId } = scene;
-  const admin = honest(stage).find((device) => device.owner === "ada" && device.group(groupId)?.isActive === true);
+  const admin = honest(stage).find((device) => device.owner === "ada" && isWhole(scene, device));
   const group = admin?.group(groupId);
   if (admin === undefined || group === undefined) return;
   const invite =
@@ -115,8 +204,8 @@ export async function letStrangerIn(scene: Scene): Promise<void> {
           return group.invite ?? fail("no invite after a refresh");
         });
   const policy = stage.checks.newest(groupId)?.state.policy;
-  const isUsedUp = policy !== undefined && policy.maxUses > 0;
-  const { url } = isUsedUp ? await mustWork(admin, "makes another invite", () => group.createInvite()) : invite;
+  const isLimited = policy !== undefined && (policy.maxUses > 0 || policy.expiresAtNs > 0n);
+  const { url } = isLimited ? await mustWork(admin, "makes another invite", () => group.createInvite()) : invite;
   const stranger = scene.newDevice("zoe-1");
   stranger.isWanted = true;
   const ending = await stranger.start();
@@ -135,7 +224,10 @@ export async function nothingLost({ stage, world, groupId }: Scene): Promise<voi
   const log = await world.log(fromHex(groupId));
   const epochOf = new Map(log.map(({ id, data }) => [id, headerEpoch(data)]));
   const history = checks.history(groupId);
-  for (const claim of claims.done) {
+  const harmed = new Set(devices.filter(({ harm }) => harm !== undefined).map(({ name }) => name));
+  for (const [index, claim] of claims.done.entries()) {
+    const duringTrouble = index < claims.duringTrouble;
+    if (duringTrouble && harmed.has(claim.device)) continue;
     if (claim.kind === "named" && !history.some(({ state }) => state.name === claim.name)) {
       fail(`a name that was acknowledged to ${claim.device} was never there`);
     }
@@ -148,6 +240,7 @@ export async function nothingLost({ stage, world, groupId }: Scene): Promise<voi
     if (claim.kind !== "sent") continue;
     const epoch = epochOf.get(claim.id) ?? fail("a message that was acknowledged is not in the log");
     for (const device of devices.filter(({ isHostile, isWanted }) => isWanted && !isHostile)) {
+      if (device.isAstray || (duringTrouble && harmed.has(device.name))) continue;
       const tenures = checks.tenures.get(device.name) ?? [];
       const reads = tenures.some((tenure) => isWithin(tenure, claim.id) && epoch >= tenure.fromEpoch);
       // After a return from a removal the messages before it are in an entry of their own.
@@ -169,7 +262,7 @@ function headerEpoch(data: Uint8Array): bigint {
 export async function removedAreOut({ stage, world, groupId }: Scene): Promise<void> {
   const { checks, devices } = stage;
   const log = await world.log(fromHex(groupId));
-  for (const device of devices) {
+  for (const device of devices.filter(({ harm }) => harm === undefined)) {
     const store = device.disk.look();
     const record = store.groups.get(fromHex(groupId));
     const mls = record?.active === 0n ? loadGroup(store, fromHex(groupId)) : undefined;
@@ -181,12 +274,33 @@ export async function removedAreOut({ stage, world, groupId }: Scene): Promise<v
     }
   }
   const history = checks.history(groupId);
-  for (const device of devices.filter(({ isHostile }) => !isHostile)) {
+  for (const device of devices.filter(({ isHostile, harm }) => !isHostile && harm === undefined)) {
     for (const message of device.histories().flatMap((group) => group.messages())) {
       const inForce = history.findLast(({ beganAt }) => beganAt < message.sequenceId);
       if (inForce === undefined || inForce.installations.has(message.senderInstallationId)) continue;
       fail(`${device.name} accepted message ${message.sequenceId} of somebody who was not in epoch ${inForce.epoch}`);
     }
+  }
+}
+
+/** Every honest device has read everything that lies in the log of the group, and among its Welcomes. */
+export async function cursorsMoved(scene: Scene): Promise<void> {
+  const { stage, world, groupId } = scene;
+  const last = (await world.log(fromHex(groupId))).at(-1)?.id ?? 0n;
+  for (const device of honest(stage)) {
+    await device.run("syncs", (client) => client.conversations.sync());
+  }
+  // Who learns what time it is at the node from this reading alone waits from here on.
+  await stage.scheduler.sleep(LONGEST_WAIT_MS);
+  for (const device of honest(stage)) {
+    await device.run("syncs", (client) => client.conversations.sync());
+    const store = device.disk.look();
+    const { cursor, active } = store.groups.get(fromHex(groupId)) ?? {};
+    if (active === 1n && (cursor ?? 0n) < last) fail(`${device.name} has read up to ${cursor} of a log of ${last}`);
+    const { welcomeCursor = 0n } = store.identity.get("self") ?? {};
+    const topic = fromHex(device.installationId ?? "");
+    const { items } = await world.transport.queryWelcomeMessages({ topic, afterId: welcomeCursor });
+    if (items.length > 0) fail(`${device.name} has not passed ${items.length} Welcomes`);
   }
 }
 

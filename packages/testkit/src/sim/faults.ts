@@ -19,10 +19,16 @@ export const TROUBLES = [
   "hostile-member",
   /** The node shows two histories, for good. */
   "split-view",
-  /** A stranger with the link sends Welcomes, envelopes, joins and blobs with numbers at their borders. */
+  /** A stranger, a holder of the link, a member and an admin send whatever others read, with any field at its border. */
   "poison",
   /** Clocks of devices are set forward and back by up to half an hour. */
   "clock-steps",
+  /** Answers about identities are up to a minute old, by a clock of their own; ids come late or never. */
+  "lagging-node",
+  /** The node gives a few wrong answers, each once. */
+  "one-lie",
+  /** The database of a device is put back to an older copy. */
+  "restored-disk",
 ] as const;
 
 export type Trouble = (typeof TROUBLES)[number];
@@ -39,6 +45,9 @@ const SHARE: Readonly<Record<Trouble, number>> = {
   "split-view": 0.1,
   poison: 0.4,
   "clock-steps": 0.3,
+  "lagging-node": 0.3,
+  "one-lie": 0.25,
+  "restored-disk": 0.25,
 };
 
 /** The troubles of a seed. */

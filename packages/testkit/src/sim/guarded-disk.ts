@@ -1,4 +1,10 @@
-import { MemoryDatabase, type Store, type Table, type Tables } from "@latchkey/client";
+import { MemoryDatabase, TABLE_KEYS, type Store, type Table, type TableName, type Tables } from "@latchkey/client";
+
+/** All tables. */
+const TABLES = Object.keys(TABLE_KEYS) as TableName[];
+
+/** The rows of a disk at one moment. */
+export type DiskBackup = ReadonlyMap<TableName, readonly Readonly<Record<string, unknown>>[]>;
 
 type AnyTable = Table<Readonly<Record<string, unknown>>, string[]>;
 
@@ -58,6 +64,22 @@ export class GuardedDisk {
       },
       close: () => undefined,
     };
+  }
+
+  /** What it holds now, for `restore`. */
+  backUp(): DiskBackup {
+    return new Map(TABLES.map((name) => [name, (this.#store[name] as unknown as AnyTable).list()]));
+  }
+
+  /** Holds again what it held when the backup was made; no process may be running on it. */
+  restore(backup: DiskBackup): void {
+    this.#store.transaction((tables) => {
+      for (const [name, rows] of backup) {
+        const table = tables[name] as unknown as AnyTable;
+        table.delete();
+        for (const row of rows) table.put(row);
+      }
+    });
   }
 
   /** The disk as it is, for looking at it. */

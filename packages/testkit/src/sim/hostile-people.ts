@@ -36,6 +36,7 @@ import {
   superAdminListDelta,
   wrapGroupInfo,
   XMTP_CIPHER_SUITE,
+  type MembershipMutation,
 } from "@latchkey/xmtp";
 import type { Slot } from "@latchkey/client";
 import type { SeededRandom } from "../random.ts";
@@ -81,8 +82,7 @@ export abstract class Villain {
   }
 
   protected async publish(what: string, data: Uint8Array): Promise<void> {
-    this.faults.count(what);
-    this.stage.scheduler.note(`${this.device.name}: ${what}`);
+    this.note(what);
     const message = { data, senderHmac: new Uint8Array(32), shouldPush: false };
     await this.world.publish(this.device.name, [message]).catch((error: unknown) => {
       // What the node does not even take harms nobody.
@@ -107,6 +107,21 @@ export abstract class Villain {
     const secret = slotWriteSecret(suite, symmetricKey, externalGroupId);
     const current = slotCredential(suite, secret, serviceOrigin(servicePointer));
     return { serviceUrl: "", externalGroupId, credentials: { current, currentHash: suite.hash(current), earlier: [] } };
+  }
+
+  protected note(what: string): void {
+    this.faults.count(what);
+    this.stage.scheduler.note(`${this.device.name}: ${what}`);
+  }
+
+  /** Entries of inboxes that nobody has; what names them has a forbidden shape, so that nobody honest looks them up. */
+  protected madeUp(count: number): MembershipMutation[] {
+    return Array.from({ length: count }, () => {
+      const inboxId = toHex(this.crypto.randomBytes(32));
+      this.world.madeUp.add(inboxId);
+      const entry = { sequenceId: 1n, failedInstallations: [], admittedViaExternalGroupId: new Uint8Array(0) };
+      return { op: "insert", inboxId, entry };
+    });
   }
 
   /** Whoever breaks rules meets refusals: they end the act and nothing else. */
@@ -213,28 +228,36 @@ function withOtherTag(bytes: Uint8Array): Uint8Array {
   return encodeMlsMessage({ wireFormat: "public_message", message: { ...message, auth } });
 }
 
-/** Was let in fairly, and then turns: signs and encrypts with real keys what the rules forbid. */
-export class HostileMember extends Villain {
+/** Was let in fairly, and then turns: signs and encrypts with real keys what it likes. */
+export abstract class MemberVillain extends Villain {
   /** The group as it stood in every epoch, also in those after which it was removed. */
   readonly #past: MlsGroup[] = [];
 
-  /** From now on the device only reads. */
-  async act(): Promise<void> {
-    if (!this.faults.has("hostile-member")) return;
+  /** The newest four of them. From now on the device only reads. */
+  protected async lastEpochs(): Promise<readonly MlsGroup[]> {
     this.device.isHostile = true;
     await this.device.run("syncs, to do harm", (client) => client.conversations.sync());
     const store = this.device.disk.look();
     const config = this.config();
-    if (config === undefined) return;
+    if (config === undefined) return [];
     for (const { groupId, active } of store.groups.list()) {
       if (active !== 1n) continue;
       const rows = store.groupRows.list(groupId).map(({ rowKey, value }): [string, Uint8Array] => [rowKey, value]);
       const mls = MlsGroup.load(config, rows);
       if (this.#past.at(-1)?.epoch !== mls.epoch) this.#past.push(mls);
     }
-    const present = this.#past.at(-1);
+    return this.#past.slice(-4);
+  }
+}
+
+/** A member that signs and encrypts with real keys what the rules forbid. */
+export class HostileMember extends MemberVillain {
+  async act(): Promise<void> {
+    if (!this.faults.has("hostile-member")) return;
+    const epochs = await this.lastEpochs();
+    const present = epochs.at(-1);
     if (present === undefined) return;
-    await this.attempt(() => (this.random.chance(0.6) ? this.#forbiddenCommit(present) : this.#speak()));
+    await this.attempt(() => (this.random.chance(0.6) ? this.#forbiddenCommit(present) : this.#speak(epochs)));
   }
 
   async #forbiddenCommit(mls: MlsGroup): Promise<void> {
@@ -262,8 +285,8 @@ export class HostileMember extends Villain {
   }
 
   /** Says something in the present epoch or in an old one, be it a text or junk; only members may be heard. */
-  async #speak(): Promise<void> {
-    const mls = this.random.pick(this.#past.slice(-4));
+  async #speak(epochs: readonly MlsGroup[]): Promise<void> {
+    const mls = this.random.pick(epochs);
     const { claims, checks } = this.stage;
     const { inboxId, installationId } = this.device;
     if (inboxId === undefined || installationId === undefined) return;

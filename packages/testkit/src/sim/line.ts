@@ -149,7 +149,7 @@ export class Line {
       publishIdentityUpdate: (update, signal) =>
         this.#call("publishes identity", signal, () => world.transport.publishIdentityUpdate(update)),
       getIdentityUpdates: (requests, signal) =>
-        this.#call("reads identities", signal, () => world.transport.getIdentityUpdates(requests)),
+        this.#call("reads identities", signal, () => world.identities(name, requests)),
       getInboxId: (address, signal) => this.#call("asks for inbox", signal, () => world.transport.getInboxId(address)),
       close: () => undefined,
     };
@@ -175,6 +175,7 @@ export class Line {
     const process = this.#process;
     return {
       nowNs: () => scheduler.nowNs + process.skewNs,
+      monotonicNs: () => scheduler.nowNs,
       timeout(ms) {
         const controller = new AbortController();
         scheduler.after(ms, "", () => {

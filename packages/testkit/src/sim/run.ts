@@ -6,7 +6,9 @@ import { doSomething, type Stage, type Tally } from "./deeds.ts";
 import {
   booksClose,
   converge,
+  cursorsMoved,
   letStrangerIn,
+  LONGEST_WAIT_MS,
   nothingLost,
   removedAreOut,
   removedLearnNoKey,
@@ -15,17 +17,18 @@ import {
   type Scene,
 } from "./ending.ts";
 import { Faults, troublesOf, type Trouble } from "./faults.ts";
+import { Backups } from "./backups.ts";
 import { HostileNode, splitView } from "./hostile-node.ts";
 import { HostileMember, HostileScanner } from "./hostile-people.ts";
+import { LaggingNode } from "./lagging-node.ts";
+import { Liar } from "./liar.ts";
+import { PoisonMember } from "./poison-member.ts";
 import { Poisoner } from "./poison.ts";
 import { Scheduler } from "./scheduler.ts";
 import { World } from "./world.ts";
 
 /** Steps after which a run counts as endless; a long one has about 20 000. */
 const MAX_STEPS = 200_000;
-
-/** Two minutes, and ten seconds in which what came last is read. */
-const LONGEST_WAIT_MS = 130_000;
 
 /** Deeds of a run unless told otherwise. */
 export const DEFAULT_DEEDS = 100;
@@ -95,12 +98,15 @@ class Run {
     this.world = new World(scheduler);
     this.faults = new Faults(scheduler, troubles);
     this.checks = new Checks(this.claims, troubles.includes("split-view"));
+    this.world.onMadeUp = (reader) =>
+      (this.#broken ??= `${reader} asks about an inbox that only a forbidden message names`);
+    new LaggingNode(this.world, this.faults, scheduler.randomFor("lagging node"));
     this.stage = { scheduler, checks: this.checks, claims: this.claims, devices: this.devices, tally: this.tally };
   }
 
   newDevice(name: string, owner: string): Device {
     const device = new Device(this.world, this.faults, name, owner, this.#tampering);
-    device.onSend = (message) => this.checks.ledger.note(message);
+    device.onSend = (message) => this.checks.sent(device, message);
     device.onWritten = (written) => this.checks.written(written);
     device.onBroken = ({ name: who }, label, error) => {
       this.#broken ??= `${who} ${label}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
@@ -124,15 +130,15 @@ class Run {
 
   /** In peace: a group with an invite. */
   async #begin(): Promise<string> {
-    const { claims } = this;
+    const { claims, faults } = this;
     const random = this.scheduler.randomFor("cast");
     for (const [name, owner, isEarly, share] of CAST) {
       if (!random.chance(share / 100)) continue;
       const device = this.newDevice(name, owner);
-      device.isWanted = isEarly && (owner === "mal" ? this.faults.troubles.has("hostile-member") : true);
+      device.isWanted = isEarly && (owner === "mal" ? this.#hasAny("hostile-member", "poison") : true);
       if (owner === "lin") {
         device.isHostile = true;
-        device.isWanted = this.faults.troubles.has("hostile-scanner") || this.faults.troubles.has("poison");
+        device.isWanted = this.#hasAny("hostile-scanner", "poison", "lagging-node");
       }
       if (device.isWanted) await this.#required(device.start(), `${name} starts`);
     }
@@ -148,6 +154,14 @@ class Run {
     );
     const group = await this.#required(create, "the group is created");
     for (const device of invited) await device.run("syncs", (client) => client.conversations.sync());
+    const mal = this.#named("mal-1").inboxId;
+    if (mal !== undefined && faults.troubles.has("poison") && random.chance(0.5)) {
+      claims.promoted.add(mal);
+      await this.#required(
+        ada.run("promotes a member that will turn", () => group.promote(mal, "admin")),
+        "an admin",
+      );
+    }
     const options = random.chance(0.3) ? { maxUses: 2 } : {};
     const invite = await this.#required(
       ada.run("makes an invite", () => group.createInvite(options)),
@@ -155,6 +169,10 @@ class Run {
     );
     claims.giveOut(invite.url, group.id);
     return group.id;
+  }
+
+  #hasAny(...troubles: readonly Trouble[]): boolean {
+    return troubles.some((trouble) => this.faults.troubles.has(trouble));
   }
 
   async #required<T>(pending: ReturnType<typeof Device.prototype.run<T>>, what: string): Promise<T> {
@@ -213,7 +231,13 @@ class Run {
     this.#often("hostile member", 8_000, () => member.act());
     const poisoner = new Poisoner(this.#named("lin-1"), this.stage);
     this.#often("poison", 2_000, () => poisoner.act());
+    const poisonMember = new PoisonMember(this.#named("mal-1"), this.stage);
+    this.#often("poison of a member", 6_000, () => poisonMember.act());
     this.#often("clock-steps", 10_000, (random) => this.#setClock(random.pick(devices), random));
+    const liar = new Liar(world, faults, scheduler.randomFor("one lie"));
+    this.#often("one lie", 8_000, () => liar.act(honest));
+    const backups = new Backups(this.checks, faults, scheduler.randomFor("backups"));
+    this.#often("backups", 12_000, () => backups.act(honest));
     if (faults.has("split-view")) {
       scheduler.after(20_000, "", () => splitView(world, faults, scheduler.randomFor("split view")));
     }
@@ -267,14 +291,16 @@ class Run {
     const scene: Scene = { stage, world, groupId, newDevice };
     await startAll(scene);
     // Joins that name an update that never comes hold a group up for two minutes, and no longer (IDN-02).
-    if (faults.troubles.has("poison")) await this.scheduler.sleep(LONGEST_WAIT_MS);
+    if (this.#hasAny("poison", "lagging-node", "one-lie")) await this.scheduler.sleep(LONGEST_WAIT_MS);
     if (!isSplit) {
       await converge(scene);
+      this.claims.duringTrouble = this.claims.done.length;
       removedLearnNoKey(scene);
       await talk(scene);
       await letStrangerIn(scene);
       await nothingLost(scene);
       await removedAreOut(scene);
+      await cursorsMoved(scene);
     }
     booksClose(scene);
   }

@@ -56,7 +56,18 @@ const FAULTS = [
   "poisoned envelopes",
   "poisoned joins",
   "poisoned blobs",
+  "poisoned commits",
+  "poisoned messages",
+  "groups claimed",
+  "joins that name many inboxes",
+  "joins ahead of their identity",
+  "identity logs grown",
+  "paths garbled",
+  "key packages spoiled",
   "clocks set",
+  "identities late",
+  "lies",
+  "disks restored",
 ] as const;
 
 /** Endings that have to be met as well. */

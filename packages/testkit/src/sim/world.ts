@@ -21,6 +21,12 @@ const SHARED_MEMORY = "/dev/shm";
 /** True for what a reader shall not see yet, or ever. */
 export type Veil = (reader: string, envelope: Envelope) => boolean;
 
+/** The identity logs that were asked for, with the time that the answer is of. */
+export type IdentityAnswer = Awaited<ReturnType<Transport["getIdentityUpdates"]>>;
+
+/** Makes of an answer what the operator gives to one reader. */
+export type Lens<T> = (reader: string, answer: T) => T;
+
 /**
  * The node and the invite slots: the real services on their real storage, reached by function calls. What a hostile
  * operator can do is done here, in front of the services.
@@ -31,6 +37,13 @@ export class World {
   isDown = false;
   /** What the operator hides, from whom. */
   readonly veils = new Set<Veil>();
+  /** What the operator changes in pages of group logs, and in identity logs. */
+  readonly pageLenses = new Set<Lens<Page<Envelope>>>();
+  readonly identityLenses = new Set<Lens<IdentityAnswer>>();
+  /** Inboxes that only messages of a forbidden shape name: honest clients never ask about them. */
+  readonly madeUp = new Set<string>();
+  /** Told of each question about a made-up inbox. */
+  onMadeUp: (reader: string) => void = () => undefined;
   /** Runs before the node takes a group message, for an operator that wants to be first. */
   beforePublish: ((data: Uint8Array) => Promise<void>) | undefined;
   /** Who has sent each group message first, by its hex. */
@@ -80,9 +93,17 @@ export class World {
       const page = await this.#transport.queryGroupMessages({ topic: position.topic, afterId });
       const items = page.items.filter((envelope) => ![...this.veils].some((veil) => veil(reader, envelope)));
       const last = page.items.at(-1);
-      if (items.length > 0 || page.complete || last === undefined) return { items, complete: page.complete };
+      if (items.length > 0 || page.complete || last === undefined) {
+        return through(this.pageLenses, reader, { items, complete: page.complete });
+      }
       afterId = last.id;
     }
+  }
+
+  /** Identity logs as that reader is shown them. */
+  async identities(reader: string, requests: Parameters<Transport["getIdentityUpdates"]>[0]): Promise<IdentityAnswer> {
+    if (requests.some(({ inboxId }) => this.madeUp.has(inboxId))) this.onMadeUp(reader);
+    return through(this.identityLenses, reader, await this.#transport.getIdentityUpdates(requests));
   }
 
   /** The whole log of a group as it is stored. */
@@ -132,6 +153,10 @@ export class World {
     await this.#node.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function through<T>(lenses: ReadonlySet<Lens<T>>, reader: string, answer: T): T {
+  return [...lenses].reduce((seen, lens) => lens(reader, seen), answer);
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
