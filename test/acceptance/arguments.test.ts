@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { Client, Conversations, Group } from "@latchkey/client";
+import { Client, Conversations, Group, GroupInvites } from "@latchkey/client";
 import { LatchkeyError } from "@latchkey/mls";
 import {
   callOf,
@@ -11,6 +11,7 @@ import {
   exportedFunctions,
   functionRows,
   GROUP_ROWS,
+  INVITES_ROWS,
   oddCalls,
   publicNames,
   type Rows,
@@ -41,6 +42,7 @@ const FACES: readonly [string, object, Rows][] = [
   ["Client", Client.prototype, CLIENT_ROWS],
   ["Conversations", Conversations.prototype, CONVERSATIONS_ROWS],
   ["Group", Group.prototype, GROUP_ROWS],
+  ["GroupInvites", GroupInvites.prototype, INVITES_ROWS],
 ];
 
 describe("arguments that make no sense", () => {
@@ -64,6 +66,7 @@ describe("arguments that make no sense", () => {
       [device.client, CLIENT_ROWS],
       [conversations, CONVERSATIONS_ROWS],
       [group, GROUP_ROWS],
+      [group.invites, INVITES_ROWS],
     ] as const) {
       for (const [name, row] of Object.entries(rows)) {
         for (const { title, args, isTaken } of oddCalls(name, row)) {

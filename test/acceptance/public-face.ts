@@ -135,8 +135,57 @@ const GROUP_GETTERS = [
   "installationCount",
   "waitsUntilNs",
   "lastAddition",
-  "invite",
 ];
+
+/** Rows for the methods of `GroupInvites`. */
+export const INVITES_ROWS: Rows = {
+  create: [
+    options({
+      expiresAtNs: { good: (1n << 62n) + 1n, optional: true, takes: isFuture },
+      staleAfterNs: { good: 1n, optional: true, takes: isPositive },
+      maxUses: { good: 1, optional: true, takes: isUses },
+      refreshPointers,
+      service: { good: "https://example.org", optional: true },
+      force: flag,
+    }),
+  ],
+  rotate: [options({ slot: flag })],
+  change: [
+    {
+      ...options({
+        expiresAtNs: { good: 0n, optional: true, takes: (odd) => odd === 0n || isFuture(odd) },
+        staleAfterNs: { good: 0n, optional: true, takes: isPosition },
+        maxUses: { good: 0, optional: true, takes: (odd) => odd === 0 || isUses(odd) },
+        refreshPointers,
+      }),
+      optional: false,
+    },
+  ],
+  revoke: [options()],
+  refresh: [options({ deep: flag })],
+  load: [options()],
+  export: [
+    options({
+      servicePointer: { ...pointer, optional: true },
+      blobExpiresAtNs: { good: 1n, optional: true, takes: isPositive },
+    }),
+  ],
+  current: [],
+  joins: [listOptions],
+};
+
+/** The names that methods of `GroupInvites` had on `Group`. */
+const OLD_NAMES: Rows = {
+  createInvite: INVITES_ROWS["create"] ?? [],
+  rotateInvite: INVITES_ROWS["rotate"] ?? [],
+  changeInvite: INVITES_ROWS["change"] ?? [],
+  revokeInvite: INVITES_ROWS["revoke"] ?? [],
+  refreshInvite: INVITES_ROWS["refresh"] ?? [],
+  loadInvite: INVITES_ROWS["load"] ?? [],
+  createExternalInvite: INVITES_ROWS["export"] ?? [],
+  joins: INVITES_ROWS["joins"] ?? [],
+  invite: [],
+};
 
 /** Rows for the methods of `Group`. */
 export const GROUP_ROWS: Rows = {
@@ -146,7 +195,6 @@ export const GROUP_ROWS: Rows = {
   hints: [],
   gaps: [],
   absentRoles: [],
-  joins: [listOptions],
   messages: [listOptions],
   sync: [options()],
   send: [text, options({ idempotencyKey: maybeText })],
@@ -176,37 +224,7 @@ export const GROUP_ROWS: Rows = {
   forget: [options()],
   promote: [inboxId, role, options()],
   demote: [inboxId, role, options()],
-  createInvite: [
-    options({
-      expiresAtNs: { good: (1n << 62n) + 1n, optional: true, takes: isFuture },
-      staleAfterNs: { good: 1n, optional: true, takes: isPositive },
-      maxUses: { good: 1, optional: true, takes: isUses },
-      refreshPointers,
-      service: { good: "https://example.org", optional: true },
-      force: flag,
-    }),
-  ],
-  rotateInvite: [options({ slot: flag })],
-  changeInvite: [
-    {
-      ...options({
-        expiresAtNs: { good: 0n, optional: true, takes: (odd) => odd === 0n || isFuture(odd) },
-        staleAfterNs: { good: 0n, optional: true, takes: isPosition },
-        maxUses: { good: 0, optional: true, takes: (odd) => odd === 0 || isUses(odd) },
-        refreshPointers,
-      }),
-      optional: false,
-    },
-  ],
-  revokeInvite: [options()],
-  refreshInvite: [options({ deep: flag })],
-  loadInvite: [options()],
-  createExternalInvite: [
-    options({
-      servicePointer: { ...pointer, optional: true },
-      blobExpiresAtNs: { good: 1n, optional: true, takes: isPositive },
-    }),
-  ],
+  ...OLD_NAMES,
 };
 
 /** The part of an environment that a look at an invite needs. */
@@ -277,6 +295,7 @@ export const NO_CALLS: ReadonlySet<string> = new Set([
   "Client",
   "Conversations",
   "Group",
+  "GroupInvites",
   "MemoryDatabase",
 ]);
 

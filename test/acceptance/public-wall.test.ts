@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import type { Client, Environment, Group } from "@latchkey/client";
 import { LatchkeyError } from "@latchkey/mls";
-import { callOf, CLIENT_ROWS, CONVERSATIONS_ROWS, GROUP_ROWS, type Rows } from "./public-face.ts";
+import { callOf, CLIENT_ROWS, CONVERSATIONS_ROWS, GROUP_ROWS, INVITES_ROWS, type Rows } from "./public-face.ts";
 import { groupOf, textsOf, World } from "./support.ts";
 
 /** What a part does in the place of its work. */
@@ -51,6 +51,7 @@ function* calls(client: Client, group: Group): Generator<[string, () => unknown]
   const faces: readonly [string, object, Rows][] = [
     ["Client", client, CLIENT_ROWS],
     ["Conversations", client.conversations, CONVERSATIONS_ROWS],
+    ["GroupInvites", group.invites, INVITES_ROWS],
     ["Group", group, GROUP_ROWS],
   ];
   for (const [face, target, rows] of faces) {

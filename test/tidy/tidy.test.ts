@@ -11,7 +11,7 @@ const MAX_LINES = 400;
 
 /** Files that are longer until somebody splits them. */
 const LONGER: readonly string[] = [
-  "packages/client/src/group/group.ts",
+  "packages/client/src/api/group.ts",
   "packages/client/src/identity/directory.ts",
   "packages/mls/src/group/illegal-commits.test.ts",
   "packages/mls/src/group/illegal-messages.test.ts",
@@ -33,6 +33,23 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "packages/mls": [],
   "packages/testkit": ["@latchkey/client", "@latchkey/node", "@latchkey/xmtp", "@latchkey/mls"],
 };
+
+/**
+ * Folders of the client, from the top to the bottom (docs/architecture.md): each imports those below it, by value and by
+ * type. Files of no folder are the lowest, but for the index.
+ */
+const CLIENT_FOLDERS: readonly string[] = [
+  "node",
+  "api",
+  "upkeep",
+  "join",
+  "invite",
+  "group",
+  "identity",
+  "store",
+  "transport",
+  "",
+];
 
 /** Packages that also run in browsers: Node's modules stay in their `src/node` folder. */
 const PORTABLE = ["packages/mls/", "packages/xmtp/", "packages/client/"];
@@ -122,9 +139,32 @@ test("helpers of tests are in the src/testing folder of their package", () => {
   assert.deepEqual(elsewhere, []);
 });
 
-test("no modules import each other in a circle, and in mls, xmtp and node no types either", () => {
+test("imports between the folders of the client go down", () => {
+  const root = "packages/client/src/";
+  const rankOf = (path: string): number => {
+    const parts = path.slice(root.length).split("/");
+    return CLIENT_FOLDERS.indexOf(parts.length === 1 ? "" : (parts[0] ?? ""));
+  };
+  const files = sources
+    .filter(({ path }) => path.startsWith(root) && !isTest(path) && path !== `${root}index.ts`)
+    .filter(({ path }) => !path.startsWith(`${root}node/bench/`));
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((name) => name.startsWith("."))
+      .map((name) => join(file.path, "..", name))
+      .filter((target) => rankOf(target) < rankOf(file.path))
+      .map((target) => `${file.path} imports ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+  assert.deepEqual(
+    files.filter(({ path }) => rankOf(path) < 0).map(({ path }) => path),
+    [],
+  );
+});
+
+test("no modules import each other in a circle, and but for the testkit no types either", () => {
   assert.deepEqual(importCircles(sources, "value"), []);
-  const typed = sources.filter(({ path }) => /^packages\/(mls|xmtp|node)\//.test(path));
+  const typed = sources.filter(({ path }) => /^packages\/(mls|xmtp|node|client)\//.test(path) && !isTest(path));
   assert.deepEqual(importCircles(typed, "any"), []);
 });
 

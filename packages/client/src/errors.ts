@@ -59,7 +59,7 @@ export const ERRORS = {
   INVITE_SLOT_CLOSED: permanent(
     "message",
     "The invite's key does not admit to writing its slot at the invite service.",
-    "Replace the slot: `rotateInvite({ slot: true })`.",
+    "Replace the slot: `group.invites.rotate({ slot: true })`.",
   ),
   INVITE_LEAVES_BEHIND: permanent(
     "caller",

@@ -1,5 +1,4 @@
-import { LatchkeyError, type Check } from "@latchkey/mls";
-import { requireCallOptions } from "./arguments.ts";
+import { LatchkeyError, optional, requireFields, requireSignal, type Check } from "@latchkey/mls";
 import { isOfApplication } from "./callbacks.ts";
 import { asError, isAborted } from "./clock.ts";
 import { asDefect, codeOf } from "./errors.ts";
@@ -8,6 +7,9 @@ import { asDefect, codeOf } from "./errors.ts";
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
+
+/** Options of a call that can be aborted and nothing else. */
+export const requireCallOptions = requireFields<CallOptions>({ signal: optional(requireSignal) });
 
 /** Names of the errors by which the platform tells of an abort. */
 const ABORTS: ReadonlySet<string> = new Set(["AbortError", "TimeoutError"]);

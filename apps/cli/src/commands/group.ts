@@ -115,7 +115,7 @@ async function remove(
 async function chooseRotation(context: CommandContext, group: Group, choice: "key" | "slot" | "no" | undefined) {
   if (choice === "no") return false;
   if (choice !== undefined) return choice;
-  if (group.invite === undefined || !canAsk(context)) return false;
+  if (group.invites.current === undefined || !canAsk(context)) return false;
   const rotate = await confirm(context, "They know the invite in force. Replace its key, so that old links die?");
   return rotate ? "key" : false;
 }

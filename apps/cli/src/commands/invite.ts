@@ -83,7 +83,7 @@ function create(context: CommandContext, wanted: string, options: CreateOptions)
   return withGroup(context, wanted, async (group) => {
     context.out.progress("committing the invite and uploading its first blob");
     const { expiresIn = DEFAULT_EXPIRES_IN_NS, staleAfter, maxUses } = options;
-    const invite = await group.createInvite({
+    const invite = await group.invites.create({
       expiresAtNs: BigInt(Date.now()) * 1_000_000n + expiresIn,
       ...(staleAfter === undefined ? {} : { staleAfterNs: staleAfter }),
       ...(maxUses === undefined ? {} : { maxUses }),
@@ -96,7 +96,7 @@ function create(context: CommandContext, wanted: string, options: CreateOptions)
 
 function show(context: CommandContext, wanted: string, images: ImageOptions): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
-    const invite = await group.loadInvite({ signal: context.signal });
+    const invite = await group.invites.load({ signal: context.signal });
     if (invite === undefined)
       throw cliError("INVITE_NONE", 'the group has no invite; "latchkey invite create" makes one');
     return present(context, group, invite, images);
@@ -106,7 +106,7 @@ function show(context: CommandContext, wanted: string, images: ImageOptions): Pr
 function rotate(context: CommandContext, wanted: string, images: ImageOptions, slot: boolean): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
     context.out.progress("replacing the invite");
-    return present(context, group, await group.rotateInvite({ slot, signal: context.signal }), images);
+    return present(context, group, await group.invites.rotate({ slot, signal: context.signal }), images);
   });
 }
 
@@ -117,7 +117,7 @@ function change(context: CommandContext, wanted: string, options: ChangeOptions)
   }
   return withGroup(context, wanted, async (group) => {
     const nowNs = BigInt(Date.now()) * 1_000_000n;
-    const invite = await group.changeInvite({
+    const invite = await group.invites.change({
       ...(expiresIn === undefined ? {} : { expiresAtNs: expiresIn === 0n ? 0n : nowNs + expiresIn }),
       ...(staleAfter === undefined ? {} : { staleAfterNs: staleAfter }),
       ...(maxUses === undefined ? {} : { maxUses }),
@@ -129,7 +129,7 @@ function change(context: CommandContext, wanted: string, options: ChangeOptions)
 
 function refresh(context: CommandContext, wanted: string, deep: boolean): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
-    await group.refreshInvite({ deep, signal: context.signal });
+    await group.invites.refresh({ deep, signal: context.signal });
     return {
       json: { refreshed: true },
       human: (style) => `${style.good("✓")} The invite of ${style.bold(groupName(group))} leads to the present group.`,
@@ -139,7 +139,7 @@ function refresh(context: CommandContext, wanted: string, deep: boolean): Promis
 
 function revoke(context: CommandContext, wanted: string): Promise<CommandResult> {
   return withGroup(context, wanted, async (group) => {
-    await group.revokeInvite({ signal: context.signal });
+    await group.invites.revoke({ signal: context.signal });
     return {
       json: { revoked: true },
       human: (style) => `${style.good("✓")} No link lets anybody into ${style.bold(groupName(group))} any more.`,

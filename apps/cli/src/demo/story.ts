@@ -96,7 +96,7 @@ interface Poster {
 
 function issueInvite(stage: Stage, { ada, ben }: Cast, file: string): Promise<Poster> {
   return stage.step("issue-invite", "Ada issues an invite", async () => {
-    const invite = await ada.group.createInvite();
+    const invite = await ada.group.invites.create();
     await writePrivateFile(file, invite.toQR("png"));
     await ben.sync();
     stage.line();

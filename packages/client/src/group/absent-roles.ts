@@ -9,7 +9,7 @@ import {
   readGroupState,
   type Permission,
 } from "@latchkey/xmtp";
-import type { CommitPlan } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /** What a member may be beside being a member. */

@@ -5,7 +5,8 @@ import type { UnusableInstallation } from "../identity/key-package-faults.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages, type WantedInstallations } from "./adds.ts";
 import { planOf } from "./changes.ts";
-import { commitChange, type CommitPlan } from "./commit.ts";
+import { commitChange } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 import { addTargetOf } from "./installations.ts";
 

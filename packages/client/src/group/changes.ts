@@ -1,6 +1,6 @@
 import type { Proposal } from "@latchkey/mls";
 import { appDataUpdate, applyAppDataUpdates } from "@latchkey/xmtp";
-import type { CommitPlan } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /** A payload for one app-data component. */

@@ -1,11 +1,4 @@
-import {
-  encodeRows,
-  LatchkeyError,
-  type AppDataChanges,
-  type PendingCommit,
-  type Proposal,
-  type VerifiedCommit,
-} from "@latchkey/mls";
+import { encodeRows, LatchkeyError, type PendingCommit, type VerifiedCommit } from "@latchkey/mls";
 import {
   CommitRejectedError,
   mergeAppData,
@@ -18,7 +11,7 @@ import { renewalOfCommit } from "./renewal-journal.ts";
 import { encodeIdentityPoints } from "../identity/identity-points.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
-import type { Tables } from "../store/store.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { namingWhoIsInTheWay } from "./in-the-way.ts";
@@ -27,17 +20,6 @@ import { messageHash } from "./own-echo.ts";
 import { withoutAbsentAdmins } from "./absent-roles.ts";
 import { requireConfirmedReturn } from "./parted.ts";
 import { encodeRecipients } from "./queue-follow-ups.ts";
-
-/** What a commit is to change; made anew for every epoch it is tried in. */
-export interface CommitPlan {
-  readonly proposals: readonly Proposal[];
-  /** New values of the components that AppDataUpdates among the proposals touch. */
-  readonly appData?: AppDataChanges;
-  /** Template of the renewal of the invite that begins when the commit is merged; see `group/renewal.ts`. */
-  readonly renewal?: Uint8Array;
-  /** What the transaction that makes the commit ready to leave writes as well. */
-  readonly write?: (tables: Tables) => void;
-}
 
 /**
  * Commits a change and returns when it is part of the group, with what it leaves behind (Welcomes, fresh blobs) sent

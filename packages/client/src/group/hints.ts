@@ -1,7 +1,6 @@
 import { fromHex, LatchkeyError, toHex, type LeafNode } from "@latchkey/mls";
 import type { HintRecord } from "../store/records.ts";
-import type { Tables } from "../store/store.ts";
-import type { GroupCore } from "./group-core.ts";
+import type { Store, Tables } from "../store/store.ts";
 import { senderOf } from "./message.ts";
 import type { Refusal } from "./refusals.ts";
 
@@ -24,6 +23,12 @@ export interface Hint {
   readonly count: bigint;
   /** Inbox id of the committer, where one is known. */
   readonly committer: string | undefined;
+}
+
+/** A group whose hints are listed. */
+interface HintedGroup {
+  readonly groupId: Uint8Array;
+  readonly context: { readonly store: Store };
 }
 
 /** A commit of the present epoch whose signatures were good and that could not be applied here. */
@@ -61,7 +66,7 @@ export function noteHint(tables: Tables, groupId: Uint8Array, { envelope, error 
 }
 
 /** The hints of a group, oldest kind first. */
-export function hintsOf({ context, groupId }: GroupCore): Hint[] {
+export function hintsOf({ context, groupId }: HintedGroup): Hint[] {
   return context.store.hints.list(groupId).map(({ kind, id, createdNs, count, committer }) => ({
     kind,
     sequenceId: id,

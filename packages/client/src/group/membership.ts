@@ -12,7 +12,7 @@ import { clientError } from "../errors.ts";
 import { addOf } from "./add-members.ts";
 import { fetchWanted, installationOf, usableIn, type WantedInstallations } from "./adds.ts";
 import { planOf, type ComponentPayload } from "./changes.ts";
-import type { CommitPlan } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 import { acceptsLateAdditions, addTargetOf, leavesToExcuse, withoutLeaf } from "./installations.ts";
 

@@ -2,7 +2,8 @@ import { COMPONENT, policyUpdate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { reportInBackground } from "../store/defects.ts";
 import { planOf } from "./changes.ts";
-import { commitChange, type CommitPlan } from "./commit.ts";
+import { commitChange } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 import { openRenewal, renewedPolicy } from "./renewal-journal.ts";
 

@@ -2,7 +2,8 @@ import { adminListDelta, COMPONENT, superAdminListDelta } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { Role } from "./absent-roles.ts";
 import { planOf } from "./changes.ts";
-import { commitChange, type CommitPlan } from "./commit.ts";
+import { commitChange } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 
 function planRole(core: GroupCore, op: "insert" | "remove", inboxId: string, role: Role): CommitPlan {

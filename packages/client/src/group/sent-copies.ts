@@ -1,12 +1,20 @@
 import { decodeExact, encode, equalBytes, MLS_LIMITS, toHex } from "@latchkey/mls";
 import type { OutboxRecord } from "../store/records.ts";
-import type { GroupCore } from "./group-core.ts";
+import type { Store } from "../store/store.ts";
 
 /** A copy of a queued message as the log may show it. */
 export interface SentCopy {
   readonly epoch: bigint;
   /** SHA-256 of the MLSMessage. */
   readonly hash: Uint8Array;
+}
+
+/** A group as far as its queue is concerned. */
+interface QueueingGroup {
+  readonly groupId: Uint8Array;
+  readonly mls: { readonly epoch: bigint };
+  readonly context: { readonly store: Store };
+  readonly sentCopies: SentCopies;
 }
 
 /** Epoch of a message that has to be encrypted anew, because its state is that of another history. */
@@ -28,12 +36,12 @@ function decodeCopies(bytes: Uint8Array): SentCopy[] {
 }
 
 /** Whether messages of an epoch are such that nobody keeps their keys any more at this point of the log. */
-export function isOutOfReach(core: GroupCore, epoch: bigint): boolean {
+export function isOutOfReach(core: QueueingGroup, epoch: bigint): boolean {
   return core.mls.epoch > epoch + BigInt(MLS_LIMITS.maxPastEpochs);
 }
 
 /** The copies of a message that members can read at this point of the log. */
-export function copiesInReach(core: GroupCore, { epoch, messageHash: hash, copies }: OutboxRecord): SentCopy[] {
+export function copiesInReach(core: QueueingGroup, { epoch, messageHash: hash, copies }: OutboxRecord): SentCopy[] {
   const present = epoch === NO_EPOCH ? [] : [{ epoch, hash }];
   return [...decodeCopies(copies), ...present].filter((copy) => !isOutOfReach(core, copy.epoch));
 }
@@ -63,7 +71,10 @@ export class SentCopies {
 }
 
 /** The queued message of which the log shows a copy that members can read, whatever became of the message here. */
-export function queuedCopy(core: GroupCore, hash: Uint8Array): (SentCopy & { readonly row: OutboxRecord }) | undefined {
+export function queuedCopy(
+  core: QueueingGroup,
+  hash: Uint8Array,
+): (SentCopy & { readonly row: OutboxRecord }) | undefined {
   const { outbox } = core.context.store;
   const queueId = core.sentCopies.find(hash, () => outbox.list(core.groupId));
   const row = queueId === undefined ? undefined : outbox.get(core.groupId, queueId);

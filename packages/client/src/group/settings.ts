@@ -12,7 +12,7 @@ import {
 } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import { planOf } from "./changes.ts";
-import type { CommitPlan } from "./commit.ts";
+import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 
 /** The texts of a group: their components, what people call them, and how long they may be in bytes of UTF-8. */

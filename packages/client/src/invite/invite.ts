@@ -14,7 +14,7 @@ import {
   type ExternalCommitPolicyV1,
   type InvitePayload,
 } from "@latchkey/xmtp";
-import { requireInvite } from "../arguments.ts";
+import { requireInvite } from "./require-invite.ts";
 import { clientError } from "../errors.ts";
 import { walledNow } from "../public-calls.ts";
 import { linkBaseOf, SCHEME_ONLY, type LinkBases } from "./link-base.ts";

@@ -12,7 +12,7 @@ import type { JoinRecord } from "../store/records.ts";
 import { isContested, settleContests } from "./contest.ts";
 import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { recordPrepared, recordRefused } from "./journal.ts";
-import type { JoinOptions } from "./join.ts";
+import type { JoinOptions } from "./options.ts";
 import type { LogScan } from "./log-scan.ts";
 import {
   chooseCandidate,

@@ -12,18 +12,8 @@ import { findInviteOrImage, readInvite } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { Attempts, journalled, type BlobSource } from "./attempts.ts";
-import type { JoinStep, ProgressListener } from "./progress.ts";
-
-/** How to join. */
-export interface JoinOptions {
-  /** Stops the join; JOIN_ABORTED says whether a commit may have been sent already (`data.pending`). */
-  readonly signal?: AbortSignal;
-  /** Default: one minute. */
-  readonly timeoutMs?: number;
-  readonly onProgress?: ProgressListener;
-  /** Fail with KEY_PACKAGE_MISSING when a device of ours cannot come along; default: join without it. */
-  readonly allOrNothing?: boolean;
-}
+import type { JoinOptions } from "./options.ts";
+import type { JoinStep } from "./progress.ts";
 
 /** The end of a join by the caller's will or by time. */
 interface Deadline {

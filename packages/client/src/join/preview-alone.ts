@@ -1,17 +1,20 @@
 import { LatchkeyError, VerifiedTreeCache, verifyGroupInfo } from "@latchkey/mls";
 import { checkJoinable, selectCandidates, XMTP_CIPHER_SUITE, type Candidate, type InvitePayload } from "@latchkey/xmtp";
-import { requireCallOptions, requireInvite, requirePreviewEnvironment } from "../arguments.ts";
+import { requireParts } from "../identity/require-environment.ts";
+import { requireInvite } from "../invite/require-invite.ts";
 import type { Environment } from "../identity/environment.ts";
 import { clientError } from "../errors.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
-import { walledWith, type CallOptions } from "../public-calls.ts";
+import { requireCallOptions, walledWith, type CallOptions } from "../public-calls.ts";
 import { previewOf, type InvitePreview } from "./preview.ts";
 
 /** What a look at an invite needs: no store, no node, no identity. */
 export type PreviewEnvironment = Pick<Environment, "crypto" | "slots" | "clock"> &
   Partial<Pick<Environment, "readQr" | "resolvePointer" | "loopbackHttp" | "inviteServiceUrl">>;
+
+const requirePreviewEnvironment = requireParts<PreviewEnvironment>("crypto", "slots", "clock");
 
 /** What a look without a client leaves open: whether the group has moved on, and whose installations its members are. */
 export type Unchecked = "newer-states" | "identities";

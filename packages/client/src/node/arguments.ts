@@ -9,9 +9,9 @@ import {
   requireText,
   requireWholeNumber,
 } from "@latchkey/mls";
-import type { NodeClientOptions } from "./create-node-client.ts";
-import type { MessageAccount } from "./signers.ts";
-import type { DatabaseKeys, SqliteStoreOptions } from "./sqlite-store.ts";
+import type { NodeClientOptions } from "./options.ts";
+import type { MessageAccount } from "./options.ts";
+import type { DatabaseKeys, SqliteStoreOptions } from "./options.ts";
 
 /** A path of a file; SQLite takes an empty one for a database that is nowhere. */
 export const requirePath = check("a path", (value) =>

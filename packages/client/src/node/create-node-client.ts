@@ -1,49 +1,17 @@
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { WalletSigner } from "@latchkey/xmtp";
-import { requireSigner } from "../arguments.ts";
-import { Client } from "../client.ts";
+import { requireSigner } from "../api/arguments.ts";
+import { Client } from "../api/client.ts";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../identity/environment.ts";
 import { httpSlots } from "../invite/slots.ts";
+import type { NodeClientOptions } from "./options.ts";
 import { grpcTransport } from "./grpc-transport.ts";
 import { walledNow, walledWith } from "../public-calls.ts";
 import { requireNodeClientOptions } from "./arguments.ts";
 import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
-
-/** Where a client keeps its data and whom it talks to. */
-export interface NodeClientOptions {
-  /** Database file of this installation; made when it is not there. Its directory must exist. */
-  readonly dbPath: string;
-  /** 32 random bytes with which the database is encrypted; the same ones open it again. Default: it is not encrypted. */
-  readonly dbEncryptionKey?: Uint8Array;
-  /** Address of the delivery node. */
-  readonly nodeUrl: string;
-  /** Address of the invite service; default: the node. */
-  readonly inviteServiceUrl?: string;
-  /** See `Environment`. */
-  readonly inviteBaseUrl?: string;
-  /** See `Environment`. */
-  readonly resolvePointer?: NonNullable<Environment["resolvePointer"]>;
-  /** See `Environment`. */
-  readonly loopbackHttp?: boolean;
-  /** See `Environment`; default: true. */
-  readonly keepInvitesFresh?: boolean;
-  /** False: never answer a join by invite with a receipt; see `Environment`. */
-  readonly joinReceipts?: boolean;
-  /** See `Environment`; default: true. */
-  readonly slotCredentials?: boolean;
-  /** See `Environment`; default: false. */
-  readonly padBlobs?: boolean;
-  /** See `Environment`. */
-  readonly onDefect?: NonNullable<Environment["onDefect"]>;
-  /** See `Environment`. */
-  readonly onMessageFailed?: NonNullable<Environment["onMessageFailed"]>;
-  /** See `Environment`; default: false. */
-  readonly renewOnRemoval?: boolean;
-  readonly signal?: AbortSignal;
-}
 
 /** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws ARGUMENT_INVALID, and as `openSqliteStore`. */
 export function nodeEnvironment(options: NodeClientOptions): Environment {

@@ -1,5 +1,5 @@
 import { requireBytes, type LatchkeyError } from "@latchkey/mls";
-import { requireCallOptions } from "../arguments.ts";
+import { requireCallOptions } from "../public-calls.ts";
 import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { walledWith } from "../public-calls.ts";

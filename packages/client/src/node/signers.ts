@@ -1,12 +1,7 @@
 import { argumentInvalid, fromHex, optional, requireBytes } from "@latchkey/mls";
 import { localWallet, type WalletSigner } from "@latchkey/xmtp";
 import { requireAccount } from "./arguments.ts";
-
-/** The part of a viem `LocalAccount` that is needed. */
-export interface MessageAccount {
-  readonly address: string;
-  signMessage(options: { message: string }): Promise<`0x${string}`>;
-}
+import type { MessageAccount } from "./options.ts";
 
 /** A viem account, or anything that signs texts like one, as the owner of an inbox. Throws ARGUMENT_INVALID. */
 export function walletSigner(account: MessageAccount): WalletSigner {

@@ -4,7 +4,8 @@ import { describe, test, type TestContext } from "node:test";
 import { databasePath, openUntilEnd } from "../testing/database.ts";
 import type { StoreFixture } from "../testing/store-cases/store-case.ts";
 import { storeCases } from "../testing/store-suite.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "./sqlite-store.ts";
+import { openSqliteStore } from "./sqlite-store.ts";
+import type { SqliteStoreOptions } from "./options.ts";
 
 /** Bytes that a small database may have more. */
 const SMALL_BYTES = 4 * 1024 * 1024;

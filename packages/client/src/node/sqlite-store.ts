@@ -6,13 +6,8 @@ import type { Store } from "../store/store.ts";
 import { walledNow } from "../public-calls.ts";
 import { requireKeys, requirePath, requireStoreOptions } from "./arguments.ts";
 import { translated } from "./sqlite-errors.ts";
+import type { DatabaseKeys, SqliteStoreOptions } from "./options.ts";
 import { openDatabaseFile } from "./sqlite-file.ts";
-
-/** Settings of a database. */
-export interface SqliteStoreOptions extends DatabaseOptions {
-  /** 32 random bytes: rows are sealed with it on disk; see `CARRIERS` in `store/sealed-store.ts` for what stays readable. */
-  readonly encryptionKey?: Uint8Array | undefined;
-}
 
 /**
  * Opens or creates the database of one installation: WAL, every commit synced to disk, deleted keys overwritten, held
@@ -32,12 +27,6 @@ export function openSqliteStore(path: string, options: SqliteStoreOptions = {}):
       throw error;
     }
   });
-}
-
-/** The key that a database has, and the one it gets. */
-export interface DatabaseKeys {
-  readonly from?: Uint8Array | undefined;
-  readonly to?: Uint8Array | undefined;
 }
 
 /**

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Store } from "../store/store.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "../node/sqlite-store.ts";
+import { openSqliteStore } from "../node/sqlite-store.ts";
+import type { SqliteStoreOptions } from "../node/options.ts";
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(t: TestContext): string {

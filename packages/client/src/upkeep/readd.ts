@@ -2,7 +2,8 @@ import { LatchkeyError, MlsGroup, toHex, type KeyPackage, type Proposal } from "
 import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { isAborted, isDue } from "../clock.ts";
 import { planOf } from "../group/changes.ts";
-import { commitChange, type CommitPlan } from "../group/commit.ts";
+import { commitChange } from "../group/commit.ts";
+import type { CommitPlan } from "../group/commit-plan.ts";
 import { historyOf } from "../group/entries.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { fetchKeyPackages } from "../identity/key-packages.ts";

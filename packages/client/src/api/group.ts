@@ -1,7 +1,5 @@
 import { toHex } from "@latchkey/mls";
 import {
-  followsExternalCommits,
-  permissionOf,
   textCodec,
   type ContentCodec,
   type DisappearingSettings,
@@ -10,73 +8,58 @@ import {
   type RegulatedAction,
 } from "@latchkey/xmtp";
 import { Apart } from "../apart.ts";
+import { updateInstallations } from "../group/update-installations.ts";
+import { membersOf } from "./members.ts";
+import { GroupInvites } from "./group-invites.ts";
 import {
   requireAction,
   requireAddOptions,
-  requireCallOptions,
   requireDisappearing,
-  requireExternalInviteOptions,
-  requireFuture,
   requireId,
   requireInboxId,
   requireInboxIds,
-  requireInviteChanges,
-  requireInviteOptions,
   requireListOptions,
   requirePolicy,
-  requireRefreshOptions,
   requireRemoveOptions,
   requireRole,
-  requireRotateOptions,
   requireCodec,
   requireSendOptions,
   requireText,
-} from "../arguments.ts";
-import { inboxUnverifiable } from "../identity/directory.ts";
-import {
-  activeInvite,
-  changeInvite,
-  createExternalInvite,
-  createInvite,
-  refreshInvite,
-  revokeInvite,
-  rotateInvite,
-  type ExternalInvite,
-  type ExternalInviteOptions,
-  type InviteChanges,
-  type InviteOptions,
-  type RefreshOptions,
-  type RotateOptions,
+} from "./arguments.ts";
+import { activeInvite } from "../invite/issue.ts";
+import type {
+  ExternalInvite,
+  ExternalInviteOptions,
+  InviteChanges,
+  InviteOptions,
+  RefreshOptions,
+  RotateOptions,
 } from "../invite/issue.ts";
 import type { Invite } from "../invite/invite.ts";
-import { learnLinkBase } from "../invite/link-base.ts";
-import type { CallOptions, PublicCalls } from "../public-calls.ts";
+import { requireCallOptions, type CallOptions, type PublicCalls } from "../public-calls.ts";
 import type { GroupStatus } from "../store/records.ts";
 import { readAndSettle } from "../upkeep/after-reading.ts";
 import { streamRecords } from "../upkeep/stream.ts";
-import { removeMembers, type RemoveOptions } from "./remove-members.ts";
-import { absentRoles, type AbsentRole, type Role } from "./absent-roles.ts";
-import { addMembers, type AddOptions } from "./add-members.ts";
-import type { Addition } from "./addition.ts";
-import { commitChange, type CommitPlan } from "./commit.ts";
-import { deleteExpired } from "./disappearing.ts";
-import { forgetGroup } from "./forget.ts";
-import type { GroupCore } from "./group-core.ts";
-import { leftOutOf } from "./installations.ts";
-import { hintsOf, type Hint } from "./hints.ts";
-import { leaveGroup } from "./leave.ts";
-import { planUpdateInstallations } from "./membership.ts";
-import { senderOf } from "./message.ts";
-import { demote, demoteBeforeRemoval, promote } from "./roles.ts";
-import { withoutRevoked } from "./revoked-messages.ts";
+import { removeMembers, type RemoveOptions } from "../group/remove-members.ts";
+import { absentRoles, type AbsentRole, type Role } from "../group/absent-roles.ts";
+import { addMembers, type AddOptions } from "../group/add-members.ts";
+import type { Addition } from "../group/addition.ts";
+import { commitChange } from "../group/commit.ts";
+import type { CommitPlan } from "../group/commit-plan.ts";
+import { deleteExpired } from "../group/disappearing.ts";
+import { forgetGroup } from "../group/forget.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { hintsOf, type Hint } from "../group/hints.ts";
+import { leaveGroup } from "../group/leave.ts";
+import { demote, demoteBeforeRemoval, promote } from "../group/roles.ts";
+import { withoutRevoked } from "../group/revoked-messages.ts";
 import type { QueuedMessage } from "../store/queued-message.ts";
-import { cancelQueued, queuedMessages, type Cancellation } from "./queue.ts";
-import { sendContent, type SendOptions } from "./send.ts";
-import { planDisappearing, planPermission, planText, type GroupText } from "./settings.ts";
+import { cancelQueued, queuedMessages, type Cancellation } from "../group/queue.ts";
+import { sendContent, type SendOptions } from "../group/send.ts";
+import { planDisappearing, planPermission, planText, type GroupText } from "../group/settings.ts";
 import {
-  admissionOf,
-  shown,
-  shownJoin,
+  toMessage,
+  toInviteJoin,
   type InviteJoin,
   type Member,
   type Message,
@@ -90,10 +73,13 @@ import {
  * group talks to the node, and throws the codes of `docs/errors.md`.
  */
 export class Group {
+  /** The invite of the group. */
+  readonly invites: GroupInvites;
   readonly #core: GroupCore;
   readonly #calls: PublicCalls;
 
   constructor(core: GroupCore) {
+    this.invites = new GroupInvites(core);
     this.#core = core;
     this.#calls = core.context.calls;
   }
@@ -166,35 +152,12 @@ export class Group {
 
   /** Members by inbox, in ascending order of inbox id. */
   members(): Member[] {
-    return this.#calls.now(() => this.#members());
+    return this.#calls.now(() => membersOf(this.#core));
   }
 
-  #members(): Member[] {
-    const { state } = this.#core;
-    const seen = new Map(this.joins().map((join) => [join.inboxId, join]));
-    const leaves = new Map<string, string[]>();
-    const behind = new Set<string>();
-    for (const { leafNode } of this.#core.mls.members()) {
-      const { inboxId, installationId } = senderOf(leafNode);
-      leaves.set(inboxId, [...(leaves.get(inboxId) ?? []), installationId]);
-      if (!followsExternalCommits(leafNode)) behind.add(inboxId);
-    }
-    return [...state.members].map(([inboxId, entry]) => ({
-      ...admissionOf(entry, seen.get(inboxId)),
-      inboxId,
-      installations: leaves.get(inboxId) ?? [],
-      ...leftOutOf(this.#core, inboxId, entry),
-      permission: permissionOf(state, inboxId),
-      followsInvites: !behind.has(inboxId),
-    }));
-  }
-
-  /** Joins through invites that this installation has seen, in the order of the log. */
-  joins(options: { readonly after?: bigint } = {}): InviteJoin[] {
-    return this.#calls.now(() => {
-      const { after = 0n } = requireListOptions(options, "options");
-      return this.#core.context.store.admissions.listAfter(this.#core.groupId, after).map(shownJoin);
-    });
+  /** As `invites.joins`; it goes with the first release. */
+  joins(options?: { readonly after?: bigint }): InviteJoin[] {
+    return this.invites.joins(options);
   }
 
   /**
@@ -206,7 +169,7 @@ export class Group {
       const { after = 0n } = requireListOptions(options, "options");
       deleteExpired(this.#core);
       const rows = this.#core.context.store.messages.listAfter(this.#core.groupId, after);
-      return withoutRevoked(this.#core, rows).map(shown);
+      return withoutRevoked(this.#core, rows).map(toMessage);
     });
   }
 
@@ -263,14 +226,14 @@ export class Group {
   /** Sends a text; returns it as it stands in the log. See `sendContent` in `group/send.ts` for failures. */
   send(text: string, options: SendOptions = {}): Promise<Message> {
     return this.#calls.run(requireSendOptions, options, async (checked) =>
-      shown(await sendContent(this.#core, textCodec, requireText(text, "text"), checked)),
+      toMessage(await sendContent(this.#core, textCodec, requireText(text, "text"), checked)),
     );
   }
 
   /** As `send`, for a value of any content type; `decodeContent(codec, message.content)` reads it back. */
   sendContent<T>(codec: ContentCodec<T>, value: T, options: SendOptions = {}): Promise<Message> {
     return this.#calls.run(requireSendOptions, options, async (checked) =>
-      shown(await sendContent(this.#core, requireCodec(codec, "codec"), value, checked)),
+      toMessage(await sendContent(this.#core, requireCodec(codec, "codec"), value, checked)),
     );
   }
 
@@ -290,14 +253,14 @@ export class Group {
   stream(options: CallOptions = {}): AsyncGenerator<Message, void, void> {
     const { context, groupId } = this.#core;
     const listAfter = (id: bigint) => context.store.messages.listAfter(groupId, id);
-    return this.#calls.stream(options, (signal) => streamRecords(this.#core, listAfter, signal), shown);
+    return this.#calls.stream(options, (signal) => streamRecords(this.#core, listAfter, signal), toMessage);
   }
 
   /** Joins through invites from now on, as they come, until the signal is aborted. */
   streamJoins(options: CallOptions = {}): AsyncGenerator<InviteJoin, void, void> {
     const { context, groupId } = this.#core;
     const listAfter = (id: bigint) => context.store.admissions.listAfter(groupId, id);
-    return this.#calls.stream(options, (signal) => streamRecords(this.#core, listAfter, signal), shownJoin);
+    return this.#calls.stream(options, (signal) => streamRecords(this.#core, listAfter, signal), toInviteJoin);
   }
 
   /**
@@ -333,14 +296,7 @@ export class Group {
    * INBOX_UNVERIFIABLE with the members that could not be followed when all others were.
    */
   updateInstallations(options: CallOptions = {}): Promise<void> {
-    return this.#calls.run(requireCallOptions, options, ({ signal }) => this.#updateInstallations(signal));
-  }
-
-  async #updateInstallations(signal: AbortSignal): Promise<void> {
-    const unverifiable = new Set<string>();
-    const plan = () => planUpdateInstallations(this.#core, signal, undefined, unverifiable);
-    await commitChange(this.#core, plan, signal);
-    if (unverifiable.size > 0) throw inboxUnverifiable([...unverifiable]);
+    return this.#calls.run(requireCallOptions, options, ({ signal }) => updateInstallations(this.#core, signal));
   }
 
   updateName(name: string, options: CallOptions = {}): Promise<void> {
@@ -412,60 +368,44 @@ export class Group {
     return this.#calls.now(() => absentRoles(this.#core));
   }
 
-  /** Lets people in by invite: a fresh key and slot, in place of an earlier invite. Super admins only. */
-  createInvite(options: InviteOptions = {}): Promise<Invite> {
-    return this.#calls.run(requireInviteOptions, options, (checked) => {
-      requireFuture(checked.expiresAtNs, "expiresAtNs", this.#core.context.time.bestNs());
-      return createInvite(this.#core, checked);
-    });
+  /** As `invites.create`; it goes with the first release. */
+  createInvite(options?: InviteOptions): Promise<Invite> {
+    return this.invites.create(options);
   }
 
-  /** Replaces the invite's key, with `slot` also its slot. Super admins only. */
-  rotateInvite(options: RotateOptions = {}): Promise<Invite> {
-    return this.#calls.run(requireRotateOptions, options, (checked) => rotateInvite(this.#core, checked));
+  /** As `invites.rotate`; it goes with the first release. */
+  rotateInvite(options?: RotateOptions): Promise<Invite> {
+    return this.invites.rotate(options);
   }
 
-  /** Changes what the invite allows; links given out go on working under the new limits. Super admins only. */
+  /** As `invites.change`; it goes with the first release. */
   changeInvite(changes: InviteChanges): Promise<Invite> {
-    return this.#calls.run(requireInviteChanges, changes, (checked) => {
-      const { expiresAtNs } = checked;
-      // 0 takes the end away.
-      if (expiresAtNs !== 0n) requireFuture(expiresAtNs, "expiresAtNs", this.#core.context.time.bestNs());
-      return changeInvite(this.#core, checked);
-    });
+    return this.invites.change(changes);
   }
 
-  /** Ends joining by invite. Super admins only. */
-  revokeInvite(options: CallOptions = {}): Promise<void> {
-    return this.#calls.run(requireCallOptions, options, ({ signal }) => revokeInvite(this.#core, signal));
+  /** As `invites.revoke`; it goes with the first release. */
+  revokeInvite(options?: CallOptions): Promise<void> {
+    return this.invites.revoke(options);
   }
 
-  /**
-   * Puts the present epoch into the invite's slots where it is missing; any member may. With `deep` what is there is
-   * downloaded and verified first: do that when somebody reports that the invite does not work.
-   */
-  refreshInvite(options: RefreshOptions = {}): Promise<void> {
-    return this.#calls.run(requireRefreshOptions, options, (checked) => refreshInvite(this.#core, checked));
+  /** As `invites.refresh`; it goes with the first release. */
+  refreshInvite(options?: RefreshOptions): Promise<void> {
+    return this.invites.refresh(options);
   }
 
-  /** The invite in force, as far as this installation knows. */
+  /** As `invites.current`; it goes with the first release. */
   get invite(): Invite | undefined {
-    return this.#calls.now(() => activeInvite(this.#core));
+    return this.invites.current;
   }
 
-  /** As `invite`, after its service was asked, within three seconds, where links lead. Never fails for that. */
-  loadInvite(options: CallOptions = {}): Promise<Invite | undefined> {
-    return this.#calls.run(requireCallOptions, options, async ({ signal }) => {
-      await learnLinkBase(this.#core.context, this.invite?.serviceUrl, signal);
-      return this.invite;
-    });
+  /** As `invites.load`; it goes with the first release. */
+  loadInvite(options?: CallOptions): Promise<Invite | undefined> {
+    return this.invites.load(options);
   }
 
-  /** The invite in force as payload and blob, for applications that carry the bytes themselves; uploads nothing. */
-  createExternalInvite(options: ExternalInviteOptions = {}): Promise<ExternalInvite> {
-    return this.#calls.run(requireExternalInviteOptions, options, (checked) =>
-      createExternalInvite(this.#core, checked),
-    );
+  /** As `invites.export`; it goes with the first release. */
+  createExternalInvite(options?: ExternalInviteOptions): Promise<ExternalInvite> {
+    return this.invites.export(options);
   }
 
   #updateText(kind: GroupText, text: string, options: CallOptions): Promise<void> {

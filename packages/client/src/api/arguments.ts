@@ -27,26 +27,22 @@ import {
   type ServicePointer,
   type WalletSigner,
 } from "@latchkey/xmtp";
-import type { GroupOptions } from "./conversations.ts";
-import type { Environment } from "./identity/environment.ts";
-import type { Role } from "./group/absent-roles.ts";
-import type { AddOptions } from "./group/add-members.ts";
+import type { GroupOptions } from "./group-options.ts";
+import type { Role } from "../group/absent-roles.ts";
+import type { AddOptions } from "../group/add-members.ts";
 import type {
   ExternalInviteOptions,
   InviteChanges,
   InviteOptions,
   RefreshOptions,
   RotateOptions,
-} from "./invite/issue.ts";
-import type { KeepFreshOptions } from "./upkeep/keep-invites-fresh.ts";
-import type { RemoveOptions } from "./group/remove-members.ts";
-import type { SendOptions } from "./group/send.ts";
-import { checkedServiceUrl } from "./invite/slots.ts";
-import type { JoinOptions } from "./join/join.ts";
-import type { PreviewEnvironment } from "./join/preview-alone.ts";
-import { CLIENT_LIMITS } from "./limits.ts";
-import type { CallOptions } from "./public-calls.ts";
-import type { Transport } from "./transport/transport.ts";
+} from "../invite/issue.ts";
+import type { KeepFreshOptions } from "../upkeep/keep-invites-fresh.ts";
+import type { RemoveOptions } from "../group/remove-members.ts";
+import type { SendOptions } from "../group/send.ts";
+import { checkedServiceUrl } from "../invite/slots.ts";
+import type { JoinOptions } from "../join/options.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 
 /*
  * What the arguments of public calls have to be, one check for each. The public classes apply them before anything is
@@ -69,9 +65,6 @@ const requireString = check("a text", (value) => (typeof value === "string" ? va
 
 /** A name of something here, which is looked for: a text that names nothing finds nothing. */
 export const requireId = requireString;
-
-/** A link, a text with one in it, or bytes. */
-export const requireInvite = requireEither("an invite: a text or a Uint8Array", requireString, requireBytes());
 
 /** A payload of an invite. */
 export const requirePayload = requireBytes();
@@ -102,9 +95,6 @@ export const requirePolicy = requireOneOf(PERMISSION_POLICIES);
 
 const signal = optional(requireSignal);
 const flag = optional(requireFlag);
-
-/** Options of a call that can be aborted and nothing else. */
-export const requireCallOptions = requireFields<CallOptions>({ signal });
 
 /** From where on messages or joins are listed. */
 export const requireListOptions = requireFields<{ readonly after?: bigint }>({ after: optional(requirePosition) });
@@ -230,25 +220,3 @@ export const requireSigner = check("a signer with an address as `identifier` and
   const identifier: unknown = signer.identifier;
   return typeof identifier === "string" && /^0x[0-9a-f]{40}$/i.test(identifier) ? signer : undefined;
 });
-
-const ENVIRONMENT = {
-  transport: requireMethods<Transport>("sendGroupMessages", "queryGroupMessages", "getIdentityUpdates", "close"),
-  store: requireMethods<Environment["store"]>("transaction", "close"),
-  crypto: requireMethods<Environment["crypto"]>("suite", "randomBytes"),
-  slots: requireMethods<Environment["slots"]>("upload", "fetch", "exists"),
-  clock: requireMethods<Environment["clock"]>("nowNs", "sleep", "timeout"),
-} as const;
-
-/** The named parts of an environment; other fields of it are not looked at. */
-function requireParts<T extends object>(...parts: readonly (keyof typeof ENVIRONMENT)[]) {
-  return check<T>(`an environment with ${parts.join(", ")}`, (value) => {
-    if (typeof value !== "object" || value === null) return undefined;
-    for (const part of parts) ENVIRONMENT[part]((value as Record<string, unknown>)[part], part);
-    return value as T;
-  });
-}
-
-export const requireEnvironment = requireParts<Environment>("transport", "store", "crypto", "slots", "clock");
-
-/** What a look at an invite without a client needs. */
-export const requirePreviewEnvironment = requireParts<PreviewEnvironment>("crypto", "slots", "clock");

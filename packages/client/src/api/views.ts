@@ -1,9 +1,9 @@
 import { toHex } from "@latchkey/mls";
-import type { MembershipEntry, Permission } from "@latchkey/xmtp";
+import type { Permission } from "@latchkey/xmtp";
 import type { Invite } from "../invite/invite.ts";
 import type { AdmissionRecord, MessageRecord } from "../store/records.ts";
-import type { LeftOutInstallation } from "./installations.ts";
-import type { RemovalOutcome } from "./remove-members.ts";
+import type { LeftOutInstallation } from "../group/installations.ts";
+import type { RemovalOutcome } from "../group/remove-members.ts";
 
 /** A message of a group as an application sees it. */
 export interface Message {
@@ -74,20 +74,13 @@ export interface Removal extends RemovalOutcome {
   readonly invite: Invite | undefined;
 }
 
-/** A message as it is shown. */
-export function shown(record: MessageRecord): Message {
+/** A message of the store as applications see it. */
+export function toMessage(record: MessageRecord): Message {
   const { id, messageId, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content } = record;
   return { id: messageId, sequenceId: id, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content };
 }
 
-/** A join as it is shown. */
-export function shownJoin({ id, inboxId, externalGroupId, admittedAtNs }: AdmissionRecord): InviteJoin {
+/** A join of the store as applications see it. */
+export function toInviteJoin({ id, inboxId, externalGroupId, admittedAtNs }: AdmissionRecord): InviteJoin {
   return { sequenceId: id, inboxId, admittedVia: toHex(externalGroupId), admittedAtNs };
-}
-
-/** How a member came in: by which invite the group's state says, and when, if that was seen. */
-export function admissionOf({ admittedViaExternalGroupId: tag }: MembershipEntry, seen: InviteJoin | undefined) {
-  const admittedVia = tag.length === 0 ? undefined : toHex(tag);
-  const admittedAtNs = seen?.admittedVia === admittedVia ? seen?.admittedAtNs : undefined;
-  return { joinedByInvite: admittedVia !== undefined, admittedVia, admittedAtNs };
 }

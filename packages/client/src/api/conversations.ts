@@ -1,42 +1,37 @@
 import { fromHex, MlsGroup, toHex } from "@latchkey/mls";
-import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE, type NewGroup } from "@latchkey/xmtp";
-import { Apart } from "./apart.ts";
+import { installationLeaf, newGroupExtensions, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
+import { Apart } from "../apart.ts";
 import {
   requireBlobs,
-  requireCallOptions,
   requireGroupOptions,
   requireId,
   requireInboxIds,
-  requireInvite,
   requireJoinOptions,
   requirePayload,
 } from "./arguments.ts";
-import type { GroupsContext } from "./group/group-registry.ts";
-import { addFirstMembers } from "./group/add-members.ts";
-import { Group } from "./group/group.ts";
-import type { GroupCore } from "./group/group-core.ts";
-import { newGroupRecord } from "./group/group-record.ts";
-import { tellFailed } from "./group/queue.ts";
-import { requireShortText } from "./group/settings.ts";
-import { syncWelcomes } from "./group/welcomes.ts";
-import { keepKeyPackage } from "./identity/key-packages.ts";
-import { joinByBlobs, joinByInvite, type JoinOptions } from "./join/join.ts";
-import { previewInvite, type InvitePreview } from "./join/preview.ts";
-import { listPendingJoins, resumePendingJoins, type PendingJoin } from "./join/resume.ts";
-import type { CallOptions, PublicCalls } from "./public-calls.ts";
-import type { GroupStatus } from "./store/records.ts";
-import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "./upkeep/conflicts.ts";
-import { readAndSettle } from "./upkeep/after-reading.ts";
+import type { GroupOptions } from "./group-options.ts";
+import { requireInvite } from "../invite/require-invite.ts";
+import { requireCallOptions } from "../public-calls.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { addFirstMembers } from "../group/add-members.ts";
+import { Group } from "./group.ts";
+import type { GroupCore } from "../group/group-core.ts";
+import { newGroupRecord } from "../group/group-record.ts";
+import { tellFailed } from "../group/queue.ts";
+import { requireShortText } from "../group/settings.ts";
+import { syncWelcomes } from "../group/welcomes.ts";
+import { keepKeyPackage } from "../identity/key-packages.ts";
+import { joinByBlobs, joinByInvite } from "../join/join.ts";
+import type { JoinOptions } from "../join/options.ts";
+import { previewInvite, type InvitePreview } from "../join/preview.ts";
+import { listPendingJoins, resumePendingJoins, type PendingJoin } from "../join/resume.ts";
+import type { CallOptions, PublicCalls } from "../public-calls.ts";
+import type { GroupStatus } from "../store/records.ts";
+import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "../upkeep/conflicts.ts";
+import { readAndSettle } from "../upkeep/after-reading.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
 const GROUP_ID_BYTES = 16;
-
-/** What a new group is like. */
-export type GroupOptions = Pick<NewGroup, "name" | "description" | "imageUrl" | "permissions"> & {
-  /** Throw KEY_PACKAGE_MISSING when any installation cannot be added, instead of leaving it out. */
-  readonly allOrNothing?: boolean;
-  readonly signal?: AbortSignal;
-};
 
 /** A group that was joined by invite. */
 export interface JoinedGroup {
