@@ -164,6 +164,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: `return isParted && (await mayBringBack(lastGood, welcomed, signal)) ? "return" : "claim";`,
     replace: `return "return";`,
     troubles: ["poison"],
+    isRare: true,
   },
   {
     name: "one key package of no use fails the whole call",
