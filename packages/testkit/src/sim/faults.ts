@@ -50,9 +50,14 @@ const SHARE: Readonly<Record<Trouble, number>> = {
   "restored-disk": 0.25,
 };
 
+/** A node that withholds logs keeps a restored device from learning which keys it has used: nobody could. */
+const WITHHOLDING: readonly Trouble[] = ["hostile-node", "split-view"];
+
 /** The troubles of a seed. */
 export function troublesOf(random: SeededRandom): Trouble[] {
-  return TROUBLES.filter((trouble) => random.chance(SHARE[trouble]));
+  const drawn = TROUBLES.filter((trouble) => random.chance(SHARE[trouble]));
+  const withholds = drawn.some((trouble) => WITHHOLDING.includes(trouble));
+  return drawn.filter((trouble) => trouble !== "restored-disk" || !withholds);
 }
 
 /** What becomes of one request. */
