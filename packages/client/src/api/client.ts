@@ -20,7 +20,7 @@ import { NodeTime } from "../identity/node-time.ts";
 import { keepKeyPackage } from "../identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "../upkeep/keep-invites-fresh.ts";
 import { tryFinishRenewal } from "../group/renewal.ts";
-import { uploadBlob } from "../invite/refresh.ts";
+import { uploadBlob } from "../invite/upload.ts";
 import { afterReading } from "../upkeep/after-reading.ts";
 import type { JoinOptions } from "../join/options.ts";
 import { SlotPollBackoff } from "../transport/slot-poll-backoff.ts";

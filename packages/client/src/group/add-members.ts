@@ -4,7 +4,7 @@ import { clientError } from "../errors.ts";
 import type { UnusableInstallation } from "../identity/key-package-faults.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
 import { fetchWanted, unusableError, usableIn, type UsableKeyPackages, type WantedInstallations } from "./adds.ts";
-import { planOf } from "./changes.ts";
+import { planCommit } from "./plan-commit.ts";
 import { commitChange } from "./commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -71,7 +71,7 @@ function planAdds(
   if (mutations.length === 0 && keyPackages.length === 0) return undefined;
   const payloads =
     mutations.length === 0 ? [] : [{ componentId: COMPONENT.groupMembership, update: membershipDelta(mutations) }];
-  return planOf(core, payloads, keyPackages.map(addOf));
+  return planCommit(core, payloads, keyPackages.map(addOf));
 }
 
 /** Own installations that a new group is to have beside the creating one. */

@@ -4,7 +4,7 @@ import type { Tables } from "../store/store.ts";
 import { historyOf } from "./entries.ts";
 import type { GroupCore } from "./group-core.ts";
 import { dropSurplusClaims, succeed, trustedFlag, writeClaim } from "./histories.ts";
-import { syncLocked } from "./log.ts";
+import { syncLocked } from "./sync.ts";
 import { judgeWelcome, type WelcomedGroup, type WelcomeVerdict } from "./welcome-rules.ts";
 import { writeJoinedGroup } from "./write-group.ts";
 

@@ -15,7 +15,7 @@ import type { CommitPlan } from "./commit-plan.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { namingWhoIsInTheWay } from "./in-the-way.ts";
-import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./log.ts";
+import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./sync.ts";
 import { messageHash } from "./own-echo.ts";
 import { withoutAbsentAdmins } from "./absent-roles.ts";
 import { requireConfirmedReturn } from "./parted.ts";

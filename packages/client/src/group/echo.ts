@@ -4,7 +4,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import type { MessageIdRecord, MessageRecord, OutboxRecord } from "../store/records.ts";
 import { readPages, type Envelope } from "../transport/transport.ts";
 import type { GroupCore } from "./group-core.ts";
-import { newBackoff, readLog, syncLocked } from "./log.ts";
+import { newBackoff, readLog, syncLocked } from "./sync.ts";
 import { keptId } from "./message-ids.ts";
 import { messageRecord } from "./message.ts";
 import { NOTHING } from "./outbox.ts";

@@ -11,7 +11,7 @@ import {
 import { clientError } from "../errors.ts";
 import { addOf } from "./add-members.ts";
 import { fetchWanted, installationOf, usableIn, type WantedInstallations } from "./adds.ts";
-import { planOf, type ComponentPayload } from "./changes.ts";
+import { planCommit, type ComponentPayload } from "./plan-commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 import { acceptsLateAdditions, addTargetOf, leavesToExcuse, withoutLeaf } from "./installations.ts";
@@ -63,7 +63,7 @@ export async function planRemoveMembers(
     const failedInstallations = [...new Set([...entry.failedInstallations, ...excused])];
     mutations.push({ op: "update", inboxId, entry: { ...entry, failedInstallations } });
   }
-  return planOf(
+  return planCommit(
     core,
     [{ componentId: COMPONENT.groupMembership, update: membershipDelta(mutations) }, ...further],
     leaving.flatMap((inboxId) => leavesOf(core, inboxId, () => true)).map(removalOf),
@@ -150,5 +150,5 @@ export async function planUpdateInstallations(
   });
   if (mutations.length === 0) return undefined;
   const payload = { componentId: COMPONENT.groupMembership, update: membershipDelta(mutations) };
-  return planOf(core, [payload], [...removed.map(removalOf), ...keyPackages.map(addOf)]);
+  return planCommit(core, [payload], [...removed.map(removalOf), ...keyPackages.map(addOf)]);
 }

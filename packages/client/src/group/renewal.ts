@@ -1,7 +1,7 @@
 import { COMPONENT, policyUpdate } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { reportInBackground } from "../store/defects.ts";
-import { planOf } from "./changes.ts";
+import { planCommit } from "./plan-commit.ts";
 import { commitChange } from "./commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -11,7 +11,7 @@ import { openRenewal, renewedPolicy } from "./renewal-journal.ts";
 function planRenewal(core: GroupCore): CommitPlan | undefined {
   const policy = renewedPolicy(core);
   if (policy !== undefined) {
-    return planOf(core, [{ componentId: COMPONENT.externalCommitPolicy, update: policyUpdate(policy) }]);
+    return planCommit(core, [{ componentId: COMPONENT.externalCommitPolicy, update: policyUpdate(policy) }]);
   }
   if (openRenewal(core) !== undefined) {
     core.step({ write: ({ inviteRenewals }) => inviteRenewals.delete(core.groupId) });

@@ -1,7 +1,7 @@
 import { adminListDelta, COMPONENT, superAdminListDelta } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { Role } from "./absent-roles.ts";
-import { planOf } from "./changes.ts";
+import { planCommit } from "./plan-commit.ts";
 import { commitChange } from "./commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -10,7 +10,7 @@ function planRole(core: GroupCore, op: "insert" | "remove", inboxId: string, rol
   const isSuper = role === "super_admin";
   const componentId = isSuper ? COMPONENT.superAdminList : COMPONENT.adminList;
   const update = (isSuper ? superAdminListDelta : adminListDelta)([{ op, inboxId }]);
-  return planOf(core, [{ componentId, update }]);
+  return planCommit(core, [{ componentId, update }]);
 }
 
 /**
@@ -71,7 +71,7 @@ export async function demoteBeforeRemoval(
       throw clientError("NOT_PERMITTED", "a super admin can be removed by another super admin only");
     }
     const mutations = leaving.map((inboxId) => ({ op: "remove", inboxId }) as const);
-    return planOf(core, [{ componentId: COMPONENT.superAdminList, update: superAdminListDelta(mutations) }]);
+    return planCommit(core, [{ componentId: COMPONENT.superAdminList, update: superAdminListDelta(mutations) }]);
   };
   await commitChange(core, plan, signal);
 }

@@ -8,7 +8,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
 import { echoOf, ownMessage, type Echo } from "./echo.ts";
-import { isRefusal, outgoing, syncLocked } from "./log.ts";
+import { isRefusal, outgoing, syncLocked } from "./sync.ts";
 import { keyMark, wireKey } from "./message-ids.ts";
 import { newIdempotencyKey } from "./message.ts";
 import { deleteQueued, enqueue, isLeaveRequest, NOTHING, updateQueued } from "./outbox.ts";

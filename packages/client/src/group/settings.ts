@@ -11,7 +11,7 @@ import {
   type RegulatedAction,
 } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
-import { planOf } from "./changes.ts";
+import { planCommit } from "./plan-commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
 
@@ -45,13 +45,13 @@ export function requireShortText(kind: GroupText, text: string): void {
 /** Throws NOT_PERMITTED for a text that is too long. */
 export function planText(core: GroupCore, kind: GroupText, text: string): CommitPlan {
   requireShortText(kind, text);
-  return planOf(core, [{ componentId: TEXTS[kind].componentId, update: stringUpdate(text) }]);
+  return planCommit(core, [{ componentId: TEXTS[kind].componentId, update: stringUpdate(text) }]);
 }
 
 /** Undefined lets messages stay. */
 export function planDisappearing(core: GroupCore, settings: DisappearingSettings | undefined): CommitPlan {
   const { fromNs, inNs } = settings ?? { fromNs: 0n, inNs: 0n };
-  return planOf(core, [
+  return planCommit(core, [
     { componentId: COMPONENT.messageDisappearFromNs, update: timeUpdate(fromNs) },
     { componentId: COMPONENT.messageDisappearInNs, update: timeUpdate(inNs) },
   ]);
@@ -76,5 +76,5 @@ export function planPermission(
   if (update === undefined) {
     throw clientError("GROUP_UNSUPPORTED", "the group has no permission of that kind; its registry does not know it");
   }
-  return planOf(core, [{ componentId: COMPONENT.componentRegistry, update }]);
+  return planCommit(core, [{ componentId: COMPONENT.componentRegistry, update }]);
 }

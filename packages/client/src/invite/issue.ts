@@ -18,14 +18,14 @@ import {
 } from "@latchkey/xmtp";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
-import { planOf } from "../group/changes.ts";
+import { planCommit } from "../group/plan-commit.ts";
 import { commitChange } from "../group/commit.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { newInvite, type Invite } from "./invite.ts";
 import { learnLinkBase } from "./link-base.ts";
-import { currentBlob, uploadBlob } from "./refresh.ts";
+import { currentBlob, uploadBlob } from "./upload.ts";
 import { activePolicy } from "../group/active-policy.ts";
 import { renewedPolicy } from "../group/renewal-journal.ts";
 import { ownService, samePointer, servicePointer } from "./service.ts";
@@ -71,12 +71,12 @@ async function commitPolicy(
   const register = async () => {
     requireSuperAdmin(core);
     if (core.state.registry.has(COMPONENT.externalCommitPolicy)) return undefined;
-    return planOf(core, [{ componentId: COMPONENT.componentRegistry, update: registerExternalCommitPolicy() }]);
+    return planCommit(core, [{ componentId: COMPONENT.componentRegistry, update: registerExternalCommitPolicy() }]);
   };
   const change = async () => {
     requireSuperAdmin(core);
     const update = policyUpdate(make(core.state.policy));
-    return planOf(core, [{ componentId: COMPONENT.externalCommitPolicy, update }]);
+    return planCommit(core, [{ componentId: COMPONENT.externalCommitPolicy, update }]);
   };
   await commitChange(core, register, signal);
   await commitChange(core, change, signal);

@@ -5,7 +5,7 @@ import type { Backoff } from "../clock.ts";
 import type { GroupsContext } from "../group/group-registry.ts";
 import { clientError, codeOf } from "../errors.ts";
 import { GroupCore } from "../group/group-core.ts";
-import { newBackoff } from "../group/log.ts";
+import { newBackoff } from "../group/sync.ts";
 import type { SlotContents, SlotFetchOptions } from "../transport/slot-service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";

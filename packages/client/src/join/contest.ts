@@ -13,7 +13,7 @@ import {
   openedBlobs,
   statesSince,
   verifiedState,
-} from "./evidence.ts";
+} from "./group-states.ts";
 import { recordLost, recordPublished, recordSequenced } from "./journal.ts";
 import { LogScan } from "./log-scan.ts";
 import { draftOf } from "./draft.ts";

@@ -6,7 +6,7 @@ import { reportInBackground } from "../store/defects.ts";
 import { clientError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { mistypedOr } from "../invite/links/mistyped.ts";
 import { findInviteOrImage, readInvite } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";

@@ -2,7 +2,7 @@ import { equalBytes } from "@latchkey/mls";
 import type { GroupsContext } from "../group/group-registry.ts";
 import { clientError, codeOf, verdictOf } from "../errors.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { newBackoff, outgoing, syncLocked } from "../group/log.ts";
+import { newBackoff, outgoing, syncLocked } from "../group/sync.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { JoinRecord } from "../store/records.ts";
 import { recordContested, recordJoined, recordLost, recordPublished, recordSequenced } from "./journal.ts";

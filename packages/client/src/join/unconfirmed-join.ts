@@ -2,7 +2,7 @@ import type { VerifiedGroupInfo } from "@latchkey/mls";
 import type { ClientContext } from "../group/client-context.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinRecord } from "../store/records.ts";
-import { candidatesInSlot, holdsOwnLeaf, isSignedByMember, statesSince, verifiedState } from "./evidence.ts";
+import { candidatesInSlot, holdsOwnLeaf, isSignedByMember, statesSince, verifiedState } from "./group-states.ts";
 import { recordConfirmed, recordRefused } from "./journal.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { GroupCore } from "../group/group-core.ts";
 import { deleteExpired } from "../group/disappearing.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { settleUnconfirmedJoin } from "../join/unconfirmed-join.ts";
 import { runDuty, scheduleDuty, type Duty } from "./duty.ts";
 import { JOIN_RECEIPT } from "./join-receipts.ts";

@@ -1,6 +1,6 @@
 import { encodeWith, joinReceiptCodec } from "@latchkey/xmtp";
 import type { GroupCore } from "../group/group-core.ts";
-import { outgoing, syncLocked } from "../group/log.ts";
+import { outgoing, syncLocked } from "../group/sync.ts";
 import { newIdempotencyKey } from "../group/message.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Duty } from "./duty.ts";

@@ -8,10 +8,10 @@ import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { commitChange } from "../group/commit.ts";
 import { inboxesWithMissingInstallations } from "./missing-installations.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { planUpdateInstallations } from "../group/membership.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { uploadBlob } from "../invite/refresh.ts";
+import { uploadBlob } from "../invite/upload.ts";
 import { finishRenewal } from "../group/renewal.ts";
 
 /** How invites are kept alive. */

@@ -3,12 +3,12 @@ import { selectCandidates, type Candidate } from "@latchkey/xmtp";
 import { isAborted, isDue } from "../clock.ts";
 import { historyOf } from "../group/entries.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { senderOf } from "../group/message.ts";
 import { recordParted } from "../group/parted.ts";
-import { servicesOf } from "../invite/refresh.ts";
+import { servicesOf } from "../invite/upload.ts";
 import { activePolicy } from "../group/active-policy.ts";
-import { statesSince, verifiedState } from "../join/evidence.ts";
+import { statesSince, verifiedState } from "../join/group-states.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { LatchkeyError, MlsGroup, toHex, type KeyPackage, type Proposal } from "@latchkey/mls";
 import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { isAborted, isDue } from "../clock.ts";
-import { planOf } from "../group/changes.ts";
+import { planCommit } from "../group/plan-commit.ts";
 import { commitChange } from "../group/commit.ts";
 import type { CommitPlan } from "../group/commit-plan.ts";
 import { historyOf } from "../group/entries.ts";
@@ -160,7 +160,7 @@ async function planReadds(
   if (additions.length === 0) return undefined;
   const done = rows.map(answered(core));
   return {
-    ...planOf(core, [], [...removals, ...additions]),
+    ...planCommit(core, [], [...removals, ...additions]),
     write: ({ readds }) => done.forEach((row) => readds.put(row)),
   };
 }

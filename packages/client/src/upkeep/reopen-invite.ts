@@ -1,6 +1,6 @@
 import type { GroupCore } from "../group/group-core.ts";
-import { syncLocked } from "../group/log.ts";
-import { hasStateToServe, uploadBlob } from "../invite/refresh.ts";
+import { syncLocked } from "../group/sync.ts";
+import { hasStateToServe, uploadBlob } from "../invite/upload.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Duty } from "./duty.ts";
 

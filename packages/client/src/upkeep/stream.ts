@@ -2,7 +2,7 @@ import { asError, isAborted } from "../clock.ts";
 import { asLatchkeyError, isRetryable } from "../errors.ts";
 import { afterEnvelope } from "./after-reading.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { newBackoff } from "../group/log.ts";
+import { newBackoff } from "../group/sync.ts";
 import { tellFailed } from "../group/queue.ts";
 import { receiveEnvelopes } from "../group/receive.ts";
 import { CLIENT_LIMITS } from "../limits.ts";

@@ -28,7 +28,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a cursor that skips a message",
-    file: "packages/client/src/group/log.ts",
+    file: "packages/client/src/group/sync.ts",
     find: "await receiveEnvelopes(core, page, signal);",
     replace: "await receiveEnvelopes(core, page.filter(({ id }) => id % 5n > 0n), signal);",
     troubles: [],

@@ -10,7 +10,7 @@ export interface ComponentPayload {
 }
 
 /** The plan of a commit with these proposals and updates, on top of the present app data. */
-export function planOf(
+export function planCommit(
   core: GroupCore,
   payloads: readonly ComponentPayload[],
   proposals: readonly Proposal[] = [],

@@ -17,7 +17,7 @@ import { isAborted } from "../clock.ts";
 import { clientError, codeOf, unlessRefused } from "../errors.ts";
 import { activePolicy } from "../group/active-policy.ts";
 import type { GroupCore } from "../group/group-core.ts";
-import { syncLocked } from "../group/log.ts";
+import { syncLocked } from "../group/sync.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { distinctServices, resolveService, type ReachableService } from "./service.ts";
 import { slotCredentials, type SlotCredentialsAt } from "../group/slot-credentials.ts";
