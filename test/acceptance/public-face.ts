@@ -262,6 +262,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
     inspectInvite: [invite],
     imageKind: [bytes],
     decodeContent: [codec, { good: CONTENT, takes: isBytes }],
+    encodeContent: [codec, text],
     previewInvite: [invite, { good: previewParts }, options()],
     // These two are for what was caught, which can be anything.
     codeOf: [{ good: new Error("text"), optional: true, takes: () => true }],

@@ -17,7 +17,7 @@ export type { Addition } from "./group/addition.ts";
 export type { UnusableInbox } from "./group/adds.ts";
 export type { LeftOutInstallation } from "./group/installations.ts";
 export type { KeyPackageFault, UnusableInstallation } from "./identity/key-package-faults.ts";
-export { decodeContent } from "./api/decode-content.ts";
+export { decodeContent, encodeContent } from "./api/content.ts";
 export { leaveRequestCodec, textCodec } from "@latchkey/xmtp";
 export type { CodedContent, ContentCodec } from "@latchkey/xmtp";
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";

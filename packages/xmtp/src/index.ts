@@ -114,6 +114,7 @@ export { leaveRequestCodec } from "./content/leave-request.ts";
 export {
   decodeMessageContent,
   decodeWith,
+  encodeContent,
   encodeMessageContent,
   encodeTextMessage,
   encodeWith,

@@ -45,22 +45,42 @@ function newIdempotencyKey(): string {
   return toHex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/**
- * A message of any content type. `idempotencyKey` is random unless given; the same key and content give the same id.
- */
-export function encodeMessageContent(
-  groupId: Uint8Array,
-  message: CodedContent & { readonly contentType: string; readonly fallback?: string },
-  idempotencyKey: string = newIdempotencyKey(),
-): OutgoingContent {
-  const { contentType, body, parameters, fallback } = message;
+/** Content with its type, as EncodedContent carries it. */
+interface TypedContent extends CodedContent {
+  readonly contentType: string;
+  readonly fallback?: string;
+}
+
+function typedContent<T>(codec: ContentCodec<T>, value: T): TypedContent {
+  const fallback = codec.fallback(value);
+  return { contentType: codec.type, ...codec.encode(value), ...(fallback !== undefined && { fallback }) };
+}
+
+function serialized({ contentType, body, parameters, fallback }: TypedContent): Uint8Array {
   const encoded = create(EncodedContentSchema, {
     type: parseContentType(contentType),
     content: body,
     parameters: { ...parameters },
     ...(fallback !== undefined && { fallback }),
   });
-  const content = toBinary(EncodedContentSchema, encoded);
+  return toBinary(EncodedContentSchema, encoded);
+}
+
+/** Serialized EncodedContent of a value, such as a reply carries it. Throws what the codec throws. */
+export function encodeContent<T>(codec: ContentCodec<T>, value: T): Uint8Array {
+  return serialized(typedContent(codec, value));
+}
+
+/**
+ * A message of any content type. `idempotencyKey` is random unless given; the same key and content give the same id.
+ */
+export function encodeMessageContent(
+  groupId: Uint8Array,
+  message: TypedContent,
+  idempotencyKey: string = newIdempotencyKey(),
+): OutgoingContent {
+  const content = serialized(message);
+  const { contentType } = message;
   const envelope = create(PlaintextEnvelopeSchema, { content: { case: "v1", value: { content, idempotencyKey } } });
   const plaintext = toBinary(PlaintextEnvelopeSchema, envelope);
   return { plaintext, messageId: messageId(groupId, idempotencyKey, content), content, contentType };
@@ -73,9 +93,7 @@ export function encodeWith<T>(
   groupId: Uint8Array,
   idempotencyKey?: string,
 ): OutgoingContent {
-  const fallback = codec.fallback(value);
-  const message = { contentType: codec.type, ...codec.encode(value), ...(fallback !== undefined && { fallback }) };
-  return encodeMessageContent(groupId, message, idempotencyKey);
+  return encodeMessageContent(groupId, typedContent(codec, value), idempotencyKey);
 }
 
 /** A text message (content type `xmtp.org/text:1.0`). */

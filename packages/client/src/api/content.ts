@@ -1,5 +1,5 @@
 import { requireBytes } from "@latchkey/mls";
-import { decodeWith, type ContentCodec } from "@latchkey/xmtp";
+import { decodeWith, encodeContent as encodeWithCodec, type ContentCodec } from "@latchkey/xmtp";
 import { requireCodec } from "./arguments.ts";
 
 /**
@@ -10,4 +10,9 @@ import { requireCodec } from "./arguments.ts";
  */
 export function decodeContent<T>(codec: ContentCodec<T>, content: Uint8Array): { readonly value: T } | undefined {
   return decodeWith(requireCodec(codec, "codec"), requireBytes()(content, "content"));
+}
+
+/** Serialized EncodedContent of a value, for content that carries other content. Throws ARGUMENT_INVALID and as the codec. */
+export function encodeContent<T>(codec: ContentCodec<T>, value: T): Uint8Array {
+  return encodeWithCodec(requireCodec(codec, "codec"), value);
 }
