@@ -121,6 +121,8 @@ export {
   messageId,
 } from "./content/message-content.ts";
 export type { IncomingContent, OutgoingContent } from "./content/message-content.ts";
+export { replyCodec } from "./content/reply.ts";
+export type { Reply } from "./content/reply.ts";
 export { textCodec } from "./content/text.ts";
 export type { ExternalCommitPolicyV1 } from "./proto.ts";
 export { checkMessageFraming } from "./validators/common.ts";
