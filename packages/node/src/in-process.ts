@@ -1,20 +1,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createRouterTransport, type Interceptor, type Transport } from "@connectrpc/connect";
-import { toHex, utf8 } from "@latchkey/mls";
+import { utf8 } from "@latchkey/mls";
 import { GroupMessage_V1Schema, IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
 import { toConnectError } from "./http/error-codes.ts";
-import { readBlob } from "./http/slots-api.ts";
-import { NODE_LIMITS, slotBounds } from "./limits.ts";
+import { NodeError } from "./errors.ts";
+import { NODE_LIMITS } from "./limits.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createQuotas } from "./quotas.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import { envelopeDigest, type NodeRuntime } from "./services/runtime.ts";
-import type { SlotWriter } from "./storage/storage.ts";
+import { createSlotService } from "./services/slots/slot-service.ts";
+import type { SlotQuery, SlotWriter } from "./storage/storage.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import { inlineWork } from "./work/work.ts";
-import { WaitingRoom } from "./waiting-room.ts";
 
 /** What a look-up of a slot gives. */
 export interface SlotAnswer {
@@ -26,12 +26,12 @@ export interface SlotAnswer {
   readonly waiting: number;
 }
 
-/** The invite slots without their HTTP: `packages/node/src/http/slots-api.ts` adds addresses, limits and statuses. */
+/** The node's slot service without HTTP, its statuses and the rates of addresses. */
 export interface InProcessSlots {
-  /** False when the writer may not; throws NodeError `REQUEST_INVALID`, `BLOB_EXPIRED`, `SLOTS_FULL`. */
+  /** False when the writer may not; otherwise throws as `SlotService.upload` does. */
   put(slotId: Uint8Array, blob: Uint8Array, writer: SlotWriter): Promise<boolean>;
   /** `joining` says that this is the beginning of a join, which is counted for those who come later. */
-  list(slotId: Uint8Array, joining: boolean): Promise<SlotAnswer>;
+  list(slotId: Uint8Array, joining: boolean, match?: SlotQuery["match"]): Promise<SlotAnswer>;
   has(slotId: Uint8Array, epoch: bigint, digest: Uint8Array): Promise<boolean>;
 }
 
@@ -53,27 +53,31 @@ const translateErrors: Interceptor = (next) => async (request) => {
   }
 };
 
-function slotsOf({ store, limits, nowNs }: NodeRuntime): InProcessSlots {
-  const bounds = slotBounds(limits);
-  const monotonicMs = () => Number(nowNs() / 1_000_000n);
-  const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
-  const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
+function slotsOf(runtime: NodeRuntime): InProcessSlots {
+  const service = createSlotService(runtime, () => Number(runtime.nowNs() / 1_000_000n));
   return {
-    async put(slotId, blob, writer) {
-      const outcome = await store.slots.put(slotId, readBlob(blob, nowNs()), bounds, nowNs(), writer);
-      if (outcome === "stored") room.depart(toHex(slotId));
-      return outcome !== "forbidden";
+    put(slotId, blob, writer) {
+      return service
+        .upload(slotId, writer, () => Promise.resolve(blob))
+        .then(
+          () => true,
+          (error: unknown) => {
+            if (error instanceof NodeError && error.code === "SLOT_FORBIDDEN") return false;
+            throw error;
+          },
+        );
     },
-    async list(slotId, joining) {
-      const waiting = room.waiting(toHex(slotId));
-      if (joining) room.arrive(toHex(slotId));
-      const { blobs, tag } = await store.slots.measure({ slotId, nowNs: nowNs() });
-      const bytes = await Promise.all(blobs.map(({ id }) => store.slots.blob(id)));
+    async list(slotId, joining, match) {
+      const found = await service.find(slotId, match);
+      if (found.outcome === "missing") return { blobs: [], tag: "", waiting: 0 };
+      const { blobs, tag } = found.page;
+      const waiting = service.waiting(slotId, joining);
+      const bytes = await Promise.all(blobs.map(({ id }) => service.blob(id)));
       return { blobs: bytes.filter((blob) => blob !== undefined), tag, waiting };
     },
     async has(slotId, epoch, digest) {
-      const { blobs } = await store.slots.measure({ slotId, match: { epoch, digest }, nowNs: nowNs() });
-      return blobs.length > 0;
+      const { outcome } = await service.find(slotId, { epoch, digest });
+      return outcome !== "missing";
     },
   };
 }

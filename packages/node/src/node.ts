@@ -14,10 +14,10 @@ import { createMetrics } from "./metrics.ts";
 import { createQuotas } from "./quotas.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { budgetedWork } from "./work/work.ts";
-import { WaitingRoom } from "./waiting-room.ts";
 import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
+import { createSlotService } from "./services/slots/slot-service.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import type { Store } from "./storage/storage.ts";
 
@@ -170,11 +170,8 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
   const slotLimiters = {
     address: limiter(limits.slotAddressBurst, limits.slotAddressPerSecond),
     bytes: limiter(limits.slotBytesBurst, limits.slotBytesPerSecond),
-    slot: limiter(limits.slotUploadBurst, limits.slotUploadPerSecond),
   };
-  const { slotWaitingHalfLifeMs: halfLifeMs, rateLimiterKeys: maxKeys } = limits;
-  const room = new WaitingRoom({ halfLifeMs, maxKeys, monotonicMs });
-  const slots = createSlotsHandler(runtime, slotLimiters, room);
+  const slots = createSlotsHandler(runtime, createSlotService(runtime, monotonicMs), slotLimiters);
   const trustForwardedFor = options.trustForwardedFor ?? false;
   const servesMetrics = options.metricsPort === undefined;
   const statement = { page: options.invitePage ?? false, publicUrl: options.publicUrl };

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { LatchkeyError } from "@latchkey/mls";
 import { NodeError, type NodeErrorCode } from "../errors.ts";
+import { sendJson, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 /** How each error is told to clients: the status of RPCs and the status of plain HTTP. */
 const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number }> = {
@@ -44,16 +45,25 @@ export function toConnectError(error: unknown): ConnectError {
   return new ConnectError(error.message, code, metadata);
 }
 
-/** What a client is told about a failed plain HTTP request. */
-export function toHttpError(error: unknown): {
+/** The answer of plain HTTP to a request that fails. */
+export interface HttpError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: { readonly code: string; readonly message: string };
-} {
+}
+
+/** What a client is told about a failed plain HTTP request. */
+export function toHttpError(error: unknown): HttpError {
   if (!(error instanceof NodeError)) {
     return { status: 500, headers: {}, body: { code: "INTERNAL", message: "internal error" } };
   }
   const retryAfter = retryAfterSeconds(error);
   const headers = { [ERROR_HEADER]: error.code, ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }) };
   return { status: STATUS[error.code].http, headers, body: { code: error.code, message: error.message } };
+}
+
+/** Answers a request that fails. */
+export function sendHttpError(request: HttpRequest, response: HttpResponse, error: HttpError): void {
+  for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
+  sendJson(request, response, error.status, error.body);
 }

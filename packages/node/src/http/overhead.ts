@@ -79,6 +79,7 @@ export class Overhead {
 
   /** Takes the bytes of a request's body off the charge, as they come. */
   countBody(watched: Watched, request: HttpRequest): void {
+    if (!hasBody(request)) return;
     const source = "stream" in request ? request.stream : request;
     const push = source.push.bind(source);
     source.push = (chunk: Uint8Array | null, ...rest: []) => {
@@ -118,4 +119,11 @@ export class Overhead {
       watched.socket.destroy();
     }
   }
+}
+
+/** Whether a body may follow the headers (RFC 9112 §6.3, RFC 9113 §8.1). */
+function hasBody(request: HttpRequest): boolean {
+  if ("stream" in request) return !request.stream.endAfterHeaders;
+  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+  return length !== undefined || encoding !== undefined;
 }

@@ -3,7 +3,7 @@ import { IDENTITY_AS_OF_HEADER } from "@latchkey/xmtp";
 import { addressKey, forwardedAddress } from "../address.ts";
 import { NodeError } from "../errors.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
-import { ERROR_HEADER, toHttpError } from "./error-codes.ts";
+import { ERROR_HEADER, sendHttpError, toHttpError } from "./error-codes.ts";
 import { abortRequest, sendJson, type Caller, type HttpRequest, type HttpResponse } from "./exchange.ts";
 import { reportError, type Outcome } from "./report.ts";
 import { sendMetrics } from "./metrics-server.ts";
@@ -174,10 +174,9 @@ export class Router {
       abortRequest(request);
       return response.statusCode;
     }
-    const { status, headers, body } = toHttpError(error);
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    sendJson(request, response, status, body);
-    return status;
+    const httpError = toHttpError(error);
+    sendHttpError(request, response, httpError);
+    return httpError.status;
   }
 
   #allowBrowsers(response: HttpResponse): void {

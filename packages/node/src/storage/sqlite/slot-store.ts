@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
 import { servedUntilNs, type SlotQuery, type SlotStore } from "../storage.ts";
@@ -21,9 +21,8 @@ function parameters({ slotId, match, nowNs }: SlotQuery): SQLInputValue[] {
 
 /** Names a list of blobs: a hash over the hashes of all of them, in their order. */
 function tagOf(rows: readonly Row[]): string {
-  const hash = createHash("sha256");
-  for (const row of rows) hash.update(bytes(row, "content_hash"));
-  return hash.digest("hex").slice(0, TAG_DIGITS);
+  const hashes = rows.map((row) => bytes(row, "content_hash"));
+  return hash("sha256", Buffer.concat(hashes), "hex").slice(0, TAG_DIGITS);
 }
 
 /** The blobs of all slots in one table, ordered by upload. */
@@ -50,7 +49,7 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
 
   return {
     async put(slotId, blob, bounds, nowNs, writer = {}) {
-      const contentHash = createHash("sha256").update(blob.bytes).digest();
+      const contentHash = hash("sha256", blob.bytes, "buffer");
       const expiry = u64(servedUntilNs(blob, bounds, nowNs));
       return writes.run(() => {
         sweepSlot.run(slotId, u64(nowNs));
