@@ -48,7 +48,7 @@ function readWithZbar(png: Uint8Array): string | undefined {
 }
 
 async function readWithStage(name: string, png: Uint8Array): Promise<readonly string[]> {
-  for await (const luma of readPictures(png))
+  for await (const { luma } of readPictures(png))
     return (await STAGES.find((stage) => stage.name === name)?.read(luma)) ?? [];
   return [];
 }

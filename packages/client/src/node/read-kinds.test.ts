@@ -1,14 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import encodeAvif, { init as initAvif } from "@jsquash/avif/encode.js";
+import encodeWebp, { init as initWebp } from "@jsquash/webp/encode.js";
 import { concatBytes, utf8 } from "@latchkey/mls";
+import jpeg from "jpeg-js";
+import { PNG } from "pngjs";
 import { imageKind } from "../invite/image.ts";
 import { qrBitmap, qrSvg } from "../invite/qr.ts";
 import type { QrBitmap } from "../qr-bitmap.ts";
+import { ARITHMETIC_JPEGS } from "../testing/arithmetic-jpegs.ts";
+import type { Picture } from "./pictures/luma.ts";
+import { halved } from "./pictures/luma-changes.ts";
+import { readPictures } from "./pictures/picture-pixels.ts";
+import { PictureRefusal } from "./pictures/refusal.ts";
+import { wasmWithin } from "./pictures/wasm-memory.ts";
+import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
 
 const link = `https://any.example/i#${"Aa0-_Zz9".repeat(8)}`;
 const bitmap = qrBitmap(link);
 const SCALE = 4;
+const ENCODER_BYTES = 256 * 1024 * 1024;
 
 /** Rows of pixels, true for dark. */
 function pixels(of: QrBitmap): boolean[][] {
@@ -75,6 +87,88 @@ test("DOR-04 BMP, GIF and our own SVG are read", async () => {
     assert.equal(imageKind(file), kind);
     assert.deepEqual(await readQrFromImage(file), [link], kind);
   }
+});
+
+for (const [form, base64] of Object.entries(ARITHMETIC_JPEGS)) {
+  test(`DOR-04 a JPEG with arithmetic codes is read: ${form}`, async () => {
+    assert.deepEqual(await readQrFromImage(new Uint8Array(Buffer.from(base64, "base64"))), ["latchkey"]);
+  });
+}
+
+test("DOR-04 damaged JPEG files with arithmetic codes are read or refused, and nothing else happens", async () => {
+  let seed = 11;
+  const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
+  for (const base64 of Object.values(ARITHMETIC_JPEGS)) {
+    for (let round = 0; round < 40; round++) {
+      const file = new Uint8Array(Buffer.from(base64, "base64"));
+      for (let count = 0; count < 3; count++) file[8 + random(file.length - 8)] = random(256);
+      try {
+        for await (const { luma } of readPictures(file)) assert.ok(luma.width > 0);
+      } catch (error) {
+        assert.ok(error instanceof PictureRefusal, String(error));
+      }
+    }
+  }
+});
+
+test("DOR-04 WebP and AVIF are read, with and without loss", async () => {
+  const { width, height, data } = PNG.sync.read(Buffer.from(encodePng(bitmap, SCALE)));
+  const picture = { width, height, data: new Uint8ClampedArray(data), colorSpace: "srgb" as const };
+  await initWebp({ wasmBinary: wasmWithin("@jsquash/webp/codec/enc/webp_enc_simd.wasm", ENCODER_BYTES).buffer });
+  await initAvif({ wasmBinary: wasmWithin("@jsquash/avif/codec/enc/avif_enc.wasm", ENCODER_BYTES).buffer });
+  const files = {
+    "webp, with loss": await encodeWebp(picture, { quality: 50 }),
+    "webp, without": await encodeWebp(picture, { lossless: 1 }),
+    avif: await encodeAvif(picture, { speed: 10, quality: 50 }),
+  };
+  for (const [name, file] of Object.entries(files)) {
+    const bytes = new Uint8Array(file);
+    assert.equal(imageKind(bytes), name.slice(0, 4));
+    assert.deepEqual(await readQrFromImage(bytes), [link], name);
+    await assert.rejects(readQrFromImage(bytes.slice(0, 60)), { code: "INVITE_NO_QR", message: /damaged/ });
+  }
+});
+
+test("DOR-03 a code without a quiet zone is found on a page of its own colour, dark or light", async () => {
+  const modules = bitmap.length - 8;
+  const [side, from] = [6 * modules + 240, 120];
+  for (const page of [0, 255]) {
+    const png = new PNG({ width: side, height: side });
+    png.data.fill(page);
+    for (let y = 0; y < side; y++) {
+      for (let x = 0; x < side; x++) {
+        const [column, row] = [Math.floor((x - from) / 6), Math.floor((y - from) / 6)];
+        const isIn = column >= 0 && row >= 0 && column < modules && row < modules;
+        const isDark = isIn && bitmap[row + 4]?.[column + 4] === true;
+        // On a light page the code is light on dark.
+        if (isIn) png.data.fill(isDark ? page : 255 - page, 4 * (y * side + x), 4 * (y * side + x) + 3);
+        png.data[4 * (y * side + x) + 3] = 255;
+      }
+    }
+    assert.deepEqual(await readQrFromImage(new Uint8Array(PNG.sync.write(png))), [link], `page ${page}`);
+  }
+});
+
+test("DOR-03 a large JPEG comes small first, as the average of the large one, which shows small codes", async () => {
+  const [width, height] = [2_400, 1_800];
+  const data = new Uint8Array(4 * width * height).fill(255);
+  const [left, top] = [1_500, 900];
+  pixels(bitmap).forEach((row, y) => {
+    row.forEach((dark, x) => {
+      if (dark) data.fill(0, 4 * ((top + y) * width + left + x), 4 * ((top + y) * width + left + x) + 3);
+    });
+  });
+  const file = new Uint8Array(jpeg.encode({ width, height, data }, 80).data);
+  const looks: Picture[] = [];
+  for await (const picture of readPictures(file)) looks.push(picture);
+  const [small, large, ...others] = looks;
+  assert.ok(small !== undefined && large !== undefined && others.length === 0);
+  assert.deepEqual([small.small, small.luma.width, small.luma.height], [true, width / 2, height / 2]);
+  assert.deepEqual([large.small, large.luma.width, large.luma.height], [false, width, height]);
+  let difference = 0;
+  halved(large.luma).data.forEach((value, index) => (difference += Math.abs(value - (small.luma.data[index] ?? 0))));
+  assert.ok(difference / small.luma.data.length < 1, `${difference}`);
+  assert.deepEqual(await readQrFromImage(file), [link]);
 });
 
 test("DOR-05 an animation is looked through until the invite comes", async () => {

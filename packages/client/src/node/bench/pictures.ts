@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findCodes, STAGES } from "../pictures/find-codes.ts";
+import { findCodes, STAGES, stagesOf } from "../pictures/find-codes.ts";
+import type { Picture } from "../pictures/luma.ts";
 import { readPictures } from "../pictures/picture-pixels.ts";
 import { PictureRefusal } from "../pictures/refusal.ts";
 import { generatePictures } from "./generate-pictures.ts";
@@ -34,13 +35,13 @@ async function* picturesIn(folder: string): AsyncGenerator<Given> {
 async function score(
   to: Score,
   { file, text }: Given,
-  read: (luma: Parameters<typeof findCodes>[0]) => readonly string[] | Promise<readonly string[]>,
+  read: (picture: Picture) => readonly string[] | Promise<readonly string[]>,
 ): Promise<boolean> {
   const startedMs = performance.now();
   const texts: string[] = [];
   try {
-    for await (const luma of readPictures(file)) {
-      texts.push(...(await read(luma)));
+    for await (const picture of readPictures(file)) {
+      texts.push(...(await read(picture)));
       if (texts.length > 0) break;
     }
   } catch (error) {
@@ -68,7 +69,9 @@ for await (const given of folder === undefined ? generatePictures(randomBytes(48
   pictures++;
   let byBoth = false;
   for (const { name, read } of STAGES) {
-    const isRead = await score(scoreOf(name), given, read);
+    const stage = (picture: Picture) =>
+      stagesOf(picture).some((each) => each.name === name) ? read(picture.luma) : [];
+    const isRead = await score(scoreOf(name), given, stage);
     byBoth ||= isRead && BOTH.includes(name);
   }
   if (byBoth) bothDecoders++;

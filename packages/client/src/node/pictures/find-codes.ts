@@ -1,5 +1,6 @@
 import { decodeQR } from "qr/decode.js";
-import type { Luma } from "./luma.ts";
+import type { Luma, Picture } from "./luma.ts";
+import { cutOuts } from "./cut-outs.ts";
 import { halved, mirrored, stretched, thresholded, turned } from "./luma-changes.ts";
 import { readWithZxing } from "./zxing.ts";
 
@@ -18,6 +19,7 @@ export interface Stage {
 export const STAGES: readonly Stage[] = [
   { name: "qr", read: (luma) => readWithQr(luma, QUICK_MS) },
   { name: "zxing", read: readWithZxing },
+  { name: "zxing, cut out", read: readCutOuts },
   { name: "zxing, darkest", read: (luma) => readWithZxing(thresholded(luma, 0.07)) },
   { name: "zxing, halved", read: (luma) => readWithZxing(halved(luma)) },
   { name: "zxing, stretched", read: (luma) => readWithZxing(stretched(luma)) },
@@ -27,13 +29,19 @@ export const STAGES: readonly Stage[] = [
   { name: "zxing, brightest", read: (luma) => readWithZxing(thresholded(luma, 0.93)) },
 ];
 
+/** The stages of a picture: of a small one the cheapest, because a larger one follows. */
+export function stagesOf({ small }: Picture): readonly Stage[] {
+  return small === true ? STAGES.slice(0, 2) : STAGES;
+}
+
 /**
  * Returns the texts of the QR codes in a picture. Ends with the first stage that finds an invite; else with the first two
  * that find anything, because the first decoder stops at one code.
  */
-export async function findCodes(luma: Luma): Promise<string[]> {
+export async function findCodes(picture: Picture): Promise<string[]> {
+  const { luma } = picture;
   const texts = new Set<string>();
-  for (const { name, read } of STAGES) {
+  for (const { name, read } of stagesOf(picture)) {
     for (const text of await read(luma)) texts.add(text);
     if ([...texts].some(looksLikeInvite) || (texts.size > 0 && name !== "qr")) break;
   }
@@ -43,6 +51,12 @@ export async function findCodes(luma: Luma): Promise<string[]> {
 /** Whether a code may be an invite: a payload, in letters or as a number, behind a mark or alone. */
 export function looksLikeInvite(text: string): boolean {
   return /(?:^|[#:/])(?:C[g-v][\w-]{40,}|\d{100,})/.test(text);
+}
+
+async function readCutOuts(luma: Luma): Promise<string[]> {
+  const texts: string[] = [];
+  for (const part of cutOuts(luma)) texts.push(...(await readWithZxing(part)));
+  return texts;
 }
 
 function readWithQr({ width, height, data }: Luma, timeLimit: number): string[] {

@@ -3,6 +3,9 @@ import { damaged } from "./refusal.ts";
 /** Bits of a code that are looked up at once; longer codes are rare. */
 const LOOKUP_BITS = 9;
 
+/** Bits of a code and the small value behind it that are looked up at once. */
+const SHORT_BITS = 12;
+
 /** Reads the bits of a scan; behind its end there are zeros, so that a cut picture is grey where it was cut. */
 export class JpegBits {
   readonly #data: Uint8Array;
@@ -75,6 +78,8 @@ export class JpegBits {
 export class JpegHuffman {
   /** For each beginning of a code: its length and its symbol, as `length << 8 | symbol`; 0 for longer codes. */
   readonly #lookup = new Uint16Array(1 << LOOKUP_BITS);
+  /** For each beginning of a code and its value: `value << 16 | zeros << 8 | bits`; 0 where these are more bits. */
+  #shorts: Int32Array | undefined;
   /** For each length: the first code behind it, moved to the left of 16 bits. */
   readonly #limits = new Int32Array(18);
   /** For each length: what to add to a code to get the place of its symbol. */
@@ -101,6 +106,26 @@ export class JpegHuffman {
     if (length > LOOKUP_BITS) return;
     const free = LOOKUP_BITS - length;
     this.#lookup.fill((length << 8) | symbol, code << free, (code + 1) << free);
+  }
+
+  /**
+   * What the next 16 bits begin with, where code and value of a coefficient are short, as `value << 16 | zeros << 8 | bits`;
+   * 0 elsewhere, and for symbols without a value.
+   */
+  shortAt(ahead: number): number {
+    this.#shorts ??= this.#shortValues();
+    return this.#shorts[ahead >> (16 - SHORT_BITS)] ?? 0;
+  }
+
+  #shortValues(): Int32Array {
+    return Int32Array.from({ length: 1 << SHORT_BITS }, (_, ahead) => {
+      const found = this.#lookup[ahead >> (SHORT_BITS - LOOKUP_BITS)] ?? 0;
+      const [length, zeros, size] = [found >> 8, (found >> 4) & 15, found & 15];
+      const bits = length + size;
+      if (found === 0 || size === 0 || bits > SHORT_BITS) return 0;
+      const value = (ahead >> (SHORT_BITS - bits)) & ((1 << size) - 1);
+      return ((value >= 1 << (size - 1) ? value : value - (1 << size) + 1) << 16) | (zeros << 8) | bits;
+    });
   }
 
   /** Takes one symbol; a code that the table lacks counts as 0. */

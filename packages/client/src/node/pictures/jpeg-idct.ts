@@ -61,35 +61,83 @@ function transform(values: Float32Array, at: number, step: number): void {
   values[at + 7 * step] = even0 - odd0;
 }
 
+/** Transforms four values as `transform` does eight. */
+function transformFour(values: Float32Array, at: number, step: number): void {
+  const v1 = values[at + step] ?? 0;
+  const v3 = values[at + 3 * step] ?? 0;
+  const low = (values[at] ?? 0) * C4;
+  const high = (values[at + 2 * step] ?? 0) * C4;
+  const outer = v1 * C2 + v3 * C6;
+  const inner = v1 * C6 - v3 * C2;
+  values[at] = low + high + outer;
+  values[at + step] = low - high + inner;
+  values[at + 2 * step] = low - high - inner;
+  values[at + 3 * step] = low + high - outer;
+}
+
+/** Pixels of a block's side: all, half of them, or a quarter. */
+export type BlockSide = 8 | 4 | 2;
+
+/** Where the pixels of a block are written: rows of bytes, `stride` bytes apart. */
+export interface BlockTarget {
+  readonly bytes: Uint8Array;
+  readonly stride: number;
+}
+
 /**
- * Turns the 64 coefficients of a block at `from` into brightness, eight rows of eight bytes at `to`, `stride` bytes apart.
- * `quantization` is in the order of the rows, as the coefficients are.
+ * Turns the 64 coefficients of a block at `from` into brightness at `to`. A side of fewer pixels takes the low frequencies
+ * alone, which is the average of the pixels that it leaves out. `quantization` is in the order of the rows.
  */
 export function writeBlock(
   coefficients: Int16Array,
   from: number,
   quantization: Uint16Array,
-  out: Uint8Array,
+  target: BlockTarget,
   to: number,
-  stride: number,
+  side: BlockSide,
 ): void {
-  let highest = 0;
-  for (let index = 0; index < 64; index++) {
-    const coefficient = coefficients[from + index] ?? 0;
-    work[index] = coefficient * (quantization[index] ?? 0);
-    if (coefficient !== 0) highest = index;
-  }
+  const highest = dequantize(coefficients, from, quantization, side);
+  const { bytes, stride } = target;
   if (highest === 0) {
-    const shade = clamp(128 + (work[0] ?? 0) / 8);
-    for (let row = 0; row < 8; row++) out.fill(shade, to + row * stride, to + row * stride + 8);
+    const shade = clamp(128.5 + (work[0] ?? 0) / 8);
+    for (let row = 0; row < side; row++) bytes.fill(shade, to + row * stride, to + row * stride + side);
     return;
   }
-  for (let row = 0; 8 * row <= highest; row++) transform(work, 8 * row, 1);
-  for (let column = 0; column < 8; column++) transform(work, column, 8);
-  for (let row = 0; row < 8; row++) {
+  if (side === 8) {
+    for (let row = 0; 8 * row <= highest; row++) transform(work, 8 * row, 1);
+    for (let column = 0; column < 8; column++) transform(work, column, 8);
+  } else if (side === 4) {
+    for (let row = 0; 8 * row <= highest; row++) transformFour(work, 8 * row, 1);
+    for (let column = 0; column < 4; column++) transformFour(work, column, 8);
+  } else transformTwo(work);
+  for (let row = 0; row < side; row++) {
     const start = to + row * stride;
-    for (let column = 0; column < 8; column++) out[start + column] = clamp(128.5 + (work[8 * row + column] ?? 0) / 4);
+    for (let column = 0; column < side; column++) {
+      bytes[start + column] = clamp(128.5 + (work[8 * row + column] ?? 0) / 4);
+    }
   }
+}
+
+/** Fills `work` with the frequencies that a side needs; returns the place of the last one that is not zero. */
+function dequantize(coefficients: Int16Array, from: number, quantization: Uint16Array, side: BlockSide): number {
+  let highest = 0;
+  for (let row = 0; row < 8 * side; row += 8) {
+    for (let index = row; index < row + side; index++) {
+      const coefficient = coefficients[from + index] ?? 0;
+      work[index] = coefficient * (quantization[index] ?? 0);
+      if (coefficient !== 0) highest = index;
+    }
+  }
+  return highest;
+}
+
+/** Both passes of two values each. */
+function transformTwo(values: Float32Array): void {
+  const [mean, across, down, both] = [values[0] ?? 0, values[1] ?? 0, values[8] ?? 0, values[9] ?? 0];
+  values[0] = (mean + across + down + both) / 2;
+  values[1] = (mean - across + down - both) / 2;
+  values[8] = (mean + across - down - both) / 2;
+  values[9] = (mean - across - down + both) / 2;
 }
 
 function clamp(value: number): number {

@@ -1,8 +1,11 @@
+import { ArithmeticBlocks, ArithmeticConditioning } from "./jpeg-arithmetic-blocks.ts";
+import { HuffmanBlocks } from "./jpeg-huffman-blocks.ts";
 import { JpegHuffman } from "./jpeg-huffman.ts";
-import { writeBlock, ZIGZAG } from "./jpeg-idct.ts";
-import { JpegScan, type ScanComponent, type ScanRange } from "./jpeg-scan.ts";
+import { writeBlock, ZIGZAG, type BlockSide } from "./jpeg-idct.ts";
+import { readScan, type ScanComponent, type ScanRange } from "./jpeg-scan.ts";
 import {
   APP14,
+  DAC,
   DHT,
   DQT,
   DRI,
@@ -13,7 +16,7 @@ import {
   type JpegFrame,
   type JpegSegment,
 } from "./jpeg-segments.ts";
-import { LumaCanvas, type Picture } from "./luma.ts";
+import { LumaCanvas, SMALL_PIXELS, type Luma, type Picture } from "./luma.ts";
 import { damaged, tooLarge } from "./refusal.ts";
 
 /** Blocks that all scans of a picture may walk over: sixteen scans of one with 64 megapixels. */
@@ -21,13 +24,17 @@ const MAX_BLOCK_VISITS = 16_000_000;
 
 /**
  * Reads the brightness of a JPEG file, sequential or progressive; colours are not decoded. Takes two bytes for each pixel.
- * A file that was cut is read as far as it goes. Throws PictureRefusal.
+ * A large picture comes small first, which takes half of the time. A file that was cut is read as far as it goes. Throws
+ * PictureRefusal.
  */
-export function readJpeg(bytes: Uint8Array): Picture {
+export function* readJpeg(bytes: Uint8Array): Generator<Picture> {
   const { frame, segments } = walkJpeg(bytes);
   const decoder = new JpegDecoder(frame, brightComponent(frame, segments));
   for (const segment of segments) decoder.apply(segment);
-  return { luma: decoder.toLuma(), transparent: false };
+  const { width, height } = frame;
+  const small = width * height > 4 * SMALL_PIXELS ? 2 : 4;
+  if (width * height > SMALL_PIXELS) yield { luma: decoder.toLuma(small), transparent: false, small: true };
+  yield { luma: decoder.toLuma(8), transparent: false, small: false };
 }
 
 /** The component that shows a code best: Y of YCbCr, G of RGB, K of CMYK. */
@@ -40,7 +47,8 @@ function brightComponent({ components }: JpegFrame, segments: readonly JpegSegme
 
 class JpegDecoder {
   readonly #frame: JpegFrame;
-  readonly #components: readonly Omit<ScanComponent, "dc" | "ac">[];
+  readonly #components: readonly Omit<ScanComponent, "dc" | "ac" | "dcTable" | "acTable">[];
+  readonly #conditioning = new ArithmeticConditioning();
   readonly #bright: number;
   readonly #mcusAcross: number;
   readonly #mcusDown: number;
@@ -72,6 +80,7 @@ class JpegDecoder {
   apply({ code, content, data }: JpegSegment): void {
     if (code === DQT) this.#readQuantization(content);
     if (code === DHT) this.#readHuffman(content);
+    if (code === DAC) this.#conditioning.apply(content);
     if (code === DRI) this.#restartInterval = uint16(content, 0);
     if (code === SOS) this.#readScan(content, data);
   }
@@ -106,12 +115,17 @@ class JpegDecoder {
       const [id, tables] = [content[1 + 2 * index], content[2 + 2 * index] ?? 0];
       const component = this.#components[this.#frame.components.findIndex((each) => each.id === id)];
       if (component === undefined) throw damaged("JPEG");
-      components.push({ ...component, dc: this.#tables.get(tables >> 4), ac: this.#tables.get(0x10 | (tables & 15)) });
+      const [dcTable, acTable] = [(tables >> 4) & 3, tables & 3];
+      const [dc, ac] = [this.#tables.get(dcTable), this.#tables.get(0x10 | acTable)];
+      components.push({ ...component, dc, ac, dcTable, acTable });
     }
     const range = readRange(content.subarray(1 + 2 * count), this.#frame.progressive, count);
     if (components.every(({ coefficients }) => coefficients === undefined)) return;
     this.#countVisits(components);
-    new JpegScan(data, components, range).read({
+    const blocks = this.#frame.arithmetic
+      ? new ArithmeticBlocks(data, components.length, range, this.#conditioning)
+      : new HuffmanBlocks(data, components.length, range);
+    readScan(blocks, components, {
       mcusAcross: this.#mcusAcross,
       mcusDown: this.#mcusDown,
       restartInterval: this.#restartInterval,
@@ -124,32 +138,33 @@ class JpegDecoder {
     if (this.#visits > MAX_BLOCK_VISITS) throw tooLarge("the JPEG picture has too many layers for its size");
   }
 
-  toLuma(): Picture["luma"] {
+  /** The picture with so many pixels for each eight of the file. */
+  toLuma(side: BlockSide): Luma {
     const component = this.#components[this.#bright];
     const { quantization: table } = this.#frame.components[this.#bright] ?? { quantization: 0 };
     const quantization = this.#quantization[table];
     if (component?.coefficients === undefined || quantization === undefined) throw damaged("JPEG");
     const { coefficients, stride, height } = component;
-    const [pixelsAcross, pixelsDown] = pixelSize(this.#frame, this.#bright);
+    const [pixelsAcross, pixelsDown] = pixelSize(this.#frame, this.#bright, side);
     const canvas = new LumaCanvas(pixelsAcross, pixelsDown);
-    const rows = new Uint8Array(8 * 8 * stride);
+    const rows = { bytes: new Uint8Array(side * side * stride), stride: side * stride };
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < stride; column++) {
-        writeBlock(coefficients, 64 * (row * stride + column), quantization, rows, 8 * column, 8 * stride);
+        writeBlock(coefficients, 64 * (row * stride + column), quantization, rows, side * column, side);
       }
-      for (let line = 0; line < Math.min(8, pixelsDown - 8 * row); line++) {
-        const start = 8 * stride * line;
-        canvas.addPixels(rows.subarray(start, start + pixelsAcross), 0, 1, 8 * row + line);
+      for (let line = 0; line < Math.min(side, pixelsDown - side * row); line++) {
+        const start = rows.stride * line;
+        canvas.addPixels(rows.bytes.subarray(start, start + pixelsAcross), 0, 1, side * row + line);
       }
     }
     return canvas.toLuma();
   }
 }
 
-/** Pixels of a component, which may be sampled less often than others. */
-function pixelSize({ width, height, components }: JpegFrame, index: number): [number, number] {
+/** Pixels of a component, which may be sampled less often than others, when each block has so many on a side. */
+function pixelSize({ width, height, components }: JpegFrame, index: number, side: BlockSide): [number, number] {
   const share = (of: keyof Pick<JpegComponent, "across" | "down">) =>
-    (components[index]?.[of] ?? 1) / Math.max(...components.map((component) => component[of]));
+    ((components[index]?.[of] ?? 1) * side) / (8 * Math.max(...components.map((component) => component[of])));
   return [Math.ceil(width * share("across")), Math.ceil(height * share("down"))];
 }
 

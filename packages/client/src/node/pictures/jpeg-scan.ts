@@ -1,6 +1,4 @@
-import { JpegBits, type JpegHuffman } from "./jpeg-huffman.ts";
-import { ZIGZAG } from "./jpeg-idct.ts";
-import { damaged } from "./refusal.ts";
+import type { JpegHuffman } from "./jpeg-huffman.ts";
 
 /** A component as a scan reads it; sizes in blocks of 8 × 8. */
 export interface ScanComponent {
@@ -15,6 +13,9 @@ export interface ScanComponent {
   readonly coefficients: Int16Array | undefined;
   readonly dc: JpegHuffman | undefined;
   readonly ac: JpegHuffman | undefined;
+  /** Numbers of its tables, 0 to 3. */
+  readonly dcTable: number;
+  readonly acTable: number;
 }
 
 /** What a scan holds of the coefficients (ITU-T T.81, B.2.3 and G.1). */
@@ -34,144 +35,51 @@ export interface ScanSize {
   readonly restartInterval: number;
 }
 
+/** Reads the blocks of a scan one by one, by one of the two ways of coding. */
+export interface BlockReader {
+  /** Whether more was read than there is. */
+  readonly ended: boolean;
+  /** Goes on behind the next restart marker; false where there is none. */
+  restart(): boolean;
+  /** Reads one block of the component with this index into the 64 coefficients at `at`. Throws PictureRefusal. */
+  readBlock(component: ScanComponent, index: number, coefficients: Int16Array, at: number): void;
+}
+
 /** Blocks of components that are passed by are written here. */
 const nowhere = new Int16Array(64);
 
-/** Reads the coded data of one scan into the coefficients of its components. */
-export class JpegScan {
-  readonly #bits: JpegBits;
-  readonly #range: ScanRange;
-  readonly #components: readonly ScanComponent[];
-  readonly #previousDc: Int32Array;
-  /** Blocks that follow without further coefficients. */
-  #endOfBlocks = 0;
-
-  constructor(data: Uint8Array, components: readonly ScanComponent[], range: ScanRange) {
-    this.#bits = new JpegBits(data);
-    this.#range = range;
-    this.#components = components;
-    this.#previousDc = new Int32Array(components.length);
+/**
+ * Reads as many MCUs of a scan as there are into the coefficients of its components; a scan that was cut leaves the rest as
+ * it is. Throws PictureRefusal.
+ */
+export function readScan(blocks: BlockReader, components: readonly ScanComponent[], size: ScanSize): void {
+  const { mcusAcross, mcusDown, restartInterval } = size;
+  const [single] = components;
+  const alone = components.length === 1 && single !== undefined;
+  const [across, down] = alone ? [single.width, single.height] : [mcusAcross, mcusDown];
+  for (let row = 0, mcu = 0; row < down; row++) {
+    for (let column = 0; column < across; column++, mcu++) {
+      if (restartInterval > 0 && mcu > 0 && mcu % restartInterval === 0 && !blocks.restart()) return;
+      if (blocks.ended) return;
+      if (alone) readBlock(blocks, single, 0, row, column);
+      else readMcu(blocks, components, row, column);
+    }
   }
+}
 
-  /** Reads as many MCUs as there are; a scan that was cut leaves the rest as it is. Throws PictureRefusal. */
-  read({ mcusAcross, mcusDown, restartInterval }: ScanSize): void {
-    const [single] = this.#components;
-    const alone = this.#components.length === 1 && single !== undefined;
-    const [across, down] = alone ? [single.width, single.height] : [mcusAcross, mcusDown];
-    for (let row = 0, mcu = 0; row < down; row++) {
-      for (let column = 0; column < across; column++, mcu++) {
-        if (restartInterval > 0 && mcu > 0 && mcu % restartInterval === 0 && !this.#restart()) return;
-        if (this.#bits.ended) return;
-        if (alone) this.#readBlock(single, 0, row, column);
-        else this.#readMcu(row, column);
+function readMcu(blocks: BlockReader, components: readonly ScanComponent[], mcuRow: number, mcuColumn: number): void {
+  for (const [index, component] of components.entries()) {
+    const { across, down } = component;
+    for (let row = 0; row < down; row++) {
+      for (let column = 0; column < across; column++) {
+        readBlock(blocks, component, index, mcuRow * down + row, mcuColumn * across + column);
       }
     }
   }
+}
 
-  #restart(): boolean {
-    this.#previousDc.fill(0);
-    this.#endOfBlocks = 0;
-    return this.#bits.restart();
-  }
-
-  #readMcu(mcuRow: number, mcuColumn: number): void {
-    this.#components.forEach((component, index) => {
-      const { across, down } = component;
-      for (let row = 0; row < down; row++) {
-        for (let column = 0; column < across; column++) {
-          this.#readBlock(component, index, mcuRow * down + row, mcuColumn * across + column);
-        }
-      }
-    });
-  }
-
-  #readBlock(component: ScanComponent, index: number, row: number, column: number): void {
-    const { coefficients: kept, stride } = component;
-    const coefficients = kept ?? nowhere;
-    const at = kept === undefined ? 0 : 64 * (row * stride + column);
-    const { progressive, first, last, high } = this.#range;
-    if (first === 0) this.#readDc(component, index, coefficients, at);
-    if (!progressive) this.#readAc(component, coefficients, at, 1, last);
-    else if (first > 0 && high === 0) this.#readAc(component, coefficients, at, first, last);
-    else if (first > 0) this.#refineAc(component, coefficients, at, first, last);
-  }
-
-  #readDc({ dc }: ScanComponent, index: number, coefficients: Int16Array, at: number): void {
-    const { high, low } = this.#range;
-    if (high > 0) {
-      coefficients[at] = (coefficients[at] ?? 0) | (this.#bits.take(1) << low);
-      return;
-    }
-    if (dc === undefined) throw damaged("JPEG");
-    const size = dc.decode(this.#bits);
-    if (size > 15) throw damaged("JPEG");
-    const value = (this.#previousDc[index] ?? 0) + this.#bits.takeSigned(size);
-    this.#previousDc[index] = value;
-    coefficients[at] = value << low;
-  }
-
-  #readAc({ ac }: ScanComponent, coefficients: Int16Array, at: number, first: number, last: number): void {
-    if (this.#endOfBlocks > 0) {
-      this.#endOfBlocks--;
-      return;
-    }
-    if (ac === undefined) throw damaged("JPEG");
-    const [bits, low] = [this.#bits, this.#range.low];
-    for (let place = first; place <= last; place++) {
-      const symbol = ac.decode(bits);
-      const [zeros, size] = [symbol >> 4, symbol & 15];
-      if (size === 0) {
-        if (zeros < 15) {
-          this.#endOfBlocks = (1 << zeros) - 1 + bits.take(zeros);
-          return;
-        }
-        place += 15;
-        continue;
-      }
-      place += zeros;
-      const value = bits.takeSigned(size) << low;
-      if (place <= last) coefficients[at + (ZIGZAG[place] ?? 0)] = value;
-    }
-  }
-
-  /** Adds one bit to the coefficients that are there, and brings those that had only zeros so far (G.1.2.3). */
-  #refineAc({ ac }: ScanComponent, coefficients: Int16Array, at: number, first: number, last: number): void {
-    if (ac === undefined) throw damaged("JPEG");
-    const bits = this.#bits;
-    const one = 1 << this.#range.low;
-    let place = first;
-    while (this.#endOfBlocks === 0 && place <= last) {
-      const symbol = ac.decode(bits);
-      const [zeros, size] = [symbol >> 4, symbol & 15];
-      if (size === 0 && zeros < 15) {
-        this.#endOfBlocks = (1 << zeros) + bits.take(zeros);
-        break;
-      }
-      const value = size === 0 ? 0 : bits.take(1) === 1 ? one : -one;
-      place = this.#refineUpTo(coefficients, at, place, last, zeros);
-      if (value !== 0 && place <= last) coefficients[at + (ZIGZAG[place] ?? 0)] = value;
-      place++;
-    }
-    if (this.#endOfBlocks > 0) {
-      this.#refineUpTo(coefficients, at, place, last, 64);
-      this.#endOfBlocks--;
-    }
-  }
-
-  /** Refines what is there up to the zero after so many zeros; returns its place. */
-  #refineUpTo(coefficients: Int16Array, at: number, from: number, last: number, zeros: number): number {
-    const one = 1 << this.#range.low;
-    let left = zeros;
-    for (let place = from; place <= last; place++) {
-      const index = at + (ZIGZAG[place] ?? 0);
-      const value = coefficients[index] ?? 0;
-      if (value === 0) {
-        if (left === 0) return place;
-        left--;
-      } else if (this.#bits.take(1) === 1 && (value & one) === 0) {
-        coefficients[index] = value + (value > 0 ? one : -one);
-      }
-    }
-    return last + 1;
-  }
+function readBlock(blocks: BlockReader, component: ScanComponent, index: number, row: number, column: number): void {
+  const { coefficients, stride } = component;
+  if (coefficients === undefined) blocks.readBlock(component, index, nowhere, 0);
+  else blocks.readBlock(component, index, coefficients, 64 * (row * stride + column));
 }

@@ -13,6 +13,8 @@ export interface JpegComponent {
 /** The frame header of a JPEG file (ITU-T T.81, B.2.2). */
 export interface JpegFrame {
   readonly progressive: boolean;
+  /** Whether it is coded with arithmetic codes, not Huffman's. */
+  readonly arithmetic: boolean;
   readonly width: number;
   readonly height: number;
   readonly components: readonly JpegComponent[];
@@ -33,6 +35,7 @@ export interface JpegParts {
 }
 
 export const DHT = 0xc4;
+export const DAC = 0xcc;
 export const SOS = 0xda;
 export const DQT = 0xdb;
 export const DRI = 0xdd;
@@ -43,9 +46,10 @@ const EOI = 0xd9;
 const FRAMES: ReadonlySet<number> = new Set([
   0xc0, 0xc1, 0xc2, 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf,
 ]);
-/** Frames that are read: sequential and progressive with Huffman codes. */
-const READ_FRAMES: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2]);
-const PROGRESSIVE = 0xc2;
+/** Frames that are read: sequential and progressive, with Huffman codes and with arithmetic ones. */
+const READ_FRAMES: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
+const PROGRESSIVE: ReadonlySet<number> = new Set([0xc2, 0xca]);
+const FIRST_ARITHMETIC = 0xc9;
 
 /** Segments of a file: cameras write some dozens, profiles and thumbnails make some hundreds. */
 const MAX_SEGMENTS = 4_096;
@@ -117,7 +121,7 @@ function readFrame(code: number, content: Uint8Array): JpegFrame {
     if (across < 1 || across > 4 || down < 1 || down > 4 || quantization > 3) throw damaged("JPEG");
     components.push(component);
   }
-  return { progressive: code === PROGRESSIVE, width, height, components };
+  return { progressive: PROGRESSIVE.has(code), arithmetic: code >= FIRST_ARITHMETIC, width, height, components };
 }
 
 /** Each scan of a progressive picture may walk over all of it, however few bytes it has. */

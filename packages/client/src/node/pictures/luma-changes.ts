@@ -1,7 +1,7 @@
 import type { Luma } from "./luma.ts";
 
 /** Darkest and brightest value of a picture. */
-function rangeOf(data: Uint8Array): [low: number, high: number] {
+export function rangeOf(data: Uint8Array): [low: number, high: number] {
   let [low, high] = [255, 0];
   for (const value of data) {
     if (value < low) low = value;

@@ -11,7 +11,12 @@ export interface Luma {
 export interface Picture {
   readonly luma: Luma;
   readonly transparent: boolean;
+  /** True for a small look before a large picture, false where one came already, undefined where none was made. */
+  readonly small?: boolean;
 }
+
+/** Pixels of a picture that is looked at without a smaller one first: most codes are read in it as well as in a larger one. */
+export const SMALL_PIXELS = 4_000_000;
 
 /** Brightness behind transparent pixels: black codes need white behind them, white codes need black. */
 export type Backdrop = 0 | 255;

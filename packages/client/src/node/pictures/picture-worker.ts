@@ -9,8 +9,8 @@ export type PictureAnswer = { readonly texts: readonly string[] } | { readonly r
 async function answer(bytes: Uint8Array): Promise<PictureAnswer> {
   try {
     const texts = new Set<string>();
-    for await (const luma of readPictures(bytes)) {
-      for (const text of await findCodes(luma)) texts.add(text);
+    for await (const picture of readPictures(bytes)) {
+      for (const text of await findCodes(picture)) texts.add(text);
       if ([...texts].some(looksLikeInvite)) break;
     }
     return { texts: [...texts] };

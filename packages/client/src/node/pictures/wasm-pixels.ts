@@ -25,8 +25,8 @@ class Rgba {
 export type WasmKind = "webp" | "avif";
 
 const CODECS = {
-  webp: { init: initWebp, decode: decodeWebp, module: "@jsquash/webp/codec/dec/webp_dec.wasm" },
-  avif: { init: initAvif, decode: decodeAvif, module: "@jsquash/avif/codec/dec/avif_dec.wasm" },
+  webp: { name: "WebP", init: initWebp, decode: decodeWebp, module: "@jsquash/webp/codec/dec/webp_dec.wasm" },
+  avif: { name: "AVIF", init: initAvif, decode: decodeAvif, module: "@jsquash/avif/codec/dec/avif_dec.wasm" },
 } as const satisfies Record<WasmKind, unknown>;
 
 const ready = new Set<WasmKind>();
@@ -36,7 +36,7 @@ const ready = new Set<WasmKind>();
  * megapixels, or one that lies about its size, ends it. Throws PictureRefusal.
  */
 export async function readByWasm(bytes: Uint8Array, kind: WasmKind, backdrop: Backdrop): Promise<Picture> {
-  const { init, decode, module } = CODECS[kind];
+  const { name, init, decode, module } = CODECS[kind];
   if (!ready.has(kind)) {
     Object.assign(globalThis, { ImageData: Rgba });
     await init({ wasmBinary: wasmWithin(module, MAX_MEMORY_BYTES).buffer });
@@ -47,10 +47,10 @@ export async function readByWasm(bytes: Uint8Array, kind: WasmKind, backdrop: Ba
     pixels = await decode(bytes.slice().buffer);
   } catch (error) {
     // A decoder that ran out of memory is of no use any more.
-    if (error instanceof WebAssembly.RuntimeError) throw tooLarge(`the ${kind} picture takes too much memory`);
-    throw damaged(kind, error);
+    if (error instanceof WebAssembly.RuntimeError) throw tooLarge(`the ${name} picture takes too much memory`);
+    throw damaged(name, error);
   }
-  if (pixels === null) throw damaged(kind);
+  if (pixels === null) throw damaged(name);
   return pictureOf(pixels, backdrop);
 }
 
