@@ -43,11 +43,19 @@ export async function registerBareDevice(
       });
       await withLine(nodeUrl, (line) => line.uploadKeyPackage(bytes));
     },
-    async revoke() {
-      const update = { wallet: signer, inboxId, installationId: key.id, timestampNs: now() };
-      await withLine(nodeUrl, async (line) => line.publishIdentityUpdate(await revokeInstallationUpdate(update)));
-    },
+    revoke: () => revokeInstallation(nodeUrl, wallet, { inboxId, installationId: key.id }),
   };
+}
+
+/** Revokes an installation by its inbox's wallet, and tells nobody. */
+export async function revokeInstallation(
+  nodeUrl: string,
+  wallet: PrivateKeyAccount,
+  { inboxId, installationId }: { readonly inboxId: string; readonly installationId: string },
+): Promise<void> {
+  const timestampNs = BigInt(Date.now()) * 1_000_000n;
+  const update = { wallet: walletSigner(wallet), inboxId, installationId, timestampNs };
+  await withLine(nodeUrl, async (line) => line.publishIdentityUpdate(await revokeInstallationUpdate(update)));
 }
 
 type Line = ReturnType<typeof nodeEnvironment>["transport"];

@@ -148,6 +148,14 @@ export async function installationsOf(group: NativeGroup, inboxId: string): Prom
   return (await group.listMembers()).find((member) => member.inboxId === inboxId)?.installationIds ?? [];
 }
 
+/** The library gives up a commit after three lost races, and leaves it to the application to repeat it. */
+export async function afterLostRaces(commit: () => Promise<void>): Promise<void> {
+  await commit().catch(async (error: unknown) => {
+    if (!String(error).includes("SyncFailedToWait")) throw error;
+    await commit();
+  });
+}
+
 /** What a native stream has delivered, and a way to wait for more. */
 export interface Collected<T> {
   readonly items: readonly T[];

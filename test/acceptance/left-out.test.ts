@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import type { Group } from "@latchkey/client";
 import { appDataUpdate, COMPONENT, membershipDelta, readGroupState } from "@latchkey/xmtp";
 import { allRefuse, forgeMemberCommit, keyPackageOf } from "./forge.ts";
 import { looksNative, withoutKeyPackage } from "./key-packages.ts";
+import { revoke } from "./movable-world.ts";
 import { epochOf, groupOf, mlsOf, World, type Device } from "./support.ts";
 
 /** A phone whose laptop has no key package yet, a member of ours, and one whose client looks like XMTP's own. */
@@ -18,6 +20,13 @@ async function mixedGroup(t: TestContext) {
   const group = await phone.client.conversations.createGroup(others);
   for (const { client } of [member, rogue]) await client.conversations.sync();
   return { world, phone, laptop, release, member, rogue, native, group, onMember: groupOf(member, group.id) };
+}
+
+function inboxesOf(group: Group): string[] {
+  return group
+    .members()
+    .map(({ inboxId }) => inboxId)
+    .sort();
 }
 
 /** Everything that a client does by itself, once. */
@@ -97,4 +106,29 @@ test("TRU-22 NAT-01 an inbox with a device left out is followed and removed as X
   await release();
   await onMember.addMembers([phone.client.inboxId]);
   assert.equal(onMember.installationCount, 6);
+});
+
+test("TRU-22 NAT-02 ProposerNotFound: an inbox whose devices were all revoked stays beside XMTP's clients", async (t) => {
+  const { phone, member, rogue, native, group, onMember } = await mixedGroup(t);
+  const onRogue = groupOf(rogue, group.id);
+  await onMember.leave();
+  await revoke(member, member);
+  await onRogue.updateInstallations();
+  const left = onRogue.members().find(({ inboxId }) => inboxId === member.client.inboxId);
+  assert.deepEqual(left?.installations, []);
+
+  // Whoever may remove it leaves it in, and goes on with the others.
+  await onRogue.leave();
+  await group.sync();
+  assert.deepEqual(inboxesOf(group), [phone, member, native].map(({ client }) => client.inboxId).sort());
+  const before = epochOf(group);
+  await assert.rejects(group.removeMembers([native.client.inboxId, member.client.inboxId]), {
+    code: "NOT_PERMITTED",
+    rule: "ProposerNotFound",
+  });
+  assert.deepEqual(epochOf(group), before);
+
+  await group.removeMembers([native.client.inboxId]);
+  await group.sync();
+  assert.deepEqual(inboxesOf(group), [phone.client.inboxId]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Client, Group } from "@latchkey/client";
 import { assertAgree, ourGroup, ourTexts } from "../mixed.ts";
-import { storedTextsOf, type Native } from "../native.ts";
+import { afterLostRaces, storedTextsOf, type Native } from "../native.ts";
 import type { NativeGroup } from "../native-library.ts";
 import { randomFrom } from "../random.ts";
 import type { Scenario } from "../stage.ts";
@@ -38,14 +38,6 @@ function ourActor(group: Group): Actor {
       await group.removeMembers([inboxId]);
     },
   };
-}
-
-/** The library gives up a commit after three lost races, and leaves it to the application to repeat it. */
-async function afterLostRaces(commit: () => Promise<void>): Promise<void> {
-  await commit().catch(async (error: unknown) => {
-    if (!String(error).includes("SyncFailedToWait")) throw error;
-    await commit();
-  });
 }
 
 function nativeActor(group: NativeGroup): Actor {

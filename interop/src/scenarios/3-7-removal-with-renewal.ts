@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertAgree, ourGroup, ourTexts } from "../mixed.ts";
-import { storedTextsOf, syncToRemoval, textsOf } from "../native.ts";
+import { afterLostRaces, storedTextsOf, syncToRemoval, textsOf } from "../native.ts";
 import type { Scenario } from "../stage.ts";
 
 export const scenario: Scenario = {
@@ -43,7 +43,7 @@ export const scenario: Scenario = {
         const before = group.invite?.url;
         const [removal] = await Promise.all([
           group.removeMembers([leaver.inboxId], { rotateInvite: "slot" }),
-          onAna.updateGroupName(`native ${round}`),
+          afterLostRaces(() => onAna.updateGroupName(`native ${round}`)),
         ]);
         assert.ok(removal.invite !== undefined && removal.invite.url !== before);
         await assertAgree([group, onOther], [onAna]);

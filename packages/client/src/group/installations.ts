@@ -24,6 +24,14 @@ export function acceptsLateAdditions(core: GroupCore): boolean {
   return core.mls.isSupportedByAll(FOLLOWS_EXTERNAL_COMMITS);
 }
 
+/**
+ * Whether all members accept that an inbox leaves the membership. XMTP's own library wants a Remove of a leaf of it (NAT-02),
+ * so an inbox whose devices were all revoked stays where one leaf lacks our sign.
+ */
+export function mayBeRemoved(core: GroupCore, inboxId: string): boolean {
+  return acceptsLateAdditions(core) || core.mls.leavesOf(inboxId).length > 0;
+}
+
 /** What a commit of this member that adds leaves is tried against; `force` lets in who cannot follow joins by invite. */
 export function addTargetOf(
   core: GroupCore,

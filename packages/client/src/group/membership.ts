@@ -14,7 +14,7 @@ import { fetchWanted, installationOf, usableIn, type WantedInstallations } from 
 import { planCommit, type ComponentPayload } from "./plan-commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
-import { acceptsLateAdditions, addTargetOf, leavesToExcuse, withoutLeaf } from "./installations.ts";
+import { acceptsLateAdditions, addTargetOf, leavesToExcuse, mayBeRemoved, withoutLeaf } from "./installations.ts";
 
 /** An inbox with the newest state of its identity log. */
 interface LatestIdentity extends IdentityPoint {
@@ -33,9 +33,17 @@ function leavesOf(core: GroupCore, inboxId: string, include: (installationId: st
     .map(({ leafIndex }) => leafIndex);
 }
 
+/** Throws NOT_PERMITTED. */
+function requireRemovable(core: GroupCore, leaving: readonly string[]): void {
+  const stuck = leaving.filter((inboxId) => !mayBeRemoved(core, inboxId));
+  if (stuck.length === 0) return;
+  const text = "a member without a device in the group stays as long as XMTP's own clients are in it; leave it out";
+  throw clientError("NOT_PERMITTED", text, { rule: "ProposerNotFound", data: { inboxIds: stuck } });
+}
+
 /**
  * Removes inboxes with all their leaves, and changes further components in the same commit; undefined when none of them
- * is a member. Throws NOT_PERMITTED for oneself.
+ * is a member. Throws NOT_PERMITTED for oneself, and for inboxes that XMTP's own clients let nobody remove.
  */
 export async function planRemoveMembers(
   core: GroupCore,
@@ -55,6 +63,7 @@ export async function planRemoveMembers(
     );
   }
   if (leaving.length === 0) return undefined;
+  requireRemovable(core, leaving);
   const mutations = leaving.map((inboxId): MembershipMutation => ({ op: "delete", inboxId }));
   const excused = await leavesToExcuse(core, leaving, signal);
   const { inboxId } = core.context.own;

@@ -1,5 +1,6 @@
 import { commitChange } from "../group/commit.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import { mayBeRemoved } from "../group/installations.ts";
 import { planRemoveMembers } from "../group/membership.ts";
 import type { Duty } from "./duty.ts";
 
@@ -9,7 +10,9 @@ function membersToRemove(core: GroupCore): string[] {
   if (requests.length === 0 || !core.mayWrite) return [];
   const { members, superAdmins } = core.state;
   if (!superAdmins.has(core.context.own.inboxId)) return [];
-  return requests.map(({ inboxId }) => inboxId).filter((id) => members.has(id) && !superAdmins.has(id));
+  return requests
+    .map(({ inboxId }) => inboxId)
+    .filter((id) => members.has(id) && !superAdmins.has(id) && mayBeRemoved(core, id));
 }
 
 /** Removes the members that asked for it, which renews no invite; for the client of a super admin. */

@@ -187,9 +187,9 @@ export class MlsGroup {
     return tryAdds({ tree, context: head.context }, adds);
   }
 
-  /** Whether every member lists the extension type in its capabilities, O(1) (RFC 9420 §7.2). */
-  isSupportedByAll(extensionType: number): boolean {
-    return this.#state.tree.isSupportedByAll("extension", extensionType);
+  /** Whether every member, but for that leaf, lists the extension type in its capabilities, O(1) (RFC 9420 §7.2). */
+  isSupportedByAll(extensionType: number, except?: LeafIndex): boolean {
+    return this.#state.tree.isSupportedByAll("extension", extensionType, except);
   }
 
   /**

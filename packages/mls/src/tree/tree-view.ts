@@ -67,9 +67,12 @@ export abstract class TreeView {
     return this.occupied(this.root);
   }
 
-  /** Whether every member lists a type in that list of its capabilities, O(1) (RFC 9420 §7.2). */
-  isSupportedByAll(kind: (typeof CAPABILITY_KINDS)[number], type: number): boolean {
-    return this.capabilityCount(capabilityKey(kind, type)) === this.memberCount;
+  /** Whether every member, but for that leaf, lists a type in that list of its capabilities, O(1) (RFC 9420 §7.2). */
+  isSupportedByAll(kind: (typeof CAPABILITY_KINDS)[number], type: number, except?: LeafIndex): boolean {
+    const key = capabilityKey(kind, type);
+    const exempt = except === undefined ? undefined : this.leaf(except);
+    const isLacking = exempt !== undefined && !capabilityKeys(exempt).has(key);
+    return this.capabilityCount(key) + (isLacking ? 1 : 0) === this.memberCount;
   }
 
   /** The leaf at an index, or undefined when it is blank or outside of the tree. */

@@ -115,7 +115,8 @@ export function leavesOf(members: Iterable<TreeMember>): Leaves {
   return {
     leaf: (leafIndex) => all.find((member) => member.leafIndex === leafIndex)?.leafNode,
     leavesOf: (inboxId) => all.filter(({ leafNode }) => leafInboxId(leafNode) === inboxId),
-    isSupportedByAll: (type) => all.every(({ leafNode }) => leafNode.capabilities.extensions.includes(type)),
+    isSupportedByAll: (type, except) =>
+      all.every(({ leafIndex, leafNode }) => leafIndex === except || leafNode.capabilities.extensions.includes(type)),
   };
 }
 

@@ -18,6 +18,7 @@ import {
   updateProposal,
   type TestInbox,
 } from "./inboxes.ts";
+import { FOLLOWS_EXTERNAL_COMMITS } from "../protocol.ts";
 import type { TreeMember } from "../validators/common.ts";
 import { validateMemberCommit } from "../validators/member-commit.ts";
 import { requiredIdentities } from "../validators/required-identities.ts";
@@ -38,6 +39,13 @@ export const FRIEND = 1;
 /** A leaf of one of the installations. */
 export function leaf(inbox: TestInbox, installation = 0): LeafNode {
   return testLeaf(inbox.inboxId, present(inbox.keys[installation]));
+}
+
+/** The same leaf as XMTP's own library makes it: without our sign. */
+export function asNative(node: LeafNode): LeafNode {
+  const { capabilities } = node;
+  const extensions = capabilities.extensions.filter((type) => type !== FOLLOWS_EXTERNAL_COMMITS);
+  return { ...node, capabilities: { ...capabilities, extensions } };
 }
 
 /** An entry of the membership. */
@@ -75,12 +83,13 @@ export interface Variation {
   readonly pathLeaf?: LeafNode;
   readonly change?: Partial<VerifiedCommit>;
   readonly extensions?: readonly Extension[];
+  readonly byReference?: boolean;
 }
 
 /** Validates a commit with what `requiredIdentities` names, and nothing else. */
 export function judge(proposals: readonly Proposal[], variation: Variation = {}): void {
   const before = variation.appData ?? appData;
-  const { pathLeaf, extensions } = variation;
+  const { pathLeaf, extensions, byReference } = variation;
   const built = testCommit({
     appData: before,
     members: variation.members ?? members,
@@ -88,6 +97,7 @@ export function judge(proposals: readonly Proposal[], variation: Variation = {})
     proposals,
     ...(pathLeaf && { pathLeaf }),
     ...(extensions && { extensions }),
+    ...(byReference && { byReference }),
   });
   const commit = { ...built, ...variation.change };
   const input = {

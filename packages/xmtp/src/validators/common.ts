@@ -26,8 +26,8 @@ export interface Leaves {
   leaf(leafIndex: LeafIndex): LeafNode | undefined;
   /** All leaves whose credential names that inbox (`leafInboxId`). */
   leavesOf(inboxId: string): Iterable<TreeMember>;
-  /** Whether every leaf lists the extension type in its capabilities. */
-  isSupportedByAll(extensionType: number): boolean;
+  /** Whether every leaf, but for that one, lists the extension type in its capabilities. */
+  isSupportedByAll(extensionType: number, except?: LeafIndex): boolean;
 }
 
 /** A leaf as the identity log sees it: which installation of which inbox it claims to be. */

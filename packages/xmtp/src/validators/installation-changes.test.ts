@@ -1,13 +1,12 @@
 import { describe, test } from "node:test";
-import type { LeafNode } from "@latchkey/mls";
 import type { MembershipEntry, MembershipMutation } from "../app-data/membership.ts";
-import { FOLLOWS_EXTERNAL_COMMITS } from "../protocol.ts";
 import { addProposal, present, removeProposal, testTree } from "../testing/inboxes.ts";
 import {
   addGuest,
   admin,
   appData,
   apply,
+  asNative,
   born,
   entry,
   expectRule,
@@ -24,13 +23,6 @@ import {
 
 describe("NAT-01 beside a client of XMTP's own library", () => {
   const left = present(friend.keys[1]).id;
-  const asNative = (node: LeafNode): LeafNode => ({
-    ...node,
-    capabilities: {
-      ...node.capabilities,
-      extensions: node.capabilities.extensions.filter((type) => type !== FOLLOWS_EXTERNAL_COMMITS),
-    },
-  });
   /** The admin's client is XMTP's; the friend's second installation was left out. */
   const mixed = {
     appData: apply(born, [membership({ op: "insert", inboxId: friend.inboxId, entry: entry(2n, SLOT, [left]) })]),

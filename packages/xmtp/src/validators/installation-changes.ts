@@ -16,6 +16,8 @@ interface InstallationChanges {
   readonly identity: IdentityResolver;
   /** The committer's role before the commit. */
   readonly isSuperAdmin: boolean;
+  /** Whether libxmtp sees the change of the membership, see `isMembershipSeen`. */
+  readonly isSeen: boolean;
 }
 
 /** True when the new membership still wants the leaf: its inbox is in it and its identity log names the installation. */
@@ -101,6 +103,8 @@ function expectedChanges({ changed, before, after, identity }: InstallationChang
   return { added, removed };
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
+
 function dropCommon(one: Set<string>, other: Set<string>): void {
   for (const id of one) if (other.delete(id)) one.delete(id);
 }
@@ -114,10 +118,11 @@ function idsOf(leaves: readonly LeafNode[], rule: string): Set<string> {
  * such a client, everybody decides as it does, or members part. Failed installations of all entries excuse a leaf.
  */
 function checkAsNative(changes: InstallationChanges): void {
-  const expected = expectedChanges(changes);
+  const expected = changes.isSeen ? expectedChanges(changes) : { added: NOBODY, removed: NOBODY };
   const added = idsOf(changes.added, "UnexpectedInstallationAdded");
   const removed = idsOf(changes.removed, "UnexpectedInstallationsRemoved");
-  const failed = new Set([...changes.after.members.values()].flatMap((entry) => entry.failedInstallations));
+  const { members } = changes.isSeen ? changes.after : changes.before;
+  const failed = new Set([...members.values()].flatMap((entry) => entry.failedInstallations));
   if (changes.isSuperAdmin) {
     dropCommon(added, removed);
     dropCommon(failed, removed);

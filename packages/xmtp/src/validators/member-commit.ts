@@ -21,6 +21,7 @@ import { checkCommitSize } from "./commit-size.ts";
 import { checkComponentWrite, checkPolicyWrite, checkMinVersion } from "./app-data-writes.ts";
 import { claimOf, readState, reject, resolve, type IdentityResolver, type Leaves } from "./common.ts";
 import { checkInstallationChanges } from "./installation-changes.ts";
+import { authorityOf, checkProposers, isMembershipSeen, proposerOf } from "./proposers.ts";
 import { checkCapabilitiesKept, checkLeafSizes, checkStateSize } from "./state-bounds.ts";
 
 /** What a member's commit is judged by. */
@@ -56,16 +57,6 @@ export function checkProtocolFloor({ minVersion }: GroupState): void {
       },
     );
   }
-}
-
-function proposerOf({ sender }: ResolvedProposal, leaves: Leaves): string {
-  const leaf = sender.kind === "member" ? leaves.leaf(sender.leafIndex) : undefined;
-  if (leaf === undefined) return reject("ActorNotMember", "a proposal does not come from a member");
-  return claimOf(leaf, "ActorNotMember").inboxId;
-}
-
-function authorityOf(inboxId: string, state: GroupState): Authority {
-  return { isAdmin: state.admins.has(inboxId), isSuperAdmin: state.superAdmins.has(inboxId) };
 }
 
 function checkContextExtensions(extensions: readonly Extension[], context: GroupContext, authority: Authority): void {
@@ -179,6 +170,7 @@ export function validateMemberCommit(input: MemberCommitInput): void {
   const changed = changedInboxes(before.members, after.members);
   checkCommitSize(commit, changed, after);
   checkMembershipChange(changed, before, after);
+  checkProposers({ commit, leaves, changed, before, after });
   const committer = checkCommitter(input, before, after);
   checkCapabilitiesKept(commit, leaves);
   checkInstallationChanges({
@@ -190,5 +182,6 @@ export function validateMemberCommit(input: MemberCommitInput): void {
     after,
     identity,
     isSuperAdmin: before.superAdmins.has(committer),
+    isSeen: isMembershipSeen(commit),
   });
 }
