@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Client, systemClock } from "@latchkey/client";
-import { generatedSigner } from "@latchkey/client/node";
 import { rawExternalCommit } from "./forge.ts";
 import { movableWorld, revoke } from "./movable-world.ts";
 import {
@@ -437,43 +435,5 @@ describe("TRU-07 a revoked device", () => {
     await adminGroup.sync();
     const joined = adminGroup.members().find(({ inboxId }) => inboxId === phone.client.inboxId);
     assert.deepEqual(joined?.installations, [phone.client.installationId]);
-  });
-});
-
-describe("clocks of devices", () => {
-  const MINUTE_NS = 60n * SECOND_NS;
-
-  test("CLOCK_WRONG a clock that is off by more than an hour is told before anything is registered", async (t) => {
-    const world = await World.start(t);
-    for (const minutes of [90n, -90n, -26_000_000n]) {
-      const signer = generatedSigner();
-      const environment = world.environment(world.path(`${minutes}.db`), {
-        ...systemClock,
-        nowNs: () => systemClock.nowNs() + minutes * MINUTE_NS,
-      });
-      const error = await failsWith(Client.create(signer, environment), "CLOCK_WRONG");
-      const differenceNs = error.data["differenceNs"];
-      assert.ok(typeof differenceNs === "bigint");
-      assert.ok(differenceNs - minutes * MINUTE_NS < MINUTE_NS && minutes * MINUTE_NS - differenceNs < MINUTE_NS);
-      assert.match(error.message, /clock/);
-    }
-  });
-
-  test("a clock that is off by half an hour registers, joins, is added, and talks", async (t) => {
-    const world = await World.start(t);
-    const { adminGroup } = await world.group();
-    const invite = await adminGroup.createInvite();
-    for (const minutes of [30n, -30n]) {
-      const nowNs = () => systemClock.nowNs() + minutes * MINUTE_NS;
-      const environment = world.environment(world.path(`${minutes}.db`), { ...systemClock, nowNs });
-      const client = await Client.create(generatedSigner(), environment);
-      t.after(() => client.close());
-      const { group } = await client.conversations.joinByInvite(invite.url);
-      await group.send(`${minutes}`);
-      const own = await client.conversations.createGroup([], { name: "Own" });
-      await own.addMembers([adminGroup.members()[0]?.inboxId ?? ""]);
-      await adminGroup.sync();
-    }
-    assert.deepEqual(textsOf(adminGroup), ["30", "-30"]);
   });
 });

@@ -47,6 +47,8 @@ export const CLIENT_LIMITS = {
   maxReadBackAttempts: 8,
   /** One call over the network, in milliseconds. */
   callTimeoutMs: 15_000,
+  /** How long the opening of a registered installation waits to learn the node's time, in milliseconds. */
+  clockCheckTimeoutMs: 3_000,
   /** Whole join, in milliseconds, unless the caller says otherwise. */
   joinTimeoutMs: 60_000,
   /** How long a join waits for a fresh blob while the group's log stands still, in milliseconds. */

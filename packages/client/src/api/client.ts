@@ -15,6 +15,7 @@ import { markKeptMessages } from "../group/message-ids.ts";
 import { deleteRevokedMessages } from "../group/revoked-messages.ts";
 import { KeyPackageFaults } from "../identity/key-package-faults.ts";
 import { openAccount } from "../identity/account.ts";
+import { checkClock } from "../identity/check-clock.ts";
 import { IdentityDirectory } from "../identity/directory.ts";
 import { NodeTime } from "../identity/node-time.ts";
 import { keepKeyPackage } from "../identity/key-packages.ts";
@@ -91,8 +92,9 @@ export class Client {
 
   /**
    * Opens the installation of the store, or makes one: registers inbox and installation with one signature of the
-   * wallet and uploads a key package. Opening a registered installation works offline; interrupted joins are taken up
-   * when the node can be reached. The client owns store and transport from here on, also when this call fails.
+   * wallet and uploads a key package. Opening a registered installation works offline; the clock is checked and
+   * interrupted joins are taken up when the node can be reached. A node that does not answer is waited for 3 s before.
+   * The client owns store and transport from here on, also when this call fails.
    *
    * @throws ARGUMENT_INVALID, CLOCK_WRONG, IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, and the
    * codes that begin with STORE_. What the wallet throws passes through.
@@ -121,6 +123,7 @@ export class Client {
     const closing = new AbortController();
     const context = contextOf(environment, { record, directory, time, calls: new PublicCalls(closing.signal) });
     markKeptMessages(context);
+    if (known) await checkClock(context, signal);
     await settleStart(context, known, signal);
     return new Client(context, closing);
   }

@@ -150,7 +150,7 @@ export class Conversations {
     const context = this.#context;
     const { inboxId } = context.own;
     const { sequenceId: creatorSequenceId } = await context.directory.latestOf(inboxId, signal);
-    const nowNs = context.clock.nowNs();
+    const nowNs = context.time.bestNs();
     const nowSeconds = nowNs / 1_000_000_000n;
     const mls = await MlsGroup.create(context.groupConfig, {
       cipherSuite: XMTP_CIPHER_SUITE,

@@ -96,7 +96,7 @@ async function checkOwnCommit(
       newAppData: mergeAppData(appData, plan.appData ?? new Map()),
       leaves: mls,
       identity,
-      envelopeTimeNs: context.clock.nowNs(),
+      envelopeTimeNs: context.time.bestNs(),
     });
   } catch (error) {
     if (!(error instanceof CommitRejectedError) || error.rule !== "InsufficientPermissions") throw error;

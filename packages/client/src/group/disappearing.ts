@@ -15,8 +15,8 @@ export function noteExpiry(core: GroupCore, { expiries }: Tables, { groupId, id,
 
 /** Deletes the messages whose time has come; O(messages of the group that are to disappear). */
 export function deleteExpired(core: GroupCore): void {
-  const { store, clock } = core.context;
-  const nowNs = clock.nowNs();
+  const { store, time } = core.context;
+  const nowNs = time.bestNs();
   const due = store.expiries.list(core.groupId).filter(({ expiresAtNs }) => expiresAtNs <= nowNs);
   if (due.length === 0) return;
   core.step({

@@ -81,7 +81,7 @@ export async function removeMembers(
 function isInForce(core: GroupCore, key: Uint8Array): boolean {
   const policy = activePolicy(core);
   if (policy?.symmetricKey === undefined || !equalBytes(policy.symmetricKey.material, key)) return false;
-  return policy.expiresAtNs === 0n || policy.expiresAtNs > core.context.clock.nowNs();
+  return policy.expiresAtNs === 0n || policy.expiresAtNs > core.context.time.bestNs();
 }
 
 /** Members by invite who were not among those before, or were removed and came back. */

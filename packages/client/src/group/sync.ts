@@ -20,7 +20,7 @@ export function outgoing(
   shouldPush: boolean,
 ): OutgoingMessage {
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
-  const epochSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const epochSeconds = context.time.bestNs() / 1_000_000_000n;
   const hmac = senderHmac({ suite, root: context.own.hmacRoot, groupId, epochSeconds, data });
   return { data, senderHmac: hmac, shouldPush };
 }

@@ -111,7 +111,7 @@ async function receiveWelcome(
   }
   const note = (tables: Tables) => {
     if (isNext) moveBehind(tables, envelope);
-    keepWaiting(tables, envelope, waits, context.clock.nowNs());
+    keepWaiting(tables, envelope, waits, context.time.bestNs());
     if (unsupported !== undefined) noteUnsupported(tables, unsupported, envelope);
     if (readd !== undefined) tables.readds.put(readd);
   };

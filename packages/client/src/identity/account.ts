@@ -12,6 +12,7 @@ import type { Environment } from "./environment.ts";
 import { clientError, codeOf, isRetryable } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { IdentityRecord } from "../store/records.ts";
+import { withClockChecked } from "./check-clock.ts";
 import type { IdentityDirectory } from "./directory.ts";
 
 /** Nonce of a wallet's first inbox; 0 belongs to legacy keys. */
@@ -73,20 +74,20 @@ async function newIdentity(
   return record;
 }
 
-async function currentState(
+/** The newest state of the inbox, undefined where it has no log; throws CLOCK_WRONG as well. */
+function currentState(
   inboxId: string,
   directory: IdentityDirectory,
   signal: AbortSignal | undefined,
 ): Promise<AssociationState | undefined> {
-  try {
-    const { state } = await directory.latestOf(inboxId, signal);
-    directory.requireClock();
-    return state;
-  } catch (error) {
-    if (codeOf(error) !== "INBOX_UNKNOWN") throw error;
-    directory.requireClock();
-    return undefined;
-  }
+  return withClockChecked(directory.time, async () => {
+    try {
+      return (await directory.latestOf(inboxId, signal)).state;
+    } catch (error) {
+      if (codeOf(error) !== "INBOX_UNKNOWN") throw error;
+      return undefined;
+    }
+  });
 }
 
 /** A wallet that asks a person, who may refuse or never answer; what it throws passes through. */
@@ -123,7 +124,7 @@ async function register(
         `an inbox has at most ${CLIENT_LIMITS.maxInstallations} installations; revoke one first`,
       );
     }
-    const timestampNs = environment.clock.nowNs();
+    const timestampNs = directory.time.bestNs();
     const update =
       state === undefined
         ? await createInboxUpdate({ wallet, nonce: FIRST_INBOX_NONCE, installation, timestampNs })

@@ -7,7 +7,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import type { Store, Tables } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
-import { MAX_CLOCK_ERROR_NS, NodeTime } from "./node-time.ts";
+import { NodeTime } from "./node-time.ts";
 import { isRevokedAt, revokesAny } from "./revocations.ts";
 import { endsUnverified, replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
 import { contractVerifier, SignatureTurns } from "./signature-turns.ts";
@@ -128,20 +128,6 @@ export class IdentityDirectory {
     this.#onRevocation = listener;
   }
 
-  /**
-   * Checks this machine's clock against the node's, as far as that has told its time.
-   *
-   * @throws CLOCK_WRONG when they differ by more than an hour; `data.differenceNs` is positive when this one is ahead.
-   */
-  requireClock(): void {
-    const differenceNs = this.time.clockErrorNs() ?? 0n;
-    const minutes = Number(differenceNs / 60_000_000_000n);
-    if (differenceNs <= MAX_CLOCK_ERROR_NS && -differenceNs <= MAX_CLOCK_ERROR_NS) return;
-    const direction = minutes > 0 ? "ahead of" : "behind";
-    const message = `this machine's clock is ${Math.abs(minutes)} minutes ${direction} the node's; set it and repeat`;
-    throw clientError("CLOCK_WRONG", message, { data: { differenceNs } });
-  }
-
   /** An inbox after exactly that update, where its log is in memory; asks nobody. */
   known(inboxId: string, sequenceId: bigint): AssociationState | undefined {
     return this.#logs.get(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId)?.state;
@@ -224,9 +210,9 @@ export class IdentityDirectory {
         continue;
       }
       const states = await this.#inTurn(inboxId, () => this.#append(inboxId, before, entries));
-      // The newest update of a log was stamped before the answer, where the node says nothing else about its time.
+      // A new update was stamped before the answer, where the node says nothing else about its time.
       const stampNs = asOfNs === completeNs ? states.at(-1)?.serverTimestampNs : undefined;
-      if (stampNs !== undefined && entries.length > 0) this.time.observe(stampNs);
+      if (stampNs !== undefined && lastId(states) > lastId(before)) this.time.observe(stampNs);
       this.#note(this.#complete, inboxId, asOfNs);
       logs.set(inboxId, { states, completeNs: asOfNs, confirmed: this.#confirmed.get(inboxId) });
     }

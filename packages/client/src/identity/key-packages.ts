@@ -32,7 +32,7 @@ export function rotateKeyPackage(context: IdentityContext, signal?: AbortSignal)
 async function rotateInTurn(context: IdentityContext, signal: AbortSignal | undefined): Promise<void> {
   // One at a time: a node that takes none must not make us pile them up.
   await uploadKeyPackages(context, signal);
-  const nowNs = context.clock.nowNs();
+  const nowNs = context.time.bestNs();
   const bundle = await createInstallationKeyPackage({
     crypto: context.crypto,
     identity: context.groupConfig.identity,
@@ -66,7 +66,7 @@ async function rotateInTurn(context: IdentityContext, signal: AbortSignal | unde
  * X-Wing was offered.
  */
 function needsRotation(context: IdentityContext): boolean {
-  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const nowSeconds = context.time.bestNs() / 1_000_000_000n;
   const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
   return current.every(({ bundle, wrapperPrivateKey }) => {
     if (wrapperPrivateKey.length === 0) return true;
@@ -88,7 +88,7 @@ async function uploadKeyPackages(context: IdentityContext, signal?: AbortSignal)
   for (const row of waiting) {
     await uploadOrForget(context, row, signal);
     context.store.transaction(({ keyPackages }) => {
-      const retiredAtNs = context.clock.nowNs();
+      const retiredAtNs = context.time.bestNs();
       for (const other of keyPackages.list()) {
         if (other.uploaded === 1n && other.retiredAtNs === undefined) keyPackages.put({ ...other, retiredAtNs });
       }
@@ -160,14 +160,14 @@ export async function fetchKeyPackages(
 }
 
 async function openKeyPackage(
-  { crypto, clock }: IdentityContext,
+  { crypto, time }: IdentityContext,
   { inboxId, installationId }: MessageSender,
   bytes: Uint8Array | undefined,
 ): Promise<KeyPackage | UnusableInstallation> {
   const faulty = (fault: KeyPackageFault) => ({ installationId, fault, rule: undefined });
   if (bytes === undefined) return faulty("missing");
   try {
-    const nowSeconds = clock.nowNs() / 1_000_000_000n;
+    const nowSeconds = time.bestNs() / 1_000_000_000n;
     const verified = await verifyInstallationKeyPackage(crypto, bytes, { nowSeconds });
     if (verified.inboxId !== inboxId || verified.installationId !== installationId) return faulty("foreign");
     const fault = faultByItself(verified.keyPackage);

@@ -1,11 +1,12 @@
 import type { Clock } from "../clock.ts";
+import { clientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 
 /** Nanoseconds by which this machine's clock may be wrong without being told so. */
 export const MAX_CLOCK_ERROR_NS = 3_600_000_000_000n;
 
 /** Readings of the node's clock of which the middle one counts. */
-const MAX_READINGS = 3;
+export const MAX_READINGS = 3;
 
 /**
  * What time it is at the node, at least: the stamps that it gave, and the time that has passed here since they were seen.
@@ -100,6 +101,22 @@ export class NodeTime {
     if (middle !== undefined) return nowNs - middle;
     const stampNs = this.#highest.at(-1)?.offsetNs;
     return stampNs !== undefined && stampNs > nowNs ? nowNs - stampNs : undefined;
+  }
+
+  /** Whether this machine's clock differs by more than an hour from the node's, as far as that has told its time. */
+  get isClockWrong(): boolean {
+    const differenceNs = this.clockErrorNs() ?? 0n;
+    return differenceNs > MAX_CLOCK_ERROR_NS || -differenceNs > MAX_CLOCK_ERROR_NS;
+  }
+
+  /** @throws CLOCK_WRONG while `isClockWrong`; `data.differenceNs` is positive when this machine's clock is ahead. */
+  requireClock(): void {
+    if (!this.isClockWrong) return;
+    const differenceNs = this.clockErrorNs() ?? 0n;
+    const minutes = Number(differenceNs / 60_000_000_000n);
+    const direction = minutes > 0 ? "ahead of" : "behind";
+    const message = `this machine's clock is ${Math.abs(minutes)} minutes ${direction} the node's; set it and repeat`;
+    throw clientError("CLOCK_WRONG", message, { data: { differenceNs } });
   }
 
   #elapsedNs(): bigint {

@@ -10,6 +10,7 @@ import { untilAborted } from "../callbacks.ts";
 import { isAborted } from "../clock.ts";
 import { clientError } from "../errors.ts";
 import type { Environment } from "../identity/environment.ts";
+import type { NodeTime } from "../identity/node-time.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { unreachable } from "../transport/network-errors.ts";
 import { isLocalAddress } from "./local-address.ts";
@@ -26,7 +27,10 @@ export interface ReachableService {
 type ServiceContext = Pick<
   Environment,
   "crypto" | "slots" | "clock" | "inviteServiceUrl" | "resolvePointer" | "loopbackHttp"
->;
+> & {
+  /** The node's time; without a client this machine's clock counts. */
+  readonly time?: NodeTime;
+};
 
 function noAddress(): LatchkeyError {
   return clientError("INVITE_MALFORMED", "the invite service has to be an https address, or http on this machine");
@@ -180,7 +184,7 @@ export function fetchInTurn(
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
   const opens = (blob: Uint8Array): boolean => {
     try {
-      unwrapGroupInfo(blob, symmetricKey, { suite, nowNs: context.clock.nowNs() });
+      unwrapGroupInfo(blob, symmetricKey, { suite, nowNs: context.time?.bestNs() ?? context.clock.nowNs() });
       return true;
     } catch {
       return false;

@@ -80,14 +80,14 @@ async function servesGenuine(
   { policy, epoch, groupStateHash, contestedId }: PresentState,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const { crypto, clock } = core.context;
+  const { crypto, time } = core.context;
   const suite = crypto.suite(core.mls.cipherSuite);
   const { blobs = [] } = await slots.fetch(slot, { signal }).catch((error: unknown) => {
     if (codeOf(error) === "INVITE_UNKNOWN_SLOT") return { blobs: [] };
     throw error;
   });
   const key = policy.symmetricKey?.material ?? new Uint8Array(0);
-  for (const candidate of selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates) {
+  for (const candidate of selectCandidates({ suite, blobs, key, nowNs: time.bestNs() }).candidates) {
     if (candidate.epoch !== epoch || !equalBytes(candidate.groupStateHash, groupStateHash)) continue;
     if (candidate.logCursor < contestedId) continue;
     if ((await unlessRefused(verifyGroupInfo({ crypto }, candidate.groupInfo))) !== undefined) return true;
@@ -129,7 +129,7 @@ function stateToServe(core: GroupCore, scanned: InvitePayload | undefined): Pres
     if (!sameKey || !equalBytes(scanned.externalGroupId, policy.externalGroupId)) return undefined;
   }
   const end = endOf(core, policy);
-  if (end !== 0n && end <= core.context.clock.nowNs()) return undefined;
+  if (end !== 0n && end <= core.context.time.bestNs()) return undefined;
   const credentials = slotCredentials(core.context, core.groupId, core.mls, policy);
   const { contestedId } = core.record;
   return { policy, epoch: core.mls.epoch, groupStateHash: presentHash(core), credentials, contestedId };

@@ -24,12 +24,12 @@ import { readTopic } from "../transport/transport.ts";
 
 /** The blobs that an invite opens, best first. */
 export function openedBlobs(
-  { crypto, clock }: ClientContext,
+  { crypto, time }: ClientContext,
   { symmetricKey: key }: InvitePayload,
   blobs: readonly Uint8Array[],
 ): readonly Candidate[] {
   const suite = crypto.suite(XMTP_CIPHER_SUITE);
-  return selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates;
+  return selectCandidates({ suite, blobs, key, nowNs: time.bestNs() }).candidates;
 }
 
 /**

@@ -71,7 +71,7 @@ export async function recordJoined(context: GroupsContext, join: JoinRecord): Pr
     groupId,
     cursor: commitId,
     epochEnteredAtNs: commitCreatedNs,
-    createdAtNs: context.clock.nowNs(),
+    createdAtNs: context.time.bestNs(),
     status: "pending",
     proven: 1n,
   });

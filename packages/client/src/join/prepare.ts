@@ -89,7 +89,7 @@ export async function chooseCandidate(
 ): Promise<JoinableCandidate> {
   const { context, payload } = request;
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
-  const nowNs = context.clock.nowNs();
+  const nowNs = context.time.bestNs();
   const { candidates, rejected } = selectCandidates({ suite, blobs, key: payload.symmetricKey, nowNs });
   let reason: LatchkeyError | undefined;
   for (const candidate of candidates) {
@@ -118,7 +118,7 @@ async function checkCandidate(
   const { logCursor } = candidate;
   await requireNotOver(request, candidate, signal);
   const info = await verifyCandidate(context, candidate, verifiedTrees);
-  const nowNs = context.clock.nowNs();
+  const nowNs = context.time.bestNs();
   const { groupId, epoch } = info.context;
   const own = context.groups.get(groupId);
   const isIn = own?.active === true && own.record.status !== "parted";

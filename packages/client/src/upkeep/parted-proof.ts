@@ -53,7 +53,7 @@ async function candidatesOf(core: GroupCore, signal: AbortSignal | undefined): P
   const policy = activePolicy(core);
   const key = policy?.symmetricKey?.material;
   if (policy === undefined || key === undefined) return [];
-  const { crypto, clock } = core.context;
+  const { crypto, time } = core.context;
   const suite = crypto.suite(core.mls.cipherSuite);
   const found: Candidate[] = [];
   for (const { url, slots } of (await servicesOf(core, policy, undefined, signal)).services) {
@@ -62,7 +62,7 @@ async function candidatesOf(core: GroupCore, signal: AbortSignal | undefined): P
         { serviceUrl: url, externalGroupId: policy.externalGroupId },
         { signal },
       );
-      found.push(...selectCandidates({ suite, blobs, key, nowNs: clock.nowNs() }).candidates);
+      found.push(...selectCandidates({ suite, blobs, key, nowNs: time.bestNs() }).candidates);
     } catch (error) {
       if (!(error instanceof LatchkeyError) || isAborted(signal)) throw error;
     }

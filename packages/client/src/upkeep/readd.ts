@@ -63,7 +63,7 @@ async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Pr
   const { inboxId } = context.own;
   const { keyPackages, ...recipients } = await recipientsOf(core, signal);
   if (keyPackages.length === 0) return;
-  const nowSeconds = context.clock.nowNs() / 1_000_000_000n;
+  const nowSeconds = context.time.bestNs() / 1_000_000_000n;
   const request = { groupId: mls.groupId, latestCommitId: record.lastCommitId };
   const group = await MlsGroup.create(context.groupConfig, {
     cipherSuite: XMTP_CIPHER_SUITE,
