@@ -14,7 +14,7 @@ import {
   type GroupConfig,
 } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { createNode, type DeliveryNode, type NodeOptions } from "@latchkey/node";
+import { createNode, type DeliveryNode, type NodeSettings } from "@latchkey/node";
 import {
   decodeInvitePayload,
   encodeMlsCredential,
@@ -74,7 +74,7 @@ export class World {
   }
 
   /** `options` as of `createNode`, for a node with clocks of its own. */
-  static async start(t: TestContext, options: Partial<NodeOptions> = {}): Promise<World> {
+  static async start(t: TestContext, options: NodeSettings = {}): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), "latchkey-acceptance-"));
     const world = new World(await createNode({ dataDir: join(directory, "node"), ...options }), directory);
     t.after(() => world.stop());

@@ -1,9 +1,34 @@
 export { createNode } from "./node.ts";
-export type { DeliveryNode, NodeOptions } from "./node.ts";
+export type { DeliveryNode, NodeOptions, NodeSettings, NodeStore } from "./node.ts";
 export type { Clocks } from "./clock.ts";
 export { NODE_LIMITS } from "./limits.ts";
 export type { NodeLimits } from "./limits.ts";
 export { NodeError } from "./errors.ts";
 export type { NodeErrorCode } from "./errors.ts";
+export { sqliteStore } from "./storage/sqlite/store.ts";
+export { Notifier } from "./storage/notifier.ts";
+export { servedUntilNs } from "./storage/storage.ts";
+export type {
+  Envelope,
+  IdentityStore,
+  IndexedIdentifier,
+  KeyPackageStore,
+  NewEnvelope,
+  NewIdentityUpdate,
+  Page,
+  PageRequest,
+  SlotBlob,
+  SlotBounds,
+  SlotPage,
+  SlotPutOutcome,
+  SlotQuery,
+  SlotStore,
+  SlotWriter,
+  Store,
+  StoreContext,
+  StoreFactory,
+  TopicLog,
+  Wake,
+} from "./storage/storage.ts";
 export { createLogger } from "./logging.ts";
 export type { Logger, LogLevel } from "./logging.ts";

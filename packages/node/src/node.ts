@@ -18,13 +18,27 @@ import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
 import { createSlotService } from "./services/slots/slot-service.ts";
-import { openSqliteStore } from "./storage/sqlite/store.ts";
-import type { Store } from "./storage/storage.ts";
+import { sqliteStore } from "./storage/sqlite/store.ts";
+import type { Store, StoreFactory } from "./storage/storage.ts";
+
+/** Where a node keeps its data. */
+export type NodeStore =
+  | {
+      /** Directory of the SQLite database; created when missing. One node at a time. */
+      readonly dataDir: string;
+      readonly store?: undefined;
+    }
+  | {
+      /** Opens a store of another kind, which passes `describeStore` of `@latchkey/node/testing`. */
+      readonly store: StoreFactory;
+      readonly dataDir?: undefined;
+    };
 
 /** How a node is started. */
-export interface NodeOptions {
-  /** Directory of the database; created when missing. One node at a time. */
-  readonly dataDir: string;
+export type NodeOptions = NodeSettings & NodeStore;
+
+/** How a node behaves, wherever its data is. */
+export interface NodeSettings {
   /** TCP port, 0 (the default) for any free one. */
   readonly port?: number;
   /** Address to listen on, `127.0.0.1` by default. The port is cleartext: see `docs/operator.md` before changing it. */
@@ -73,6 +87,8 @@ function monotonicMs(): number {
  * const node = await createNode({ dataDir: "./data", port: 5556 });
  * // … node.url …
  * await node.close();
+ * @example
+ * const node = await createNode({ store: ({ clock, maxBytes }) => openMyStore({ clock, maxBytes }) });
  */
 export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
   const limits: NodeLimits = { ...NODE_LIMITS, ...options.limits };
@@ -138,13 +154,15 @@ export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
 
 /** The store and the clock that it stamps by, which goes on behind the newest stamp in the store. */
 async function openStore(
-  { dataDir, clock: given, nowNs: wallNs }: NodeOptions,
+  options: NodeOptions,
   { databaseBytes: maxBytes }: NodeLimits,
 ): Promise<{ store: Store; clock: StampClock }> {
+  const { clock: given, nowNs: wallNs } = options;
+  const open = options.store ?? sqliteStore(options.dataDir);
   const clocks = given ?? (wallNs === undefined ? SYSTEM_CLOCKS : { ...SYSTEM_CLOCKS, wallNs });
   // Nothing is stamped before the store has told its newest stamp.
   let clock = new StampClock(clocks, 0n);
-  const store = openSqliteStore({ dataDir, maxBytes, clock: () => clock.nowNs() });
+  const store = await open({ maxBytes, clock: () => clock.nowNs() });
   try {
     clock = new StampClock(clocks, await store.newestStampNs());
     return { store, clock };

@@ -1,6 +1,5 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { NodeError } from "../errors.ts";
-import type { Notifier } from "../notifier.ts";
 import type { Lease } from "../quota.ts";
 import type { Envelope, Page, TopicLog } from "../storage/storage.ts";
 
@@ -10,7 +9,6 @@ export type Cursors = Map<string, bigint>;
 /** What a stream reads from and how much at a time. */
 export interface FollowOptions {
   readonly log: TopicLog;
-  readonly notifier: Notifier;
   /** Ends the stream; its reason is thrown. */
   readonly signal: AbortSignal;
   /** Holds the bytes of a page until its envelopes were taken. */
@@ -30,12 +28,12 @@ export async function* follow(
   cursors: Cursors,
   options: FollowOptions,
 ): AsyncGenerator<{ topic: Uint8Array; envelope: Envelope }> {
-  const { notifier, signal, lease } = options;
+  const { log, signal, lease } = options;
   /** Topics that may have grown, in the order to read them; a topic with more than a page goes to the end again. */
   const grown = new Set(cursors.keys());
   let wake = Promise.withResolvers<undefined>();
   const stop = (): void => wake.resolve(undefined);
-  const unsubscribe = notifier.subscribe([...cursors.keys()], (key) => {
+  const unsubscribe = log.subscribe([...cursors.keys()], (key) => {
     grown.add(key);
     wake.resolve(undefined);
   });

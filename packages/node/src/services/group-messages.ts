@@ -9,7 +9,6 @@ import {
   type MlsApi,
 } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
-import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
@@ -51,10 +50,7 @@ function toMessage(groupId: Uint8Array, { id, createdNs, payload }: Envelope): G
 }
 
 /** The methods of MlsApi about group messages. */
-export function groupMessageMethods(
-  runtime: NodeRuntime,
-  notifier: Notifier,
-): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+export function groupMessageMethods(runtime: NodeRuntime): Pick<ServiceImpl<typeof MlsApi>, Methods> {
   const { store, limits } = runtime;
   const log = store.groupMessages;
   const name = "group_messages";
@@ -63,7 +59,7 @@ export function groupMessageMethods(
     async sendGroupMessages({ messages }) {
       requireAtMost("a batch", messages.length, limits.batchEntries, "messages");
       const envelopes = messages.map((message) => toEnvelope(message, runtime));
-      await publish(runtime, { name, log, notifier }, envelopes);
+      await publish(runtime, { name, log }, envelopes);
       return {};
     },
 
@@ -102,7 +98,7 @@ export function groupMessageMethods(
       const cursors = takeFilters(request, limits.streamFilters, ({ groupId }) =>
         requireTopic("a group id", groupId, limits),
       );
-      for await (const { topic, envelope } of subscribe({ runtime, name, log, notifier, context }, cursors)) {
+      for await (const { topic, envelope } of subscribe({ runtime, name, log, context }, cursors)) {
         yield toMessage(topic, envelope);
       }
     },

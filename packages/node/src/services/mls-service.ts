@@ -1,6 +1,5 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { MlsApi } from "@latchkey/xmtp/proto";
-import { Notifier } from "../notifier.ts";
 import { commitLogMethods } from "./commit-log.ts";
 import { groupMessageMethods } from "./group-messages.ts";
 import { keyPackageMethods } from "./key-packages.ts";
@@ -13,8 +12,8 @@ import { welcomeMethods } from "./welcomes.ts";
  */
 export function createMlsService(runtime: NodeRuntime): Partial<ServiceImpl<typeof MlsApi>> {
   return {
-    ...groupMessageMethods(runtime, new Notifier()),
-    ...welcomeMethods(runtime, new Notifier()),
+    ...groupMessageMethods(runtime),
+    ...welcomeMethods(runtime),
     ...keyPackageMethods(runtime),
     ...commitLogMethods(runtime),
   };

@@ -5,7 +5,6 @@ import { NodeError } from "../errors.ts";
 import type { NodeLimits } from "../limits.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Notifier } from "../notifier.ts";
 import { FREE_LEASE, type Lease } from "../quota.ts";
 import type { Quotas } from "../quotas.ts";
 import type { NewEnvelope, Store, TopicLog } from "../storage/storage.ts";
@@ -49,29 +48,27 @@ export function envelopeDigest(topic: Uint8Array, bytes: Uint8Array): Uint8Array
   return new Uint8Array(createHash("sha256").update(length).update(topic).update(bytes).digest());
 }
 
-/** Where a batch goes: a log, its name in metrics, and who is to be woken. */
+/** A log, and its name in metrics. */
 export interface PublishTarget {
   readonly name: LogName;
   readonly log: TopicLog;
-  readonly notifier?: Notifier;
 }
 
-/** Appends a batch, counts it, and wakes the readers of the topics that have grown. */
+/** Appends a batch and counts it. */
 export async function publish(
   { metrics }: NodeRuntime,
-  { name, log, notifier }: PublishTarget,
+  { name, log }: PublishTarget,
   envelopes: readonly NewEnvelope[],
 ): Promise<void> {
   if (envelopes.length === 0) return;
   const stored = await log.append(envelopes);
-  for (const [index, { topic, payload }] of envelopes.entries()) {
+  for (const [index, { payload }] of envelopes.entries()) {
     if (stored[index] !== true) {
       metrics.duplicates.inc({ log: name });
       continue;
     }
     metrics.envelopes.inc({ log: name });
     metrics.envelopeBytes.inc({ log: name }, payload.length);
-    notifier?.notify(topic);
   }
 }
 

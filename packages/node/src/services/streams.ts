@@ -1,7 +1,6 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { bytesKey } from "@latchkey/mls";
 import { requireAtMost } from "../errors.ts";
-import type { Notifier } from "../notifier.ts";
 import type { TopicLog } from "../storage/storage.ts";
 import { follow, type Cursors } from "./follow.ts";
 import { ANSWER, PEER, type LogName, type NodeRuntime } from "./runtime.ts";
@@ -11,7 +10,6 @@ export interface SubscriptionSource {
   readonly runtime: NodeRuntime;
   readonly name: LogName;
   readonly log: TopicLog;
-  readonly notifier: Notifier;
   readonly context: HandlerContext;
 }
 
@@ -35,7 +33,7 @@ export function takeFilters<F extends { idCursor: bigint }>(
 
 /** Follows topics for one client, within the quotas of streams and filters. */
 export async function* subscribe(source: SubscriptionSource, cursors: Cursors): ReturnType<typeof follow> {
-  const { name, log, notifier, context } = source;
+  const { name, log, context } = source;
   const { limits, metrics, quotas } = source.runtime;
   const peer = context.values.get(PEER);
   const leases = [quotas.streams, quotas.filters].map((quota) => quota.lease(peer, () => undefined));
@@ -47,7 +45,6 @@ export async function* subscribe(source: SubscriptionSource, cursors: Cursors): 
     }
     yield* follow(cursors, {
       log,
-      notifier,
       signal: context.signal,
       lease: context.values.get(ANSWER),
       pageEntries: limits.pageEntries,

@@ -2,7 +2,6 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { WelcomeMessageSchema, type MlsApi, type WelcomeMessage, type WelcomeMessageInput } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
-import type { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
@@ -48,7 +47,7 @@ function toMessage(installationKey: Uint8Array, { id, createdNs, payload }: Enve
 }
 
 /** The methods of MlsApi about Welcomes, which are addressed to installations or to random destinations. */
-export function welcomeMethods(runtime: NodeRuntime, notifier: Notifier): Pick<ServiceImpl<typeof MlsApi>, Methods> {
+export function welcomeMethods(runtime: NodeRuntime): Pick<ServiceImpl<typeof MlsApi>, Methods> {
   const { store, limits } = runtime;
   const log = store.welcomes;
   const name = "welcomes";
@@ -57,7 +56,7 @@ export function welcomeMethods(runtime: NodeRuntime, notifier: Notifier): Pick<S
     async sendWelcomeMessages({ messages }) {
       requireAtMost("a batch", messages.length, limits.batchEntries, "messages");
       const envelopes = messages.map((message) => toEnvelope(message, runtime));
-      await publish(runtime, { name, log, notifier }, envelopes);
+      await publish(runtime, { name, log }, envelopes);
       return {};
     },
 
@@ -79,7 +78,7 @@ export function welcomeMethods(runtime: NodeRuntime, notifier: Notifier): Pick<S
       const cursors = takeFilters(request, limits.streamFilters, ({ installationKey }) =>
         requireTopic("an installation key", installationKey, limits),
       );
-      for await (const { topic, envelope } of subscribe({ runtime, name, log, notifier, context }, cursors)) {
+      for await (const { topic, envelope } of subscribe({ runtime, name, log, context }, cursors)) {
         yield toMessage(topic, envelope);
       }
     },

@@ -1,7 +1,7 @@
 /**
  * What the node keeps, and what it may rely on. All truth is in the store: processes hold nothing that another process
  * on the same store would need, so that an adapter for a database server can be put beside the SQLite one. Every
- * adapter must pass `storage-suite.ts`.
+ * adapter must pass `describeStore` of `@latchkey/node/testing`.
  *
  * All methods may throw NodeError `STORE_FULL` (nothing was written) and `STORE_FAILED`.
  */
@@ -21,6 +21,20 @@ export interface Store {
   /** Makes everything durable in one place and closes; further calls fail. Idempotent. */
   close(): Promise<void>;
 }
+
+/** What a node gives to the store that it opens. */
+export interface StoreContext {
+  /**
+   * Nanoseconds since 1970, for the stamps of envelopes; it never goes back. It starts behind `newestStampNs`, so a store must
+   * not call it before that was asked for.
+   */
+  readonly clock: () => bigint;
+  /** Most bytes of the database, 0 for no bound: `NodeLimits.databaseBytes`. */
+  readonly maxBytes: number;
+}
+
+/** Opens the store of one node, which closes it. A factory, because the store stamps by the clock of its node. */
+export type StoreFactory = (context: StoreContext) => Store | Promise<Store>;
 
 /** An envelope to be stored. */
 export interface NewEnvelope {
@@ -60,6 +74,9 @@ export interface Page {
   readonly more: boolean;
 }
 
+/** Called with the key of a topic that has grown, as `bytesKey` of its bytes gives it. */
+export type Wake = (topic: string) => void;
+
 /** An append-only log of envelopes by topic, with one id sequence of its own. */
 export interface TopicLog {
   /**
@@ -69,6 +86,11 @@ export interface TopicLog {
   append(envelopes: readonly NewEnvelope[]): Promise<readonly boolean[]>;
   read(page: PageRequest): Promise<Page>;
   newest(topic: Uint8Array): Promise<Envelope | undefined>;
+  /**
+   * Calls `wake` after each append that made one of the topics grow, whichever process made it, until the returned function
+   * is called. A read that begins in `wake` sees the new envelopes. A call too many is allowed: it costs a read.
+   */
+  subscribe(topics: readonly string[], wake: Wake): () => void;
 }
 
 /** An identifier as the index knows it: a wallet address in lower case, or the lower-case hex of a passkey. */

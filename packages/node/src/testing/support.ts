@@ -24,7 +24,7 @@ import {
 import { NODE_LIMITS } from "../limits.ts";
 import { createLogger } from "../logging.ts";
 import { createMetrics } from "../metrics.ts";
-import { createNode, type DeliveryNode, type NodeOptions } from "../node.ts";
+import { createNode, type DeliveryNode, type NodeSettings } from "../node.ts";
 import { createQuotas } from "../quotas.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { Store } from "../storage/storage.ts";
@@ -54,8 +54,11 @@ export function temporaryDirectory(t: TestContext): string {
 }
 
 /** A node on a free port, closed after the test. */
-export async function startNode(t: TestContext, options: Partial<NodeOptions> = {}): Promise<DeliveryNode> {
-  const node = await createNode({ dataDir: options.dataDir ?? temporaryDirectory(t), ...options });
+export async function startNode(
+  t: TestContext,
+  { dataDir = temporaryDirectory(t), ...settings }: NodeSettings & { readonly dataDir?: string } = {},
+): Promise<DeliveryNode> {
+  const node = await createNode({ dataDir, ...settings });
   cleanUp(t, () => node.close());
   return node;
 }

@@ -36,9 +36,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a node that acknowledges and does not store",
     file: "packages/node/src/services/group-messages.ts",
-    find: "await publish(runtime, { name, log, notifier }, envelopes);",
-    replace:
-      "await publish(runtime, { name, log, notifier }, envelopes.filter(({ digest }) => (digest[0] ?? 0) % 4 > 0));",
+    find: "await publish(runtime, { name, log }, envelopes);",
+    replace: "await publish(runtime, { name, log }, envelopes.filter(({ digest }) => (digest[0] ?? 0) % 4 > 0));",
     troubles: [],
   },
   {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { utf8 } from "@latchkey/mls";
-import { describeStore } from "../storage-suite.ts";
+import { describeStore } from "../../testing/store-suite.ts";
 import { openSqliteStore } from "./store.ts";
 
 function withDirectory(run: (dataDir: string) => Promise<void>): () => Promise<void> {

@@ -1,9 +1,9 @@
-import type { KeyPackageStore, Store } from "../storage.ts";
+import type { KeyPackageStore, Store, StoreContext, StoreFactory } from "../storage.ts";
 import { bytes, Database, type DatabaseOptions } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { sqliteIdentityStore } from "./identity-store.ts";
 import { sqliteSlotStore } from "./slot-store.ts";
-import { LOG_TABLES, LogRows, sqliteTopicLog, type Clock } from "./topic-log.ts";
+import { LOG_TABLES, LogRows, sqliteTopicLog } from "./topic-log.ts";
 
 function sqliteKeyPackageStore(database: Database, writes: GroupCommit): KeyPackageStore {
   const put = database.prepare(
@@ -30,7 +30,7 @@ function larger(a: bigint, b: bigint): bigint {
  * Opens the store of a data directory, and creates what is missing.
  * @throws NodeError `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`
  */
-export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clock }): Store {
+export function openSqliteStore(options: DatabaseOptions & StoreContext): Store {
   const database = Database.open(options);
   const writes = new GroupCommit(database);
   const check = database.prepare("SELECT 1 AS one");
@@ -57,4 +57,9 @@ export function openSqliteStore(options: DatabaseOptions & { readonly clock: Clo
       database.close();
     },
   };
+}
+
+/** Opens the SQLite database of a directory, as `createNode({ dataDir })` does; for stores that add something to it. */
+export function sqliteStore(dataDir: string): StoreFactory {
+  return (context) => openSqliteStore({ ...context, dataDir });
 }

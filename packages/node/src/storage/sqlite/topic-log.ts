@@ -1,6 +1,7 @@
 import { bytesKey } from "@latchkey/mls";
 import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { Notifier } from "../notifier.ts";
 import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
 
 /** Nanoseconds since 1970, for the stamps of envelopes. */
@@ -131,12 +132,15 @@ export function sqliteTopicLog(
 ): TopicLog {
   const rows = new LogRows(database, table, clock);
   const last = new LastPage();
+  const notifier = new Notifier();
   return {
-    append(envelopes) {
-      return writes.run(() => {
+    async append(envelopes) {
+      const stored = await writes.run(() => {
         last.forget();
         return envelopes.map((envelope) => rows.insert(envelope));
       });
+      for (const [index, { topic }] of envelopes.entries()) if (stored[index] === true) notifier.notify(topic);
+      return stored;
     },
     async read(page) {
       return last.read(page, () => rows.page(page));
@@ -144,5 +148,6 @@ export function sqliteTopicLog(
     async newest(topic) {
       return rows.newest(topic);
     },
+    subscribe: (topics, wake) => notifier.subscribe(topics, wake),
   };
 }

@@ -1,11 +1,10 @@
 import { bytesKey } from "@latchkey/mls";
 
-/** Called with the key of a topic that has grown. */
-export type Wake = (topic: string) => void;
+import type { Wake } from "./storage.ts";
 
 /**
- * Wakes the readers of topics that have grown. It carries no data: a woken reader reads the store behind its cursor,
- * so a wake-up too many costs a query and never a duplicate.
+ * Wakes the readers of topics within one process, for stores to build `TopicLog.subscribe` on. It carries no data: a woken
+ * reader reads the store behind its cursor, so a wake-up too many costs a query and never a duplicate.
  */
 export class Notifier {
   /** Most topics have one reader, which is kept without a set around it. */
@@ -28,11 +27,6 @@ export class Notifier {
     const key = bytesKey(topic);
     const readers = this.#readers.get(key) ?? [];
     for (const wake of typeof readers === "function" ? [readers] : readers) wake(key);
-  }
-
-  /** Topics somebody reads at present. */
-  get size(): number {
-    return this.#readers.size;
   }
 
   #remove(topic: string, wake: Wake): void {
