@@ -276,3 +276,8 @@ export function allRefuse(
 ): Promise<void> {
   return allRefuseEach(members, groupId, [[commit, expected]]);
 }
+
+/** Publishes a join by a stranger who names an update of its log that nobody has published. */
+export async function publishUnknownId(stranger: Device, groupInfo: Uint8Array, sequenceId: bigint): Promise<void> {
+  await publishRaw(stranger, await rawExternalCommit(stranger, groupInfo, { sequenceId }));
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { rawExternalCommit } from "./forge.ts";
+import { publishUnknownId, rawExternalCommit } from "./forge.ts";
 import { movableWorld, revoke } from "./movable-world.ts";
 import {
   epochOf,
@@ -58,11 +58,6 @@ const silentAboutTime: Wrap = (environment) => {
   return { ...environment, transport: { ...transport, getIdentityUpdates } };
 };
 
-/** Puts a join by a stranger who names an update of its log that nobody has published. */
-async function publishUnknownId(stranger: Device, groupInfo: Uint8Array, sequenceId: bigint): Promise<void> {
-  await publishRaw(stranger, await rawExternalCommit(stranger, groupInfo, { sequenceId }));
-}
-
 describe("TRU-08 identity updates that are missing", () => {
   test("TRU-08 IDN-02 one answer with nothing, or with a part of the log, parts nobody", async (t) => {
     const world = await World.start(t);
@@ -91,6 +86,7 @@ describe("TRU-08 identity updates that are missing", () => {
       assert.ok(memberGroup.waitsUntilNs !== undefined, "the wait is told");
       assert.deepEqual(memberGroup.rejections(), []);
     }
+    // It leaves, and loses against the join that lies before it.
     await failsWith(memberGroup.updateName("now"), "IDENTITY_PENDING");
     change = (answer) => answer;
     counts.questions = 0;

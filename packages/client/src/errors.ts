@@ -184,7 +184,7 @@ export const ERRORS = {
   IDENTITY_PENDING: transient(
     "availability",
     "A change of the group names an identity update that the node does not show yet.",
-    "Nothing: it is looked for again; after two minutes at most the group goes on.",
+    "Nothing: the group goes on after two minutes at most. A change that was asked for has left, and a later sync settles it.",
   ),
   IDENTITY_REVOKED: permanent(
     "caller",

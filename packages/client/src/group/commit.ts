@@ -15,7 +15,7 @@ import type { CommitPlan } from "./commit-plan.ts";
 import { runFollowUps } from "./follow-ups.ts";
 import type { GroupCore, PendingOwnCommit } from "./group-core.ts";
 import { namingWhoIsInTheWay } from "./in-the-way.ts";
-import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, requireNoWait, syncLocked } from "./sync.ts";
+import { dropPendingCommit, isRefusal, newBackoff, outgoing, readBack, syncLocked } from "./sync.ts";
 import { messageHash } from "./own-echo.ts";
 import { withoutAbsentAdmins } from "./absent-roles.ts";
 import { requireConfirmedReturn } from "./parted.ts";
@@ -25,8 +25,11 @@ import { encodeRecipients } from "./queue-follow-ups.ts";
  * Commits a change and returns when it is part of the group, with what it leaves behind (Welcomes, fresh blobs) sent
  * or waiting to be sent. `plan` sees the newest epoch; undefined means that nothing is left to change.
  *
- * @throws COMMIT_CONFLICT when others came first every time; NOT_A_MEMBER; what `plan` throws; errors of the network,
- * after which the commit may still take effect and is settled by the next sync.
+ * A commit leaves also while the log waits for an identity update: a stranger who posts joins that make it wait must not keep
+ * an admin from ending the invite. IDENTITY_PENDING is thrown then, and a sync after `data.untilNs` at the latest settles it.
+ *
+ * @throws COMMIT_CONFLICT when others came first every time; NOT_A_MEMBER; what `plan` throws; IDENTITY_PENDING and errors of
+ * the network, after which the commit may still take effect and is settled by the next sync.
  */
 export async function commitChange(
   core: GroupCore,
@@ -45,7 +48,6 @@ async function tryCommit(core: GroupCore, plan: () => Promise<CommitPlan | undef
   for (let attempt = 0; attempt < CLIENT_LIMITS.maxCommitAttempts; attempt++) {
     await syncLocked(core, signal);
     core.requireActive();
-    requireNoWait(core);
     requireConfirmedReturn(core);
     if (core.pendingCommit !== undefined) await readBack(core, () => core.pendingCommit === undefined, signal);
     const planned = await plan();

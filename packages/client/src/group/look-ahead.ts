@@ -7,7 +7,7 @@ import { recordParted } from "./parted.ts";
 
 /**
  * Looks behind an envelope that waits for an identity update, inside of `exclusive`: a message under the own signature
- * that this state never sent shows at once that the database is an older copy. Messages leave while the log waits, and
+ * that this state never sent shows at once that the database is an older copy. Messages and commits leave while the log waits, and
  * would use the keys of those again. Nothing else of what lies there is taken. Looks at `maxLookAhead` envelopes.
  * Errors of the network.
  */
@@ -30,11 +30,11 @@ export async function lookAhead(core: GroupCore, signal: AbortSignal | undefined
   }
 }
 
-/** Whether an application message of the present epoch has the own signature and a key that this state has not used. */
+/** Whether a message or a commit of the present epoch has the own signature and a key that this state has not used. */
 async function isForeign({ mls }: GroupCore, data: Uint8Array): Promise<boolean> {
   try {
     const { contentKind, epoch } = peekMlsMessage(data);
-    if (contentKind !== "application" || epoch !== mls.epoch) return false;
+    if (contentKind === "proposal" || epoch !== mls.epoch) return false;
     const received = await mls.verify(data);
     return received.kind === "own" && received.isForeign;
   } catch (error) {

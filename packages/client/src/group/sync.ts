@@ -63,8 +63,8 @@ export async function readLog(core: GroupCore, signal?: AbortSignal): Promise<vo
   }
 }
 
-/** Throws IDENTITY_PENDING while the group waits for an identity update: nothing that is sent now can be read back. */
-export function requireNoWait({ identityWait }: GroupCore): void {
+/** Throws IDENTITY_PENDING while the group waits for an identity update: what lies behind it cannot be read yet. */
+function requireNoWait({ identityWait }: GroupCore): void {
   if (identityWait !== undefined) throw identityWait;
 }
 
