@@ -57,7 +57,11 @@ function texts(json: Json): unknown[] {
 /** The dark modules of a code drawn without colours: two rows to a line, light ones as blocks. */
 function drawnModules(text: string): boolean[][] {
   const lines = text.split("\n").filter((line) => /^[█▀▄ ]{40,80}$/.test(line));
-  return lines.flatMap((line) => ["█▀", "█▄"].map((light) => Array.from(line, (block) => !light.includes(block))));
+  const rows = lines.flatMap((line) =>
+    ["█▀", "█▄"].map((light) => Array.from(line, (block) => !light.includes(block))),
+  );
+  // The last line has one row only where their number is odd.
+  return rows.slice(0, rows[0]?.length);
 }
 
 describe("init and whoami", () => {
