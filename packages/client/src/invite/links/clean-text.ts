@@ -16,10 +16,13 @@ export interface CleanText {
   readonly ends: Int32Array;
 }
 
-/** How long dashes are read: programs make one of two or three hyphens, and sometimes of one. */
-export interface DashLengths {
+/** How dashes and hyphens are read. */
+export interface HyphenReading {
+  /** Hyphens that a dash stands for: programs make one of two or three, and sometimes of one. */
   readonly en: number;
   readonly em: number;
+  /** Whether a hyphen at the end of a line was put there when the line was broken. */
+  readonly breaks: boolean;
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -33,7 +36,9 @@ function sextetTable(): Uint8Array {
   return table;
 }
 
-/** Characters that programs insert and that nobody sees: soft hyphen, zero-width and bidi marks, joiners, BOM. */
+const TAG_HALF = 0xdb40;
+
+/** Characters that programs insert and that nobody sees: soft hyphen, zero-width and bidi marks, joiners, tags, BOM. */
 function isInvisible(code: number): boolean {
   return (
     code === 0xad ||
@@ -42,7 +47,13 @@ function isInvisible(code: number): boolean {
     (code >= 0x202a && code <= 0x202e) ||
     (code >= 0x2060 && code <= 0x206f) ||
     (code >= 0xfe00 && code <= 0xfe0f) ||
-    code === 0xfeff
+    code === 0xfeff ||
+    code === 0x34f ||
+    code === 0x180e ||
+    // Marks of annotations and of an object that was left out.
+    (code >= 0xfff9 && code <= 0xfffc) ||
+    // The first half of invisible tags and of further variation selectors.
+    code === TAG_HALF
   );
 }
 
@@ -64,9 +75,9 @@ function isNewline(code: number): boolean {
   return (code >= 0x0a && code <= 0x0d) || code === 0x85 || code === 0x2028 || code === 0x2029;
 }
 
-/** Hyphens that stand for one: hyphen, non-breaking hyphen, minus. */
+/** Hyphens that stand for one: hyphen, non-breaking hyphen, figure dash, bullet, minus, modifier letter. */
 function isHyphen(code: number): boolean {
-  return code === 0x2010 || code === 0x2011 || code === 0x2212 || code === 0xfe63;
+  return (code >= 0x2010 && code <= 0x2012) || code === 0x2043 || code === 0x2212 || code === 0xfe63 || code === 0x2d7;
 }
 
 /** Full-width letters as an input method for Chinese or Japanese writes them, one for one. */
@@ -79,8 +90,13 @@ export function hasDashes(text: string): boolean {
   return /[\u2013-\u2015]/.test(text);
 }
 
+/** Whether lines of a text end with a hyphen, which may be the text's or the line's. */
+export function hasBrokenWords(text: string): boolean {
+  return /[-\u2010][ \t]{0,8}\r?\n/.test(text);
+}
+
 /** Walks a text once; see `CleanText`. */
-export function cleanText(text: string, dashes: DashLengths): CleanText {
+export function cleanText(text: string, dashes: HyphenReading): CleanText {
   // A dash stands for up to three characters.
   const capacity = hasDashes(text) ? 3 * text.length : text.length;
   const sextets = new Uint8Array(capacity + 1);
@@ -99,8 +115,9 @@ export function cleanText(text: string, dashes: DashLengths): CleanText {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     const sextet = code < 128 ? (SEXTETS[code] ?? BREAK) : BREAK;
+    if (dashes.breaks && (code === 0x2d || code === 0x2010) && isAtLineEnd(text, index)) continue;
     if (sextet < BREAK) push(sextet, index);
-    else if (isInvisible(code)) continue;
+    else if (isInvisible(code) || (isLowHalf(code) && text.charCodeAt(index - 1) === TAG_HALF)) continue;
     else if (isSpace(code)) {
       if (isNewline(code)) atLineStart = true;
       gap = atLineStart ? 2 : 1;
@@ -115,16 +132,35 @@ export function cleanText(text: string, dashes: DashLengths): CleanText {
   return { count, sextets, sources, gaps, ends: endsOf(sextets, count) };
 }
 
-/** Marks of a quoted line, the "=" of a line that quoted-printable broke, the backslash before an escaped character. */
+/**
+ * Marks of a quoted line or a comment, frames around it, the "=" of a line that quoted-printable broke, the backslash before
+ * an escaped character or a broken line.
+ */
 function isInserted(text: string, index: number, code: number, atLineStart: boolean): boolean {
-  if (isQuoteMark(code)) return atLineStart;
+  if (isQuoteMark(code)) return atLineStart || (isFrame(code) && isAtLineEnd(text, index));
   const next = text.charCodeAt(index + 1);
-  if (code === 0x3d) return next === 0x0a || next === 0x0d;
-  return code === 0x5c && (next === UNDERSCORE_CODE || next === 0x2d);
+  if (code === 0x3d) return isNewline(next);
+  return code === 0x5c && (next === UNDERSCORE_CODE || next === 0x2d || isNewline(next));
 }
 
 function isQuoteMark(code: number): boolean {
-  return code === 0x3e || code === 0x7c;
+  return code === 0x3e || code === 0x2a || code === 0x2f || isFrame(code);
+}
+
+/** Lines beside a text. */
+function isFrame(code: number): boolean {
+  return code === 0x7c || code === 0x2502 || code === 0x2503 || code === 0x2551;
+}
+
+function isLowHalf(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff;
+}
+
+/** Whether only white space follows on the line. */
+function isAtLineEnd(text: string, index: number): boolean {
+  let next = index + 1;
+  while (next < text.length && isSpace(text.charCodeAt(next)) && !isNewline(text.charCodeAt(next))) next++;
+  return next < text.length && isNewline(text.charCodeAt(next));
 }
 
 function endsOf(sextets: Uint8Array, count: number): Int32Array {

@@ -1,5 +1,6 @@
 import { CLIENT_LIMITS } from "../../limits.ts";
-import { cleanText, foldWidth, hasDashes, type DashLengths } from "./clean-text.ts";
+import { cleanText, foldWidth, hasBrokenWords, hasDashes, type HyphenReading } from "./clean-text.ts";
+import { undoEncodings } from "./encodings.ts";
 import { findPayloads, type PayloadInText, type PayloadSearch } from "./find-payload.ts";
 import { malformedInvite } from "./malformed.ts";
 import { oneInvite, type FoundInvite } from "./one-invite.ts";
@@ -17,10 +18,10 @@ import { whyNone } from "./why-none.ts";
 const MAX_LAYERS = 3;
 
 /** How dashes are read, most likely first: typographers make one of two or three hyphens, or of one. */
-const DASHES: readonly DashLengths[] = [
-  { en: 2, em: 3 },
-  { en: 1, em: 2 },
-  { en: 1, em: 1 },
+const DASHES: readonly HyphenReading[] = [
+  { en: 2, em: 3, breaks: false },
+  { en: 1, em: 2, breaks: false },
+  { en: 1, em: 1, breaks: false },
 ];
 
 /** Finds the one invite of a text, however it was passed on. Throws INVITE_MALFORMED, whose `rule` names the cause. */
@@ -33,26 +34,46 @@ export function readLink(given: string): FoundInvite {
   }
   let text = foldWidth(given);
   for (let layer = 0; ; layer++) {
-    const [first, ...others] = invitesIn(text, searchText(text).found, layer > 0);
-    if (first !== undefined) return oneInvite([first, ...others], isShownLink(text) ? "shown" : "text");
+    const invite = inviteIn(text, layer > 0);
+    if (invite !== undefined) return invite;
     const next = foldWidth(percentDecoded(text));
     if (layer === MAX_LAYERS || next === text) break;
     text = next;
   }
+  for (const undone of undoEncodings(text)) {
+    const invite = inviteIn(undone.text, undone.exposes);
+    if (invite !== undefined) return invite;
+  }
   throw whyNone(text, searchText(text));
 }
 
-/** All payloads of a text, with its dashes read so that they end where they have to. */
+/** The one invite of a text as it stands, if there is any. */
+function inviteIn(text: string, wrapped: boolean): FoundInvite | undefined {
+  const [first, ...others] = invitesIn(text, searchText(text).found, wrapped);
+  if (first === undefined) return undefined;
+  return oneInvite([first, ...others], isShownLink(text) ? "shown" : "text");
+}
+
+/** All payloads of a text, with its dashes and broken words read so that they end where they have to. */
 export function searchText(text: string): PayloadSearch {
   const all: PayloadSearch = { found: [], broken: [], steps: 0 };
-  for (const dashes of hasDashes(text) ? DASHES : DASHES.slice(0, 1)) {
-    const search = findPayloads(cleanText(text, dashes));
+  const isSure = !hasDashes(text);
+  let anywhere: PayloadInText[] = [];
+  for (const reading of readingsOf(text)) {
+    const search = findPayloads(cleanText(text, reading));
     all.steps += search.steps + text.length;
     all.broken.push(...search.broken);
-    const fitting = search.found.filter(({ endsThere }) => endsThere || !hasDashes(text));
-    if (fitting.length > 0) return { ...all, found: fitting };
+    const fitting = search.found.filter(({ endsThere }) => endsThere);
+    if (fitting.length > 0 && (!isSure || fitting.length === search.found.length)) return { ...all, found: fitting };
+    if (anywhere.length === 0 && isSure) anywhere = search.found;
   }
-  return all;
+  return { ...all, found: anywhere };
+}
+
+/** The ways to read the hyphens of a text. */
+function readingsOf(text: string): HyphenReading[] {
+  const readings = hasDashes(text) ? [...DASHES] : DASHES.slice(0, 1);
+  return hasBrokenWords(text) ? [...readings, ...readings.map((reading) => ({ ...reading, breaks: true }))] : readings;
 }
 
 function invitesIn(text: string, payloads: readonly PayloadInText[], wrapped: boolean): FoundInvite[] {
