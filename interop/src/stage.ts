@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from "viem/accounts";
-import { createNodeClient, walletSigner } from "@latchkey/client/node";
-import type { Client } from "@latchkey/client";
+import { nodeEnvironment, walletSigner } from "@latchkey/client/node";
+import { Client, type Environment } from "@latchkey/client";
 import { loadNativeLibrary, type NativeLibrary } from "./native-library.ts";
 import { openNative, type Native } from "./native.ts";
 import { startNodeProcess, type NodeProcess } from "./node-process.ts";
@@ -35,8 +35,16 @@ export interface Stage {
   ) => Promise<Native>;
   /** The same for a client of ours. */
   readonly ours: (name: string, wallet?: PrivateKeyAccount) => Promise<Client>;
+  /** The same with the parts it runs on, for acts that the client refuses. */
+  readonly device: (name: string, wallet?: PrivateKeyAccount) => Promise<Device>;
   /** Runs one case; a failure ends the scenario. */
   readonly step: <T>(title: string, action: () => Promise<T>) => Promise<T>;
+}
+
+/** A client of ours, and what it runs on. */
+export interface Device {
+  readonly client: Client;
+  readonly environment: Environment;
 }
 
 /** A scenario: a title that begins with its number in the issue, and what it does. */
@@ -70,6 +78,15 @@ export async function runScenario(
     const wire = await startWire(node.url, captureFile);
     cleanups.push(() => wire.close());
 
+    const device = async (name: string, wallet = privateKeyToAccount(generatePrivateKey())): Promise<Device> => {
+      const dbPath = join(directory, `ours-${name}.db`);
+      await open.get(dbPath)?.();
+      open.delete(dbPath);
+      const environment = nodeEnvironment({ dbPath, nodeUrl: wire.url, inviteServiceUrl: node.url });
+      const client = await Client.create(walletSigner(wallet), environment);
+      open.set(dbPath, () => client.close());
+      return { client, environment };
+    };
     await run({
       library,
       node,
@@ -82,15 +99,8 @@ export async function runScenario(
         open.set(dbPath, () => native.client.close());
         return native;
       },
-      async ours(name, wallet = privateKeyToAccount(generatePrivateKey())) {
-        const dbPath = join(directory, `ours-${name}.db`);
-        await open.get(dbPath)?.();
-        open.delete(dbPath);
-        const urls = { nodeUrl: wire.url, inviteServiceUrl: node.url };
-        const client = await createNodeClient(walletSigner(wallet), { dbPath, ...urls });
-        open.set(dbPath, () => client.close());
-        return client;
-      },
+      ours: async (name, wallet) => (await device(name, wallet)).client,
+      device,
       async step(caseTitle, action) {
         current = caseTitle;
         startedMs = performance.now();

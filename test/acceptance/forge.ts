@@ -8,6 +8,7 @@ import {
   toHex,
   verifyGroupInfo,
   type CryptoProvider,
+  type Extension,
   type ExternalCommitOptions,
   type ExternalCommitPolicy,
   type KeyPackage,
@@ -33,7 +34,7 @@ import {
 import { buildCommit } from "../../packages/mls/src/group/build-commit.ts";
 import { protect } from "../../packages/mls/src/group/protect.ts";
 import { loadState } from "../../packages/mls/src/group/state.ts";
-import { configOf, epochOf, groupOf, publishRaw, type Device } from "./support.ts";
+import { configOf, epochOf, groupOf, publishRaw, type Device, type Parts } from "./support.ts";
 
 const suite = nodeCrypto.suite(XMTP_CIPHER_SUITE);
 const EMPTY = new Uint8Array(0);
@@ -171,9 +172,13 @@ export async function forgeExternalCommit(
   return encodeMlsMessage({ wireFormat: "public_message", message: { content, auth, membershipTag: undefined } });
 }
 
+function extensionsAfter(proposals: readonly Proposal[]): readonly Extension[] | undefined {
+  return proposals.find((proposal) => proposal.kind === "group_context_extensions")?.extensions;
+}
+
 /** A member's commit with any proposals by value, signed and encrypted as that member's client would. */
 export async function forgeMemberCommit(
-  device: Device,
+  device: Parts,
   groupId: string,
   proposals: readonly Proposal[],
 ): Promise<Uint8Array> {
@@ -191,7 +196,7 @@ export async function forgeMemberCommit(
     context: head.context,
     contextBytes: head.contextBytes,
     interimTranscriptHash: head.interimTranscriptHash,
-    extensions: head.context.extensions,
+    extensions: extensionsAfter(proposals) ?? head.context.extensions,
     sender: { kind: "member", leafIndex: head.ownLeafIndex },
     committer: head.ownLeafIndex,
     proposals: proposals.map(byValue),

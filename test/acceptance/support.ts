@@ -62,6 +62,9 @@ export interface Device {
   environment: Environment;
 }
 
+/** What it takes to act for a device without its client. */
+export type Parts = Pick<Device, "client" | "environment">;
+
 /** Real parts on this machine: a node over its network API, databases on disk. All of it goes after the test. */
 export class World {
   readonly directory: string;
@@ -154,7 +157,7 @@ export async function readCommits(
 }
 
 /** The rows of a device's group, as MLS state of its own: for building what the client would never send. */
-export function mlsOf(device: Device, groupId: string): MlsGroup {
+export function mlsOf(device: Parts, groupId: string): MlsGroup {
   const rows = device.environment.store.groupRows.list(fromHex(groupId));
   return MlsGroup.load(
     configOf(device),
@@ -163,7 +166,7 @@ export function mlsOf(device: Device, groupId: string): MlsGroup {
 }
 
 /** How a device signs; `inboxId` puts another name into its credential. */
-export function configOf(device: Device, inboxId: string = device.client.inboxId): GroupConfig {
+export function configOf(device: Parts, inboxId: string = device.client.inboxId): GroupConfig {
   const self = device.environment.store.identity.get("self");
   if (self === undefined) throw new Error("the device has no identity");
   return {
@@ -188,7 +191,7 @@ export async function openSlot(device: Device, payload: Uint8Array, serviceUrl: 
 }
 
 /** Puts bytes into a group's log, whatever they are. */
-export async function publishRaw(device: Device, data: Uint8Array): Promise<void> {
+export async function publishRaw(device: Parts, data: Uint8Array): Promise<void> {
   await device.environment.transport.sendGroupMessages([{ data, senderHmac: new Uint8Array(32), shouldPush: false }]);
 }
 

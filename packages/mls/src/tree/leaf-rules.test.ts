@@ -46,6 +46,16 @@ describe("what is asked of a leaf (RFC 9420 §7.2, §7.3)", () => {
     }
   });
 
+  test("whether all members list a type, also without counting one of them", () => {
+    const lacking = treeOf(leafOf("basic", 1), leafOf("basic", 1, 2));
+    const [first, second, blank] = [asLeafIndex(0), asLeafIndex(1), asLeafIndex(7)];
+    const ask = (type: number) =>
+      [undefined, first, second, blank].map((except) => lacking.isSupportedByAll("credential", type, except));
+    assert.deepEqual(ask(1), [true, true, true, true]);
+    assert.deepEqual(ask(2), [false, true, false, false]);
+    assert.deepEqual(ask(3), [false, false, false, false]);
+  });
+
   test("unique-signature-key, unique-encryption-key: a leaf may keep its signature key, and no encryption key", () => {
     const [ann, bob] = [leafOf("basic", 1), leafOf("basic", 1)];
     const tree = treeOf(ann, bob);

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { encodeAppDataDictionary, EXTENSION_TYPE, utf8, type Extension, type Proposal } from "@latchkey/mls";
+import {
+  encodeAppDataDictionary,
+  encodeRequiredCapabilities,
+  EXTENSION_TYPE,
+  utf8,
+  type Extension,
+  type Proposal,
+} from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { COMPONENT } from "../app-data/component.ts";
 import { COMPONENT_ID_KEY, INBOX_ID_KEY } from "../app-data/keys.ts";
@@ -138,16 +145,32 @@ describe("framing and senders", () => {
 describe("group context extensions", () => {
   const dictionary: Extension = { type: EXTENSION_TYPE.appDataDictionary, data: encodeAppDataDictionary(appData) };
   const gce = (...extensions: Extension[]): Proposal => ({ kind: "group_context_extensions", extensions });
-  const extensions = [dictionary];
+  const required = (...extensionTypes: number[]): Extension => ({
+    type: EXTENSION_TYPE.requiredCapabilities,
+    data: encodeRequiredCapabilities({ extensionTypes, proposalTypes: [], credentialTypes: [] }),
+  });
+  const whole = required(EXTENSION_TYPE.appDataDictionary);
+  const extensions = [whole, dictionary];
 
   test("a super admin may change them, others may not", () => {
-    judge([gce(dictionary)], { extensions });
-    expectRule("InsufficientPermissions", [gce(dictionary)], { extensions, committer: FRIEND });
+    judge([gce(whole, dictionary)], { extensions });
+    expectRule("InsufficientPermissions", [gce(whole, dictionary)], { extensions, committer: FRIEND });
   });
 
   test("SEC-08 AppDataChangedByGce: the dictionary stays byte for byte", () => {
     expectRule("AppDataChangedByGce", [gce()], { extensions });
     expectRule("AppDataChangedByGce", [gce({ ...dictionary, data: hex("00") })], { extensions });
+  });
+
+  test("ExtensionNotRequired: what the context holds beyond MLS is required of every leaf", () => {
+    expectRule("ExtensionNotRequired", [gce(dictionary)], { extensions });
+    expectRule("ExtensionNotRequired", [gce(required(), dictionary)], { extensions });
+    expectRule("ExtensionNotRequired", [gce({ ...whole, data: hex("ff") }, dictionary)], { extensions });
+    const other = { type: EXTENSION_TYPE.lastResort, data: NO_TAG };
+    expectRule("ExtensionNotRequired", [gce(whole, dictionary, other)], { extensions });
+    const { appDataDictionary, lastResort } = EXTENSION_TYPE;
+    judge([gce(required(appDataDictionary, lastResort), dictionary, other)], { extensions });
+    judge([gce(whole, dictionary, { type: EXTENSION_TYPE.externalSenders, data: NO_TAG })], { extensions });
   });
 
   test("LegacyExtensionReintroduced: the form before app data does not come back", () => {

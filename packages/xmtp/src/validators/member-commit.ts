@@ -1,4 +1,6 @@
 import {
+  DecodeError,
+  decodeRequiredCapabilities,
   EXTENSION_TYPE,
   equalBytes,
   findExtension,
@@ -59,6 +61,26 @@ export function checkProtocolFloor({ minVersion }: GroupState): void {
   }
 }
 
+/** Those of RFC 9420 need not be required. */
+function isOfMls({ type }: Extension): boolean {
+  return type <= EXTENSION_TYPE.externalSenders;
+}
+
+/** libxmtp follows no context with an extension that is not among the required ones. */
+function checkRequiredExtensions(extensions: readonly Extension[]): void {
+  const data = findExtension(extensions, EXTENSION_TYPE.requiredCapabilities);
+  let required: readonly number[];
+  try {
+    required = data === undefined ? [] : decodeRequiredCapabilities(data).extensionTypes;
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw new CommitRejectedError("ExtensionNotRequired", "the required capabilities cannot be read", { cause });
+  }
+  if (extensions.some((extension) => !isOfMls(extension) && !required.includes(extension.type))) {
+    reject("ExtensionNotRequired", "a commit leaves the group with an extension that it does not require of leaves");
+  }
+}
+
 function checkContextExtensions(extensions: readonly Extension[], context: GroupContext, authority: Authority): void {
   if (extensions.some(({ type }) => LEGACY_EXTENSION_TYPES.has(type))) {
     reject("LegacyExtensionReintroduced", "a commit brings back an extension of the form before app data");
@@ -71,6 +93,7 @@ function checkContextExtensions(extensions: readonly Extension[], context: Group
   if (!authority.isSuperAdmin) {
     reject("InsufficientPermissions", "only a super admin may change the group's extensions");
   }
+  checkRequiredExtensions(extensions);
   const others = extensions.filter(({ type }) => type !== EXTENSION_TYPE.appDataDictionary);
   if (others.reduce((sum, { data }) => sum + data.length, 0) > XMTP_LIMITS.maxContextExtensionBytes) {
     reject("ContextExtensionsTooLarge", "a commit makes the group's extensions larger than is accepted");

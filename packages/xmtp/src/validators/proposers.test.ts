@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { encodeAppDataDictionary, EXTENSION_TYPE, type Proposal } from "@latchkey/mls";
+import { encodeAppDataDictionary, encodeRequiredCapabilities, EXTENSION_TYPE, type Proposal } from "@latchkey/mls";
 import { COMPONENT } from "../app-data/component.ts";
 import { COMPONENT_ID_KEY } from "../app-data/keys.ts";
 import { basePolicy } from "../app-data/policy-rules.ts";
@@ -116,7 +116,12 @@ describe("NAT-02 inboxes that come and go, beside a client of XMTP's own library
   });
 
   test("UnexpectedInstallationAdded: GroupContextExtensions hide the change of the membership", () => {
-    const extensions = [{ type: EXTENSION_TYPE.appDataDictionary, data: encodeAppDataDictionary(appData) }];
+    const { appDataDictionary, requiredCapabilities } = EXTENSION_TYPE;
+    const required = { extensionTypes: [appDataDictionary], proposalTypes: [], credentialTypes: [] };
+    const extensions = [
+      { type: requiredCapabilities, data: encodeRequiredCapabilities(required) },
+      { type: appDataDictionary, data: encodeAppDataDictionary(appData) },
+    ];
     const gce: Proposal = { kind: "group_context_extensions", extensions };
     expectRule("UnexpectedInstallationAdded", [gce, ...guestAdds, addGuest], { ...mixed, extensions });
     judge([gce, ...guestAdds, addGuest], { extensions });

@@ -1,5 +1,12 @@
 import { describe, test } from "node:test";
-import { encodeAppDataDictionary, EXTENSION_TYPE, PROPOSAL_TYPE, utf8, type LeafNode } from "@latchkey/mls";
+import {
+  encodeAppDataDictionary,
+  encodeRequiredCapabilities,
+  EXTENSION_TYPE,
+  PROPOSAL_TYPE,
+  utf8,
+  type LeafNode,
+} from "@latchkey/mls";
 import { COMPONENT } from "../app-data/component.ts";
 import type { MembershipEntry } from "../app-data/membership.ts";
 import { stringUpdate } from "../app-data/updates.ts";
@@ -107,9 +114,12 @@ describe("CAP-01 MissingCapability: where every leaf lists our sign", () => {
 test("ContextExtensionsTooLarge: what a super admin puts beside the app data", () => {
   const dictionary = { type: EXTENSION_TYPE.appDataDictionary, data: encodeAppDataDictionary(apply(appData, [])) };
   const extensions = [dictionary];
+  const extensionTypes = [EXTENSION_TYPE.appDataDictionary, 0xf123];
+  const data = encodeRequiredCapabilities({ extensionTypes, proposalTypes: [], credentialTypes: [] });
+  const required = { type: EXTENSION_TYPE.requiredCapabilities, data };
   const gce = (bytes: number) => {
-    const other = { type: 0xf123, data: new Uint8Array(bytes) };
-    return [{ kind: "group_context_extensions", extensions: [dictionary, other] } as const];
+    const other = { type: 0xf123, data: new Uint8Array(bytes - data.length) };
+    return [{ kind: "group_context_extensions", extensions: [required, dictionary, other] } as const];
   };
   judge(gce(XMTP_LIMITS.maxContextExtensionBytes), { extensions });
   expectRule("ContextExtensionsTooLarge", gce(XMTP_LIMITS.maxContextExtensionBytes + 1), { extensions });
