@@ -4,7 +4,7 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { Reader } from "@latchkey/mls";
 import { generatedSigner } from "@latchkey/client/node";
 import { groupInfoOf } from "../../packages/testkit/src/bench/client/measure-client.ts";
-import { Place } from "../../packages/testkit/src/bench/client/place.ts";
+import { Place } from "../../packages/testkit/src/bench/client/fixture.ts";
 import { Scanners } from "../../packages/testkit/src/bench/client/scanners.ts";
 
 const [FEW, MANY] = [12, 60];

@@ -6,19 +6,19 @@ import { openSqliteStore } from "@latchkey/client/node";
 import { faultName, faultsOf } from "./fault.ts";
 import { runMatrix } from "./matrix.ts";
 import { operationNamed } from "./operations.ts";
-import { Rig } from "./rig.ts";
-import { World, type Device, type Stage } from "./stage.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import { World, type Device, type Scenario } from "./scenario.ts";
 import { contradictions, digestOf } from "./store-state.ts";
 
-/** A member of a group, closed, on a stage that goes after the test. */
-async function closedMember(t: TestContext): Promise<{ stage: Stage; victim: Device; groupId: string }> {
+/** A member of a group, closed, on a scenario that goes after the test. */
+async function closedMember(t: TestContext): Promise<{ scenario: Scenario; victim: Device; groupId: string }> {
   const world = await World.start();
   t.after(() => world.stop());
-  const stage = world.newStage();
-  t.after(() => stage.close());
-  const { victim, input } = await operationNamed("send").prepare(stage);
+  const scenario = world.newScenario();
+  t.after(() => scenario.close());
+  const { victim, input } = await operationNamed("send").prepare(scenario);
   victim.close();
-  return { stage, victim, groupId: input.groupId };
+  return { scenario, victim, groupId: input.groupId };
 }
 
 test("SEC-09 a sample of all deaths, bad lines, full disks and busy databases: nothing lost, nothing torn, no key used twice", async () => {
@@ -53,17 +53,17 @@ test("every fault of an operation has a name of its own", () => {
 });
 
 test("the ledger of message keys notices a database that was rolled back between two messages", async (t) => {
-  const { stage, victim, groupId } = await closedMember(t);
+  const { scenario, victim, groupId } = await closedMember(t);
   /** `isBlind`: the node withholds the group's log, or the client would know its own message and send nothing. */
   const sendFrom = async (text: string, isBlind = false) => {
     const nothing = () => Promise.resolve({ items: [], complete: true });
-    const rig = new Rig(
+    const injector = new FaultInjector(
       { kind: "none" },
-      { sent: (message) => stage.ledger.note(message), dies: () => assert.fail("nobody dies here") },
+      { sent: (message) => scenario.ledger.note(message), dies: () => assert.fail("nobody dies here") },
     );
     await victim.open({
       wrap: (environment) => {
-        const wrapped = rig.wrap(environment);
+        const wrapped = injector.wrap(environment);
         const { transport } = wrapped;
         return isBlind ? { ...wrapped, transport: { ...transport, queryGroupMessages: nothing } } : wrapped;
       },
@@ -71,19 +71,19 @@ test("the ledger of message keys notices a database that was rolled back between
     const sent = victim.group(groupId)?.send(text);
     if (isBlind) await assert.rejects(sent ?? Promise.resolve(), { code: "NODE_UNREACHABLE" });
     else await sent;
-    stage.observe();
+    scenario.observe();
     victim.close();
   };
   copyFileSync(victim.dbPath, `${victim.dbPath}.old`);
   await sendFrom("once");
-  assert.deepEqual(stage.ledger.audit().reused, []);
+  assert.deepEqual(scenario.ledger.audit().reused, []);
   copyFileSync(`${victim.dbPath}.old`, victim.dbPath);
   await assert.rejects(sendFrom("what it knows better than to send"), { code: "GROUP_PARTED" });
-  assert.deepEqual(stage.ledger.audit().reused, []);
+  assert.deepEqual(scenario.ledger.audit().reused, []);
   victim.close();
   copyFileSync(`${victim.dbPath}.old`, victim.dbPath);
   await sendFrom("and once more with the same key", true);
-  assert.equal(stage.ledger.audit().reused.length, 1);
+  assert.equal(scenario.ledger.audit().reused.length, 1);
 });
 
 test("a database with half of a change in it is noticed", async (t) => {

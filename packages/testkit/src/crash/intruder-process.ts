@@ -1,6 +1,6 @@
 import { codeOf, type Store } from "@latchkey/client";
 import { openSqliteStore } from "@latchkey/client/node";
-import { keyed } from "./stage.ts";
+import { keyed } from "./scenario.ts";
 
 /** What another program is asked to do with a database, and what it answers: "open", "closed", or an error code. */
 export type IntruderRequest = { readonly open: string; readonly dbKey: string } | { readonly close: true };

@@ -3,7 +3,7 @@ import { operationNamed, OPERATIONS } from "./operations.ts";
 import type { Operation } from "./scene.ts";
 import { runPoint, type Verdict } from "./point.ts";
 import { Intruder } from "./processes.ts";
-import { World } from "./stage.ts";
+import { World } from "./scenario.ts";
 
 /** Which points are run. */
 export interface MatrixOptions {
@@ -48,7 +48,7 @@ function nameOf({ operation, fault }: Point): string {
   return `${operation.name}/${faultName(fault)}`;
 }
 
-/** A bench for points: one node, one other process, a stage for each. */
+/** A bench for points: one node, one other process, a scenario for each. */
 class Bench {
   readonly #world: World;
   readonly #intruder = new Intruder();
@@ -65,14 +65,14 @@ class Bench {
   }
 
   async run({ operation, fault }: Point): Promise<Verdict> {
-    const stage = this.#world.newStage(this.#encrypted);
+    const scenario = this.#world.newScenario(this.#encrypted);
     try {
-      return await runPoint(stage, operation, fault, this.#intruder);
+      return await runPoint(scenario, operation, fault, this.#intruder);
     } catch (error) {
       const torn = [`the client could not go on: ${error instanceof Error ? (error.stack ?? "") : String(error)}`];
       return { lost: [], torn, reused: [], struck: true, extent: { transactions: 0, calls: 0 } };
     } finally {
-      stage.close();
+      scenario.close();
     }
   }
 

@@ -3,39 +3,39 @@ import { fromHex, toHex } from "@latchkey/mls";
 import type { Group } from "@latchkey/client";
 import type { Fault } from "./fault.ts";
 import { RETURN_OPERATIONS } from "./return-operations.ts";
-import { Rig } from "./rig.ts";
+import { FaultInjector } from "./fault-injector.ts";
 import { circle, groupIn, inputOf, isIn, sights, standingOf, syncAll, type Operation, type Scene } from "./scene.ts";
-import type { Device, Stage } from "./stage.ts";
+import type { Device, Scenario } from "./scenario.ts";
 
 const NEW_NAME = "Night readers";
 const TEXT = "the message under test";
 
 /** A stranger scans the code that the admin would show now, and gets in. */
-async function nextScannerGetsIn(stage: Stage, { input }: Scene): Promise<void> {
-  const [admin, ...others] = stage.devices;
+async function nextScannerGetsIn(scenario: Scenario, { input }: Scene): Promise<void> {
+  const [admin, ...others] = scenario.devices;
   const link = admin?.group(input.groupId)?.invite?.url;
   if (link === undefined) throw new Error("the admin has no invite to show");
-  const stranger = await stage.device("next-scanner");
+  const stranger = await scenario.device("next-scanner");
   await stranger.client.conversations.joinByInvite(link);
-  await syncAll(...stage.devices.slice(0, 1), ...others);
+  await syncAll(...scenario.devices.slice(0, 1), ...others);
 }
 
 function joining(installations: number): Operation {
   return {
     name: `join-${installations}`,
-    async prepare(stage) {
-      const { member, group } = await circle(stage);
+    async prepare(scenario) {
+      const { member, group } = await circle(scenario);
       const { url } = await group.createInvite();
       await syncAll(member);
-      const victim = await stage.device("joiner");
-      for (let sibling = 1; sibling < installations; sibling++) await stage.device(`sibling-${sibling}`, victim);
+      const victim = await scenario.device("joiner");
+      for (let sibling = 1; sibling < installations; sibling++) await scenario.device(`sibling-${sibling}`, victim);
       return { victim, input: inputOf({ groupId: group.id, link: url, inboxId: victim.client.inboxId }) };
     },
     async run(client, { link }) {
       await client.conversations.joinByInvite(link);
     },
-    standing(stage, { input }) {
-      const [admin, member, ...joiners] = stage.devices.filter(({ name }) => name !== "next-scanner");
+    standing(scenario, { input }) {
+      const [admin, member, ...joiners] = scenario.devices.filter(({ name }) => name !== "next-scanner");
       const listed = [admin, member].map((device) => {
         const entry = device
           ?.group(input.groupId)
@@ -53,13 +53,13 @@ function joining(installations: number): Operation {
 async function rivalCommit(admin: Device, groupId: string): Promise<string> {
   let commit = "";
   const fault: Fault = { kind: "cut", moment: "before", at: 1 };
-  const rig = new Rig(fault, { sent: (message) => (commit = toHex(message)), dies: () => undefined });
+  const injector = new FaultInjector(fault, { sent: (message) => (commit = toHex(message)), dies: () => undefined });
   admin.close();
   await admin.open({
     wrap: (environment) => {
-      const { transport } = rig.wrap(environment);
+      const { transport } = injector.wrap(environment);
       const sendGroupMessages: typeof transport.sendGroupMessages = (messages) => {
-        rig.armed = true;
+        injector.armed = true;
         return transport.sendGroupMessages(messages);
       };
       return { ...environment, transport: { ...environment.transport, sendGroupMessages } };
@@ -79,9 +79,9 @@ const joinLosing: Operation = {
   ...joining(1),
   name: "join-losing",
   loses: true,
-  async prepare(stage) {
-    const scene = await joining(1).prepare(stage);
-    const [admin] = stage.devices;
+  async prepare(scenario) {
+    const scene = await joining(1).prepare(scenario);
+    const [admin] = scenario.devices;
     const rival = admin === undefined ? "" : await rivalCommit(admin, scene.input.groupId);
     return { ...scene, input: { ...scene.input, rival } };
   },
@@ -91,37 +91,37 @@ const joinLosing: Operation = {
 const commitLosing: Operation = {
   name: "commit-losing",
   loses: true,
-  async prepare(stage) {
-    const { admin, member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { admin, member, group } = await circle(scenario);
     const rival = await rivalCommit(admin, group.id);
     return { victim: member, input: inputOf({ groupId: group.id, rival }) };
   },
   async run(client, input) {
     await groupIn(client, input).updateDescription(NEW_NAME);
   },
-  standing: (stage, { input }) => standingOf(sights(stage, input, ({ description }) => description === NEW_NAME)),
+  standing: (scenario, { input }) => standingOf(sights(scenario, input, ({ description }) => description === NEW_NAME)),
 };
 
 const send: Operation = {
   name: "send",
-  async prepare(stage) {
-    const { member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { member, group } = await circle(scenario);
     return { victim: member, input: inputOf({ groupId: group.id }) };
   },
   async run(client, input) {
     await groupIn(client, input).send(TEXT);
   },
-  standing(stage, { input }) {
+  standing(scenario, { input }) {
     const counts: number[] = [];
-    sights(stage, input, (group) => counts.push(group.messages().filter(({ text }) => text === TEXT).length) > 0);
+    sights(scenario, input, (group) => counts.push(group.messages().filter(({ text }) => text === TEXT).length) > 0);
     return counts.some((count) => count > 1) ? "between" : standingOf(counts.map((count) => count === 1));
   },
 };
 
 const rename: Operation = {
   name: "commit-rename",
-  async prepare(stage) {
-    const { admin, member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { admin, member, group } = await circle(scenario);
     await group.createInvite();
     await syncAll(member);
     return { victim: admin, input: inputOf({ groupId: group.id }) };
@@ -129,33 +129,33 @@ const rename: Operation = {
   async run(client, input) {
     await groupIn(client, input).updateName(NEW_NAME);
   },
-  standing: (stage, { input }) => standingOf(sights(stage, input, ({ name }) => name === NEW_NAME)),
+  standing: (scenario, { input }) => standingOf(sights(scenario, input, ({ name }) => name === NEW_NAME)),
   proof: nextScannerGetsIn,
 };
 
 const add: Operation = {
   name: "commit-add",
-  async prepare(stage) {
-    const { admin, group } = await circle(stage);
-    const newcomer = await stage.device("newcomer");
-    await stage.device("newcomer-2", newcomer);
+  async prepare(scenario) {
+    const { admin, group } = await circle(scenario);
+    const newcomer = await scenario.device("newcomer");
+    await scenario.device("newcomer-2", newcomer);
     return { victim: admin, input: inputOf({ groupId: group.id, inboxId: newcomer.client.inboxId }) };
   },
   async run(client, input) {
     await groupIn(client, input).addMembers([input.inboxId]);
   },
-  standing(stage, { input }) {
-    const listed = sights(stage, input, (group) => group.members().some(({ inboxId }) => inboxId === input.inboxId));
-    const newcomers = stage.devices.filter(({ name }) => name.startsWith("newcomer"));
+  standing(scenario, { input }) {
+    const listed = sights(scenario, input, (group) => group.members().some(({ inboxId }) => inboxId === input.inboxId));
+    const newcomers = scenario.devices.filter(({ name }) => name.startsWith("newcomer"));
     return standingOf([...listed, ...newcomers.map((device) => isIn(device, input))]);
   },
 };
 
 const remove: Operation = {
   name: "commit-remove",
-  async prepare(stage) {
-    const { admin, member, group } = await circle(stage);
-    const leaver = await stage.device("leaver");
+  async prepare(scenario) {
+    const { admin, member, group } = await circle(scenario);
+    const leaver = await scenario.device("leaver");
     await group.addMembers([leaver.client.inboxId]);
     await syncAll(member, leaver);
     return { victim: admin, input: inputOf({ groupId: group.id, inboxId: leaver.client.inboxId }) };
@@ -163,8 +163,8 @@ const remove: Operation = {
   async run(client, input) {
     await groupIn(client, input).removeMembers([input.inboxId]);
   },
-  standing(stage, { input }) {
-    const [admin, member, leaver] = stage.devices;
+  standing(scenario, { input }) {
+    const [admin, member, leaver] = scenario.devices;
     const gone = [admin, member].map(
       (device) =>
         device
@@ -183,13 +183,13 @@ function isNew(link: string | undefined, old: string): boolean {
 /** Removes a member and renews the invite: two commits, and between them nobody can join. */
 const removeAndRenew: Operation = {
   name: "commit-remove-renew",
-  async prepare(stage) {
-    const { admin, member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { admin, member, group } = await circle(scenario);
     // Another super admin, whose client may finish what the first one began.
     await group.promote(member.client.inboxId, "super_admin");
     // Databases keep the last epochs only, and these are more.
-    stage.observe();
-    const leaver = await stage.device("leaver");
+    scenario.observe();
+    const leaver = await scenario.device("leaver");
     await group.addMembers([leaver.client.inboxId]);
     const { url } = await group.createInvite();
     await syncAll(member, leaver);
@@ -198,24 +198,24 @@ const removeAndRenew: Operation = {
   async run(client, input) {
     await groupIn(client, input).removeMembers([input.inboxId], { rotateInvite: "slot" });
   },
-  standing(stage, scene) {
-    const renewed = sights(stage, scene.input, ({ invite }) => isNew(invite?.url, scene.input.link));
-    return standingOf([remove.standing(stage, scene) === "after", ...renewed]);
+  standing(scenario, scene) {
+    const renewed = sights(scenario, scene.input, ({ invite }) => isNew(invite?.url, scene.input.link));
+    return standingOf([remove.standing(scenario, scene) === "after", ...renewed]);
   },
-  async proof(stage, scene) {
+  async proof(scenario, scene) {
     if (scene.victim.environment?.store.inviteRenewals.list().length !== 0) throw new Error("a renewal is left open");
-    await nextScannerGetsIn(stage, scene);
+    await nextScannerGetsIn(scenario, scene);
   },
 };
 
 /** Reads a rename, a join by invite and messages of both, all in one go. */
 const read: Operation = {
   name: "process",
-  async prepare(stage) {
-    const { member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { member, group } = await circle(scenario);
     const { url } = await group.createInvite();
     await group.updateName(NEW_NAME);
-    const joiner = await stage.device("joiner");
+    const joiner = await scenario.device("joiner");
     const joined = await joiner.client.conversations.joinByInvite(url);
     await joined.group.send(TEXT);
     return { victim: member, input: inputOf({ groupId: group.id, inboxId: joiner.client.inboxId }) };
@@ -236,9 +236,9 @@ const read: Operation = {
 /** Opens a Welcome and puts a fresh key package into the place of the one it used. */
 const welcome: Operation = {
   name: "welcome",
-  async prepare(stage) {
-    const { group, member } = await circle(stage);
-    const victim = await stage.device("newcomer");
+  async prepare(scenario) {
+    const { group, member } = await circle(scenario);
+    const victim = await scenario.device("newcomer");
     await group.addMembers([victim.client.inboxId]);
     await syncAll(member);
     return { victim, input: inputOf({ groupId: group.id, inboxId: victim.client.inboxId }) };
@@ -247,8 +247,8 @@ const welcome: Operation = {
     await client.conversations.sync();
   },
   standing: (_, { victim, input }) => standingOf([isIn(victim, input)]),
-  async proof(stage, { victim }) {
-    const [, member] = stage.devices;
+  async proof(scenario, { victim }) {
+    const [, member] = scenario.devices;
     if (member === undefined) return;
     const second = await member.client.conversations.createGroup([victim.client.inboxId], { name: "Second circle" });
     await syncAll(victim);
@@ -261,8 +261,8 @@ type InviteChange = (group: Group) => Promise<unknown>;
 function inviteChange(name: string, change: InviteChange, isDone: (link: string | undefined, old: string) => boolean) {
   const operation: Operation = {
     name,
-    async prepare(stage) {
-      const { admin, member, group } = await circle(stage);
+    async prepare(scenario) {
+      const { admin, member, group } = await circle(scenario);
       const old = name === "invite-create" ? undefined : await group.createInvite();
       await syncAll(member);
       return { victim: admin, input: inputOf({ groupId: group.id, link: old?.url ?? "" }) };
@@ -270,7 +270,8 @@ function inviteChange(name: string, change: InviteChange, isDone: (link: string 
     async run(client, input) {
       await change(groupIn(client, input));
     },
-    standing: (stage, { input }) => standingOf(sights(stage, input, ({ invite }) => isDone(invite?.url, input.link))),
+    standing: (scenario, { input }) =>
+      standingOf(sights(scenario, input, ({ invite }) => isDone(invite?.url, input.link))),
   };
   return name === "invite-revoke" ? operation : { ...operation, proof: nextScannerGetsIn };
 }
@@ -279,22 +280,22 @@ function inviteChange(name: string, change: InviteChange, isDone: (link: string 
 const register: Operation = {
   name: "register",
   opens: true,
-  async prepare(stage) {
-    const { group } = await circle(stage);
-    const victim = stage.newDevice("newcomer");
+  async prepare(scenario) {
+    const { group } = await circle(scenario);
+    const victim = scenario.newDevice("newcomer");
     return { victim, input: inputOf({ groupId: group.id }) };
   },
   async run() {
     // Opening was all of it.
   },
   standing: (_, { victim }) => (victim.isOpen ? "after" : "before"),
-  async proof(stage, { victim, input }) {
-    const [admin] = stage.devices;
+  async proof(scenario, { victim, input }) {
+    const [admin] = scenario.devices;
     const { inboxId } = victim.client;
     const [log] = (await admin?.environment?.transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }])) ?? [];
     if (log?.length !== 1) throw new Error(`the identity log has ${log?.length ?? 0} entries`);
     await admin?.group(input.groupId)?.addMembers([inboxId]);
-    await syncAll(...stage.devices);
+    await syncAll(...scenario.devices);
     if (!isIn(victim, input)) throw new Error("the newcomer cannot be added");
   },
 };
@@ -303,16 +304,16 @@ const register: Operation = {
 const registerSecond: Operation = {
   ...register,
   name: "register-second",
-  async prepare(stage) {
-    const { group } = await circle(stage);
-    const first = await stage.device("first");
-    const victim = stage.newDevice("second", first);
+  async prepare(scenario) {
+    const { group } = await circle(scenario);
+    const first = await scenario.device("first");
+    const victim = scenario.newDevice("second", first);
     return { victim, input: inputOf({ groupId: group.id }) };
   },
-  async proof(stage, { victim, input }) {
-    const [admin, , first] = stage.devices;
+  async proof(scenario, { victim, input }) {
+    const [admin, , first] = scenario.devices;
     await admin?.group(input.groupId)?.addMembers([victim.client.inboxId]);
-    await syncAll(...stage.devices);
+    await syncAll(...scenario.devices);
     if (first === undefined || !isIn(victim, input) || !isIn(first, input)) throw new Error("one of both is missing");
   },
 };
@@ -324,9 +325,9 @@ const LONG_AGO_MS = -40 * 86_400_000;
 const rotateKeyPackage: Operation = {
   ...register,
   name: "rotate-key-package",
-  async prepare(stage) {
-    const { group } = await circle(stage);
-    const victim = stage.newDevice("newcomer");
+  async prepare(scenario) {
+    const { group } = await circle(scenario);
+    const victim = scenario.newDevice("newcomer");
     await victim.open();
     // A clock that is so wrong registers nothing: the key package of long ago is made by an installation that is there.
     victim.environment?.store.transaction(({ keyPackages }) => keyPackages.delete());
@@ -334,12 +335,12 @@ const rotateKeyPackage: Operation = {
     await victim.open({ aheadMs: LONG_AGO_MS });
     return { victim, input: inputOf({ groupId: group.id }) };
   },
-  async proof(stage, { victim, input }) {
+  async proof(scenario, { victim, input }) {
     const current = victim.environment?.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
     if (current?.length !== 1) throw new Error(`${current?.length ?? 0} key packages are in use`);
-    const [admin] = stage.devices;
+    const [admin] = scenario.devices;
     await admin?.group(input.groupId)?.addMembers([victim.client.inboxId]);
-    await syncAll(...stage.devices);
+    await syncAll(...scenario.devices);
     if (!isIn(victim, input)) throw new Error("the newcomer cannot be added");
   },
 };
@@ -347,16 +348,16 @@ const rotateKeyPackage: Operation = {
 /** Makes a group with a first member in it. */
 const create: Operation = {
   name: "create-group",
-  async prepare(stage) {
-    const victim = await stage.device("founder");
-    const friend = await stage.device("friend");
+  async prepare(scenario) {
+    const victim = await scenario.device("founder");
+    const friend = await scenario.device("friend");
     return { victim, input: inputOf({ inboxId: friend.client.inboxId }) };
   },
   async run(client, { inboxId }) {
     await client.conversations.createGroup([inboxId], { name: NEW_NAME });
   },
-  standing(stage) {
-    const groups = stage.devices.map(({ client }) => client.conversations.list());
+  standing(scenario) {
+    const groups = scenario.devices.map(({ client }) => client.conversations.list());
     if (groups.some((list) => list.length > 1)) return "between";
     return standingOf(
       groups.map(([group]) => group?.members().length === 2).concat(groups.map(([group]) => group !== undefined)),

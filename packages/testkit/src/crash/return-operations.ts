@@ -1,6 +1,6 @@
 import { copyFileSync } from "node:fs";
 import { circle, groupIn, inputOf, isIn, standingOf, syncAll, type Operation, type Scene } from "./scene.ts";
-import type { Device, Stage } from "./stage.ts";
+import type { Device, Scenario } from "./scenario.ts";
 
 /** Puts the database of a device back to what it was before its last message. */
 async function restore(device: Device, groupId: string): Promise<void> {
@@ -16,25 +16,25 @@ async function restore(device: Device, groupId: string): Promise<void> {
 }
 
 /** A group whose member is parted, and has asked to be added again. */
-async function partedCircle(stage: Stage) {
-  const { admin, member, group } = await circle(stage);
+async function partedCircle(scenario: Scenario) {
+  const { admin, member, group } = await circle(scenario);
   await group.send("before");
   await syncAll(member);
-  stage.observe();
+  scenario.observe();
   await restore(member, group.id);
   if (member.group(group.id)?.status !== "parted") throw new Error("the restored database is not parted");
   return { admin, member, group };
 }
 
 /** The member is back, in the state of the admin. */
-function isBack(stage: Stage, groupId: string): boolean {
-  const [admin, member] = stage.devices.map((device) => device.group(groupId));
+function isBack(scenario: Scenario, groupId: string): boolean {
+  const [admin, member] = scenario.devices.map((device) => device.group(groupId));
   return member?.status !== "parted" && member?.epochAuthenticator === admin?.epochAuthenticator;
 }
 
 /** A member's next message confirms the return, and nothing is left of the state before. */
-async function isConfirmed(stage: Stage, { input }: Scene): Promise<void> {
-  const [admin, member] = stage.devices;
+async function isConfirmed(scenario: Scenario, { input }: Scene): Promise<void> {
+  const [admin, member] = scenario.devices;
   await admin?.group(input.groupId)?.send("welcome back");
   if (member !== undefined) await syncAll(member);
   const group = member?.group(input.groupId);
@@ -48,37 +48,37 @@ async function isConfirmed(stage: Stage, { input }: Scene): Promise<void> {
 /** The client of a super admin adds a parted member again. */
 const readd: Operation = {
   name: "readd",
-  async prepare(stage) {
-    const { admin, group } = await partedCircle(stage);
+  async prepare(scenario) {
+    const { admin, group } = await partedCircle(scenario);
     return { victim: admin, input: inputOf({ groupId: group.id }) };
   },
   async run(client) {
     await client.conversations.sync();
   },
-  standing: (stage, { input }) => standingOf([isBack(stage, input.groupId)]),
+  standing: (scenario, { input }) => standingOf([isBack(scenario, input.groupId)]),
   proof: isConfirmed,
 };
 
 /** A parted member takes the Welcome that leads it back. */
 const comeBack: Operation = {
   name: "come-back",
-  async prepare(stage) {
-    const { admin, member, group } = await partedCircle(stage);
+  async prepare(scenario) {
+    const { admin, member, group } = await partedCircle(scenario);
     await syncAll(admin);
     return { victim: member, input: inputOf({ groupId: group.id }) };
   },
   async run(client) {
     await client.conversations.sync();
   },
-  standing: (stage, { input }) => standingOf([isBack(stage, input.groupId)]),
+  standing: (scenario, { input }) => standingOf([isBack(scenario, input.groupId)]),
   proof: isConfirmed,
 };
 
 /** A member forgets a group. */
 const forget: Operation = {
   name: "forget",
-  async prepare(stage) {
-    const { member, group } = await circle(stage);
+  async prepare(scenario) {
+    const { member, group } = await circle(scenario);
     await group.send("spam");
     await syncAll(member);
     return { victim: member, input: inputOf({ groupId: group.id, inboxId: member.client.inboxId }) };
@@ -91,8 +91,8 @@ const forget: Operation = {
     const left = [store?.groups, store?.groupRows, store?.messages].map((table) => table?.list().length === 0);
     return standingOf([...left, victim.group(input.groupId) === undefined, store?.forgottenGroups.list().length === 1]);
   },
-  async proof(stage, { victim, input }) {
-    const group = stage.devices[0]?.group(input.groupId);
+  async proof(scenario, { victim, input }) {
+    const group = scenario.devices[0]?.group(input.groupId);
     await group?.send("more spam");
     await syncAll(victim);
     if (victim.group(input.groupId) !== undefined) throw new Error("a message brought the group back");

@@ -1,5 +1,5 @@
 import type { Client, Group } from "@latchkey/client";
-import type { Device, Stage } from "./stage.ts";
+import type { Device, Scenario } from "./scenario.ts";
 
 /** What an operation works on, in a form that can be handed to another process. */
 export interface Input {
@@ -26,11 +26,11 @@ export interface Operation {
   readonly opens?: boolean;
   /** Another commit comes first: the operation may fail, and what was on its way may be given up, for a repetition. */
   readonly loses?: boolean;
-  prepare(stage: Stage): Promise<Scene>;
+  prepare(scenario: Scenario): Promise<Scene>;
   run(client: Client, input: Input): Promise<void>;
-  standing(stage: Stage, scene: Scene): Standing;
+  standing(scenario: Scenario, scene: Scene): Standing;
   /** What has to work once the operation is done, beyond what `standing` sees; throws when it does not. */
-  proof?(stage: Stage, scene: Scene): Promise<void>;
+  proof?(scenario: Scenario, scene: Scene): Promise<void>;
 }
 
 /** `between` when some see it and some do not. */
@@ -45,9 +45,9 @@ export async function syncAll(...devices: Device[]): Promise<void> {
 }
 
 /** An admin and a member in a group. */
-export async function circle(stage: Stage): Promise<{ admin: Device; member: Device; group: Group }> {
-  const admin = await stage.device("admin");
-  const member = await stage.device("member");
+export async function circle(scenario: Scenario): Promise<{ admin: Device; member: Device; group: Group }> {
+  const admin = await scenario.device("admin");
+  const member = await scenario.device("member");
   const group = await admin.client.conversations.createGroup([member.client.inboxId], { name: "Reading circle" });
   await syncAll(member);
   return { admin, member, group };
@@ -66,8 +66,8 @@ export function groupIn(client: Client, { groupId }: Input): Group {
 }
 
 /** For each device that has the group whether it shows it so. */
-export function sights(stage: Stage, { groupId }: Input, look: (group: Group) => boolean): boolean[] {
-  return stage.devices.flatMap((device) => {
+export function sights(scenario: Scenario, { groupId }: Input, look: (group: Group) => boolean): boolean[] {
+  return scenario.devices.flatMap((device) => {
     const group = device.group(groupId);
     return group?.isActive === true ? [look(group)] : [];
   });

@@ -4,8 +4,8 @@ import { fromHex, toHex } from "@latchkey/mls";
 import type { Fault } from "./fault.ts";
 import { operationNamed, signerOf } from "./operations.ts";
 import type { Input } from "./scene.ts";
-import { Rig } from "./rig.ts";
-import { hurriedClock, realEnvironment } from "./stage.ts";
+import { FaultInjector } from "./fault-injector.ts";
+import { hurriedClock, realEnvironment } from "./scenario.ts";
 
 /** What a process is told that will not live to its end. */
 export interface VictimOrder {
@@ -38,15 +38,15 @@ const report = openSync(order.report, "a");
 const tell = (line: VictimLine) => writeSync(report, `${JSON.stringify(line)}\n`);
 const operation = operationNamed(order.operation);
 const rival = order.input.rival === "" ? undefined : fromHex(order.input.rival);
-const rig = new Rig(
+const injector = new FaultInjector(
   order.fault,
   { sent: (message) => tell({ sent: toHex(message) }), dies: (digest) => tell({ digest }), kill },
   rival,
 );
-const environment = rig.wrap(realEnvironment({ ...order, clock: hurriedClock() }));
-rig.armed = operation.opens === true;
+const environment = injector.wrap(realEnvironment({ ...order, clock: hurriedClock() }));
+injector.armed = operation.opens === true;
 const client = await Client.create(signerOf(order.walletKey), environment);
-rig.armed = true;
+injector.armed = true;
 try {
   await operation.run(client, order.input);
 } catch (error) {

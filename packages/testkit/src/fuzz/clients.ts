@@ -5,8 +5,8 @@ import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import type { Client, Group } from "@latchkey/client";
 import { seededRandom, type SeededRandom } from "../random.ts";
 import { Checks } from "../sim/checks.ts";
-import { Claims } from "../sim/claims.ts";
-import type { Stage } from "../sim/deeds.ts";
+import { Expectations } from "../sim/expectations.ts";
+import type { Scenario } from "../sim/actions.ts";
 import { Device } from "../sim/device.ts";
 import { Faults } from "../sim/faults.ts";
 import { PoisonMember } from "../sim/poison-member.ts";
@@ -58,8 +58,8 @@ class SmallWorld {
   readonly #faults: Faults;
   readonly #random: SeededRandom;
   readonly #devices: Device[] = [];
-  readonly #claims = new Claims();
-  readonly #stage: Stage;
+  readonly #claims = new Expectations();
+  readonly #scenario: Scenario;
   #broken: string | undefined;
   #texts = 0;
   joins = 0;
@@ -70,9 +70,9 @@ class SmallWorld {
     this.#faults = new Faults(this.scheduler, ["poison"]);
     this.#random = seededRandom(seed);
     const checks = new Checks(this.#claims, true);
-    const tally = { deeds: 0, messages: 0, commits: 0, joins: 0, failedJoins: 0, endings: {} };
+    const tally = { actions: 0, messages: 0, commits: 0, joins: 0, failedJoins: 0, endings: {} };
     const { scheduler } = this;
-    this.#stage = { scheduler, checks, claims: this.#claims, devices: this.#devices, tally };
+    this.#scenario = { scheduler, checks, claims: this.#claims, devices: this.#devices, tally };
   }
 
   close(): Promise<void> {
@@ -126,8 +126,8 @@ class SmallWorld {
     this.#claims.giveOut(url, first.id);
     for (const device of [mal, lin]) device.isHostile = true;
     this.#faults.begin();
-    const stranger = new Poisoner(lin, this.#stage, { garbles: false });
-    const member = new PoisonMember(mal, this.#stage);
+    const stranger = new Poisoner(lin, this.#scenario, { garbles: false });
+    const member = new PoisonMember(mal, this.#scenario);
     let inputs = 0;
     for (let batch = 1; !isOver(inputs); batch++) {
       const how: string[] = [];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { EXPLAINED } from "./explained.ts";
+import { EXPLAINED } from "./equivalent-mutants.ts";
 import { mutationGroups, PROJECT_ROOT } from "./groups.ts";
 import { instrument } from "./instrument.ts";
 import { findMutants } from "./operators.ts";

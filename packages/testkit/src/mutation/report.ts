@@ -1,4 +1,4 @@
-import { EXPLAINED } from "./explained.ts";
+import { EXPLAINED } from "./equivalent-mutants.ts";
 import type { Mutant } from "./operators.ts";
 import type { Verdict } from "./run.ts";
 
@@ -15,13 +15,13 @@ export interface MutationReport {
   readonly tried: number;
   readonly killed: number;
   readonly timeouts: number;
-  /** Survivors that change nothing anybody could see, each with its reason in `explained.ts`. */
+  /** Survivors that change nothing anybody could see, each with its reason in `equivalent-mutants.ts`. */
   readonly explained: number;
   readonly survivors: readonly Survivor[];
   readonly modules: Readonly<Record<string, { readonly tried: number; readonly killed: number }>>;
 }
 
-function isExplained({ module, operator, source }: Mutant): boolean {
+function isEquivalent({ module, operator, source }: Mutant): boolean {
   return EXPLAINED.some(
     (known) =>
       module.endsWith(known.module) &&
@@ -35,7 +35,7 @@ export function reportOf(seed: number, total: number, verdicts: readonly Verdict
   const count = (kind: string, among = verdicts) => among.filter(({ fate }) => fate.kind === kind).length;
   const survived = verdicts.filter(({ fate }) => fate.kind === "survived");
   const survivors = survived
-    .filter(({ mutant }) => !isExplained(mutant))
+    .filter(({ mutant }) => !isEquivalent(mutant))
     .map(({ mutant: { module, operator, line, source, replacement }, fate }): Survivor => {
       const tests = fate.kind === "survived" ? fate.tests : 0;
       return { module, operator, line, source, replacement, tests };

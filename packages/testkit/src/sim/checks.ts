@@ -4,7 +4,7 @@ import { decodeMlsCredential, parseInviteUrl, readGroupState, textCodec, type Gr
 import type { Group, Store } from "@latchkey/client";
 import { KeyLedger } from "../crash/key-ledger.ts";
 import { loadGroup } from "../crash/store-state.ts";
-import type { Claims, Link } from "./claims.ts";
+import type { Expectations, Link } from "./expectations.ts";
 import type { Device } from "./device.ts";
 
 /** Something is not as it has to be. */
@@ -61,7 +61,7 @@ export class Checks {
   readonly ledger = new KeyLedger();
   readonly epochs = new Map<string, EpochView>();
   readonly tenures = new Map<string, Tenure[]>();
-  readonly #claims: Claims;
+  readonly #claims: Expectations;
   /** The node shows several histories: then only those who are in the same one have to agree. */
   readonly #isSplit: boolean;
   readonly #sights = new Map<string, Sight>();
@@ -75,7 +75,7 @@ export class Checks {
   readonly #sent = new Map<string, Uint8Array[]>();
   #found: Error | undefined;
 
-  constructor(claims: Claims, isSplit: boolean) {
+  constructor(claims: Expectations, isSplit: boolean) {
     this.#claims = claims;
     this.#isSplit = isSplit;
   }

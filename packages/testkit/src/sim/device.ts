@@ -7,7 +7,7 @@ import { byteSource, Process } from "./process.ts";
 import type { World } from "./world.ts";
 
 /** How something that a device was asked to do has ended. */
-export type Ending<T> =
+export type Outcome<T> =
   | { readonly kind: "done"; readonly value: T }
   /** By an error of the family. */
   | { readonly kind: "failed"; readonly code: string; readonly error: LatchkeyError }
@@ -100,7 +100,7 @@ export class Device {
   }
 
   /** Begins a new life on what the disk holds. */
-  async start(): Promise<Ending<Client>> {
+  async start(): Promise<Outcome<Client>> {
     const life = ++this.lives;
     const process = new Process(this, life);
     this.process = process;
@@ -122,19 +122,19 @@ export class Device {
   }
 
   /** Has the client do something and tells how it ended; `died` also when it is not running. */
-  async run<T>(label: string, task: (client: Client) => Promise<T>): Promise<Ending<T>> {
+  async run<T>(label: string, task: (client: Client) => Promise<T>): Promise<Outcome<T>> {
     const { process, client } = this;
     if (process === undefined || client === undefined) return { kind: "died" };
     return this.#attempt(process, label, () => task(client));
   }
 
-  async #attempt<T>(process: Process, label: string, task: () => Promise<T>): Promise<Ending<T>> {
+  async #attempt<T>(process: Process, label: string, task: () => Promise<T>): Promise<Outcome<T>> {
     const { scheduler } = this.world;
     scheduler.note(`${this.name} ${label}`);
-    const died: Ending<T> = { kind: "died" };
+    const died: Outcome<T> = { kind: "died" };
     const outcome = task().then(
-      (value): Ending<T> => ({ kind: "done", value }),
-      (error: unknown): Ending<T> => {
+      (value): Outcome<T> => ({ kind: "done", value }),
+      (error: unknown): Outcome<T> => {
         if (process.isDead) return died;
         if (error instanceof LatchkeyError) return { kind: "failed", code: error.code, error };
         this.onBroken(this, label, error);

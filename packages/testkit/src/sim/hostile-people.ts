@@ -41,7 +41,7 @@ import {
 import type { Slot } from "@latchkey/client";
 import type { SeededRandom } from "../random.ts";
 import { seededCrypto } from "../seeded-crypto.ts";
-import type { Stage } from "./deeds.ts";
+import type { Scenario } from "./actions.ts";
 import type { Device } from "./device.ts";
 import type { Faults } from "./faults.ts";
 import { byteSource } from "./process.ts";
@@ -53,18 +53,18 @@ type AppDataUpdate = Proposal & { kind: "app_data_update" };
 export abstract class Villain {
   readonly device: Device;
   protected readonly world: World;
-  protected readonly stage: Stage;
+  protected readonly scenario: Scenario;
   protected readonly faults: Faults;
   protected readonly random: SeededRandom;
   protected readonly crypto: CryptoProvider;
 
-  constructor(device: Device, stage: Stage) {
+  constructor(device: Device, scenario: Scenario) {
     this.device = device;
     this.world = device.world;
     this.faults = device.faults;
-    this.stage = stage;
-    this.random = stage.scheduler.randomFor(`${device.name}/villainy`);
-    this.crypto = seededCrypto(byteSource(`${stage.scheduler.seed}/${device.name}/villainy`));
+    this.scenario = scenario;
+    this.random = scenario.scheduler.randomFor(`${device.name}/villainy`);
+    this.crypto = seededCrypto(byteSource(`${scenario.scheduler.seed}/${device.name}/villainy`));
   }
 
   /** The device's keys, under its own name or a borrowed one. */
@@ -95,7 +95,7 @@ export abstract class Villain {
     const { externalGroupId, symmetricKey: key } = parseInviteUrl(url);
     const { blobs } = await this.world.slot({ serviceUrl: "", externalGroupId }, false);
     const suite = this.crypto.suite(XMTP_CIPHER_SUITE);
-    const [best] = selectCandidates({ suite, blobs, key, nowNs: this.stage.scheduler.nowNs }).candidates;
+    const [best] = selectCandidates({ suite, blobs, key, nowNs: this.scenario.scheduler.nowNs }).candidates;
     return best === undefined ? undefined : verifyGroupInfo({ crypto: this.crypto }, best.groupInfo);
   }
 
@@ -111,7 +111,7 @@ export abstract class Villain {
 
   protected note(what: string): void {
     this.faults.count(what);
-    this.stage.scheduler.note(`${this.device.name}: ${what}`);
+    this.scenario.scheduler.note(`${this.device.name}: ${what}`);
   }
 
   /** Entries of inboxes that nobody has; what names them has a forbidden shape, so that nobody honest looks them up. */
@@ -137,11 +137,15 @@ export abstract class Villain {
 /** Holds a link, and uses it for everything but joining as the rules say. */
 export class HostileScanner extends Villain {
   async act(): Promise<void> {
-    const { links } = this.stage.claims;
+    const { links } = this.scenario.claims;
     if (!this.faults.has("hostile-scanner") || links.length === 0) return;
     const { url } = this.random.chance(0.8) ? (links.at(-1) ?? this.random.pick(links)) : this.random.pick(links);
-    const deed = this.random.pick([() => this.#forgeJoin(url), () => this.#litterSlot(url), () => this.#pretend(url)]);
-    await this.attempt(deed);
+    const action = this.random.pick([
+      () => this.#forgeJoin(url),
+      () => this.#litterSlot(url),
+      () => this.#pretend(url),
+    ]);
+    await this.attempt(action);
   }
 
   /** Posts what looks to strangers like a member's commit of the present epoch; no key of the group opens it. */
@@ -162,7 +166,9 @@ export class HostileScanner extends Villain {
 
   /** Somebody else's inbox and one of its devices. */
   async #somebodyElse(): Promise<{ inboxId: string; keyPackage: KeyPackage } | undefined> {
-    const { inboxId, installationId } = this.random.pick(this.stage.devices.filter((other) => other !== this.device));
+    const { inboxId, installationId } = this.random.pick(
+      this.scenario.devices.filter((other) => other !== this.device),
+    );
     if (inboxId === undefined || installationId === undefined) return undefined;
     const [bytes] = await this.world.transport.fetchKeyPackages([fromHex(installationId)]);
     return bytes === undefined ? undefined : { inboxId, keyPackage: decodeExact(bytes, decodeKeyPackage) };
@@ -262,7 +268,7 @@ export class HostileMember extends MemberVillain {
 
   async #forbiddenCommit(mls: MlsGroup): Promise<void> {
     const own = this.device.inboxId ?? "";
-    const admin = this.stage.devices.find(({ owner }) => owner === "ada")?.inboxId ?? "";
+    const admin = this.scenario.devices.find(({ owner }) => owner === "ada")?.inboxId ?? "";
     const adminLeaf = [...mls.members()].find(({ leafNode }) => toHex(leafNode.signatureKey) === this.#adminKey());
     const remove: Proposal[] = adminLeaf === undefined ? [] : [{ kind: "remove", removed: adminLeaf.leafIndex }];
     const updates: AppDataUpdate[] = [];
@@ -281,13 +287,13 @@ export class HostileMember extends MemberVillain {
   }
 
   #adminKey(): string | undefined {
-    return this.stage.devices.find(({ owner }) => owner === "ada")?.installationId;
+    return this.scenario.devices.find(({ owner }) => owner === "ada")?.installationId;
   }
 
   /** Says something in the present epoch or in an old one, be it a text or junk; only members may be heard. */
   async #speak(epochs: readonly MlsGroup[]): Promise<void> {
     const mls = this.random.pick(epochs);
-    const { claims, checks } = this.stage;
+    const { claims, checks } = this.scenario;
     const { inboxId, installationId } = this.device;
     if (inboxId === undefined || installationId === undefined) return;
     const text = `${this.device.name} says ${claims.texts.size + 1}, which may be a lie`;

@@ -23,11 +23,11 @@ function troublesIn(text: string): Trouble[] {
     });
 }
 
-function report({ seed, deeds, troubles, problem, trace, traceHash }: SimResult): void {
+function report({ seed, actions, troubles, problem, trace, traceHash }: SimResult): void {
   console.error(`\nseed ${seed} FAILED: ${problem ?? ""}`);
   for (const line of trace.slice(-SHOWN_LINES)) console.error(`    ${line}`);
   console.error(
-    `trace ${traceHash}; again by: npm run sim -- --seed ${seed} --deeds ${deeds} --troubles "${troubles.join(",")}"`,
+    `trace ${traceHash}; again by: npm run sim -- --seed ${seed} --actions ${actions} --troubles "${troubles.join(",")}"`,
   );
 }
 
@@ -52,7 +52,7 @@ async function main(): Promise<number> {
       json: { type: "boolean", default: false },
       seeds: { type: "string" },
       seed: { type: "string" },
-      deeds: { type: "string" },
+      actions: { type: "string" },
       troubles: { type: "string" },
       trace: { type: "boolean", default: false },
       planted: { type: "boolean", default: false },
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
   const first = values.seed === undefined ? 1 : wholeNumber("seed", values.seed);
   const count = wholeNumber("seeds", values.seeds ?? (values.seed === undefined ? DEFAULT_SEEDS : "1"));
   const chosen: Omit<SimOptions, "seed"> = {
-    ...(values.deeds === undefined ? {} : { deeds: wholeNumber("deeds", values.deeds) }),
+    ...(values.actions === undefined ? {} : { actions: wholeNumber("actions", values.actions) }),
     ...(values.troubles === undefined ? {} : { troubles: troublesIn(values.troubles) }),
   };
   const results: SimResult[] = [];

@@ -54,7 +54,7 @@ export class PoisonMember extends MemberVillain {
 
   #updates(mls: MlsGroup): Update[] {
     const { random, crypto } = this;
-    const { names, promoted } = this.stage.claims;
+    const { names, promoted } = this.scenario.claims;
     const border = random.pick(BORDERS);
     switch (random.int(8)) {
       case 0:
@@ -100,7 +100,7 @@ export class PoisonMember extends MemberVillain {
   #strangersEntry(): MembershipMutation {
     const inboxId = toHex(this.crypto.randomBytes(32));
     // At no update at all it has no devices: members may add such a one.
-    this.stage.claims.added.add(inboxId);
+    this.scenario.claims.added.add(inboxId);
     const entry = {
       sequenceId: this.random.pick(BORDERS),
       failedInstallations: [],
@@ -111,7 +111,7 @@ export class PoisonMember extends MemberVillain {
 
   /** A message whose content is none, or a genuine one under a message id that others have seen. */
   async #speak(mls: MlsGroup): Promise<void> {
-    const { claims, checks } = this.stage;
+    const { claims, checks } = this.scenario;
     const { inboxId, installationId } = this.device;
     if (inboxId === undefined || installationId === undefined) return;
     const isMember = checks.newest(toHex(mls.groupId))?.installations.has(installationId) === true;

@@ -30,7 +30,7 @@ import {
   XMTP_CIPHER_SUITE,
   type MembershipMutation,
 } from "@latchkey/xmtp";
-import type { Stage } from "./deeds.ts";
+import type { Scenario } from "./actions.ts";
 import type { Device } from "./device.ts";
 import { Villain } from "./hostile-people.ts";
 import { byteSource } from "./process.ts";
@@ -53,18 +53,18 @@ export class Poisoner extends Villain {
   #garbled: boolean;
 
   /** `garbles`: whether it parts a member, once. */
-  constructor(device: Device, stage: Stage, { garbles = true } = {}) {
-    super(device, stage);
+  constructor(device: Device, scenario: Scenario, { garbles = true } = {}) {
+    super(device, scenario);
     this.#garbled = !garbles;
   }
 
   async act(): Promise<void> {
-    const link = this.stage.claims.links.at(-1);
+    const link = this.scenario.claims.links.at(-1);
     if (link === undefined || this.device.installationId === undefined) return;
     const { url, groupId } = link;
     if (this.faults.has("lagging-node") && this.random.chance(0.3)) await this.attempt(() => this.#joinAhead(url));
     if (!this.faults.has("poison")) return;
-    const deed = this.random.pick([
+    const action = this.random.pick([
       () => this.#welcome(),
       () => this.#welcome(),
       () => this.#claim(fromHex(groupId)),
@@ -76,12 +76,12 @@ export class Poisoner extends Villain {
       () => this.#spoil(),
       () => this.#garble(url),
     ]);
-    await this.attempt(deed);
+    await this.attempt(action);
   }
 
   /** A group whose members' entries name updates that never were; everything in it is public. */
   async #welcome(): Promise<void> {
-    const victim = this.random.pick(this.stage.devices.filter((other) => other !== this.device));
+    const victim = this.random.pick(this.scenario.devices.filter((other) => other !== this.device));
     const mls = await this.#ownGroup(this.crypto.randomBytes(16));
     if (mls === undefined) return;
     const content = { isGarbage: this.random.chance(0.2), cursor: this.random.pick(BORDERS) };
@@ -90,8 +90,8 @@ export class Poisoner extends Villain {
 
   /** A group of the stranger's under the id of the true one, of a later epoch, whose Welcome names a commit of its log. */
   async #claim(groupId: Uint8Array): Promise<void> {
-    const epoch = this.stage.checks.newest(toHex(groupId))?.epoch ?? 0n;
-    const members = this.stage.devices.filter((other) => other.group(toHex(groupId))?.isActive === true);
+    const epoch = this.scenario.checks.newest(toHex(groupId))?.epoch ?? 0n;
+    const members = this.scenario.devices.filter((other) => other.group(toHex(groupId))?.isActive === true);
     const victim = members.length === 0 ? undefined : this.random.pick(members);
     const mls = victim === undefined ? undefined : await this.#ownGroup(groupId);
     if (mls === undefined || victim === undefined) return;
@@ -223,7 +223,7 @@ export class Poisoner extends Villain {
   async #grow(installation = new InstallationKey(this.crypto.randomBytes(32))): Promise<void> {
     if (this.#updates >= MAX_UPDATES) return;
     this.#updates++;
-    const { seed } = this.stage.scheduler;
+    const { seed } = this.scenario.scheduler;
     const update = await addInstallationUpdate({
       wallet: localWallet(byteSource(`${seed}/wallet/${this.device.owner}`)(32)),
       inboxId: this.device.inboxId ?? "",
@@ -255,7 +255,7 @@ export class Poisoner extends Villain {
     const { inboxId } = this.device;
     if (inboxId === undefined || this.#updates >= MAX_UPDATES) return;
     let last = 0n;
-    for (const device of this.stage.devices) {
+    for (const device of this.scenario.devices) {
       const id = await this.#lastUpdateOf(device.inboxId ?? "");
       if (id > last) last = id;
     }
@@ -263,12 +263,12 @@ export class Poisoner extends Villain {
     const { externalGroupId } = parseInviteUrl(url);
     const others = await this.#otherInstallations(inboxId);
     const failedInstallations = [...others, installation.id];
-    this.stage.claims.scanned.add(inboxId);
+    this.scenario.claims.scanned.add(inboxId);
     const update = membershipInsert({ inboxId, sequenceId: last + 1n, failedInstallations, externalGroupId });
     await this.#publishJoin(url, update, "joins ahead of their identity");
     if (this.random.chance(0.3)) return;
     const afterMs = 1_000 + this.random.int(150_000);
-    this.stage.scheduler.after(afterMs, "", () => this.attempt(() => this.#grow(installation)));
+    this.scenario.scheduler.after(afterMs, "", () => this.attempt(() => this.#grow(installation)));
   }
 
   async #otherInstallations(inboxId: string): Promise<string[]> {
@@ -288,7 +288,7 @@ export class Poisoner extends Villain {
     const { inboxId } = this.device;
     const info = await this.groupInfo(url);
     if (this.#garbled || info === undefined || inboxId === undefined || this.random.chance(0.5)) return;
-    const victims = this.stage.devices.filter(({ isHostile, client }) => !isHostile && client !== undefined);
+    const victims = this.scenario.devices.filter(({ isHostile, client }) => !isHostile && client !== undefined);
     const keys = new Map(victims.map((device) => [device.installationId ?? "", device]));
     const leaves = [...info.tree.members()].filter(({ leafNode }) => keys.has(toHex(leafNode.signatureKey)));
     if (leaves.length < 2) return;
@@ -297,7 +297,7 @@ export class Poisoner extends Villain {
     if (victim === undefined || victim.owner === "ada") return;
     this.#garbled = true;
     victim.harm ??= "garbled";
-    this.stage.claims.scanned.add(inboxId);
+    this.scenario.claims.scanned.add(inboxId);
     const { externalGroupId } = parseInviteUrl(url);
     const failedInstallations = await this.#otherInstallations(inboxId);
     const sequenceId = await this.#lastUpdateOf(inboxId);

@@ -3,7 +3,7 @@ import { LatchkeyError, toHex } from "@latchkey/mls";
 import type { Client, Environment } from "@latchkey/client";
 import { seededCrypto } from "../seeded-crypto.ts";
 import type { Device } from "./device.ts";
-import { Line } from "./line.ts";
+import { Line } from "./network.ts";
 import type { StoreGuard } from "./guarded-disk.ts";
 
 /** Bytes that look random and follow from a text: no two sources meet, unlike those of one small generator. */

@@ -1,8 +1,8 @@
 import type { Tampering } from "./device.ts";
 import { Device } from "./device.ts";
 import { Checks } from "./checks.ts";
-import { Claims } from "./claims.ts";
-import { doSomething, type Stage, type Tally } from "./deeds.ts";
+import { Expectations } from "./expectations.ts";
+import { doSomething, type Scenario, type Tally } from "./actions.ts";
 import {
   booksClose,
   converge,
@@ -15,7 +15,7 @@ import {
   startAll,
   talk,
   type Scene,
-} from "./ending.ts";
+} from "./final-checks.ts";
 import { Faults, troublesOf, type Trouble } from "./faults.ts";
 import { Backups } from "./backups.ts";
 import { HostileNode, splitView } from "./hostile-node.ts";
@@ -30,14 +30,14 @@ import { World } from "./world.ts";
 /** Steps after which a run counts as endless; a long one has about 20 000. */
 const MAX_STEPS = 200_000;
 
-/** Deeds of a run unless told otherwise. */
+/** Actions of a run unless told otherwise. */
 export const DEFAULT_DEEDS = 100;
 
 /** One simulation. */
 export interface SimOptions {
   readonly seed: number;
   /** How much people do while things go wrong. */
-  readonly deeds?: number;
+  readonly actions?: number;
   /** What goes wrong; default: the seed's own choice. */
   readonly troubles?: readonly Trouble[];
   /** A bug that is planted, to see that it is found. */
@@ -47,7 +47,7 @@ export interface SimOptions {
 /** How a simulation went. */
 export interface SimResult {
   readonly seed: number;
-  readonly deeds: number;
+  readonly actions: number;
   readonly troubles: readonly Trouble[];
   /** What is wrong; undefined when nothing is. */
   readonly problem: string | undefined;
@@ -80,12 +80,12 @@ class Run {
   readonly scheduler: Scheduler;
   readonly world: World;
   readonly faults: Faults;
-  readonly claims = new Claims();
+  readonly claims = new Expectations();
   readonly checks: Checks;
   readonly devices: Device[] = [];
-  readonly stage: Stage;
-  readonly tally: Tally = { deeds: 0, messages: 0, commits: 0, joins: 0, failedJoins: 0, endings: {} };
-  readonly #deeds: number;
+  readonly scenario: Scenario;
+  readonly tally: Tally = { actions: 0, messages: 0, commits: 0, joins: 0, failedJoins: 0, endings: {} };
+  readonly #actions: number;
   readonly #tampering: Tampering;
   readonly #running = new Set<Promise<unknown>>();
   #isOver = false;
@@ -93,7 +93,7 @@ class Run {
 
   constructor(options: SimOptions, scheduler: Scheduler, troubles: readonly Trouble[]) {
     this.scheduler = scheduler;
-    this.#deeds = options.deeds ?? DEFAULT_DEEDS;
+    this.#actions = options.actions ?? DEFAULT_DEEDS;
     this.#tampering = options.tampering ?? {};
     this.world = new World(scheduler);
     this.faults = new Faults(scheduler, troubles);
@@ -101,7 +101,7 @@ class Run {
     this.world.onMadeUp = (reader) =>
       (this.#broken ??= `${reader} asks about an inbox that only a forbidden message names`);
     new LaggingNode(this.world, this.faults, scheduler.randomFor("lagging node"));
-    this.stage = { scheduler, checks: this.checks, claims: this.claims, devices: this.devices, tally: this.tally };
+    this.scenario = { scheduler, checks: this.checks, claims: this.claims, devices: this.devices, tally: this.tally };
   }
 
   newDevice(name: string, owner: string): Device {
@@ -201,15 +201,15 @@ class Run {
 
   async #trouble(groupId: string): Promise<void> {
     const { faults, world, devices, scheduler } = this;
-    // Some worlds are hasty, others leave time between two deeds of one person.
+    // Some worlds are hasty, others leave time between two actions of one person.
     const paceMs = scheduler.randomFor("pace").pick([300, 1_000, 2_500]);
     const honest = devices.filter(({ owner }) => owner !== "mal" && owner !== "lin");
     for (const device of honest) {
-      this.#often(`${device.name}/deeds`, paceMs, (random) => {
+      this.#often(`${device.name}/actions`, paceMs, (random) => {
         if (device.client === undefined) return undefined;
-        const deed = doSomething(this.stage, device, random);
-        this.#track(deed);
-        return random.chance(0.7) ? deed : undefined;
+        const action = doSomething(this.scenario, device, random);
+        this.#track(action);
+        return random.chance(0.7) ? action : undefined;
       });
     }
     for (const device of devices) {
@@ -225,13 +225,13 @@ class Run {
     this.#often("outages", 15_000, (random) => (faults.has("outages") ? this.#outage(random) : undefined));
     const node = new HostileNode(world, faults, scheduler.randomFor("hostile node"));
     this.#often("hostile node", 5_000, () => node.act(groupId));
-    const scanner = new HostileScanner(this.#named("lin-1"), this.stage);
+    const scanner = new HostileScanner(this.#named("lin-1"), this.scenario);
     this.#often("hostile scanner", 8_000, () => scanner.act());
-    const member = new HostileMember(this.#named("mal-1"), this.stage);
+    const member = new HostileMember(this.#named("mal-1"), this.scenario);
     this.#often("hostile member", 8_000, () => member.act());
-    const poisoner = new Poisoner(this.#named("lin-1"), this.stage);
+    const poisoner = new Poisoner(this.#named("lin-1"), this.scenario);
     this.#often("poison", 2_000, () => poisoner.act());
-    const poisonMember = new PoisonMember(this.#named("mal-1"), this.stage);
+    const poisonMember = new PoisonMember(this.#named("mal-1"), this.scenario);
     this.#often("poison of a member", 6_000, () => poisonMember.act());
     this.#often("clock-steps", 10_000, (random) => this.#setClock(random.pick(devices), random));
     const liar = new Liar(world, faults, scheduler.randomFor("one lie"));
@@ -241,7 +241,7 @@ class Run {
     if (faults.has("split-view")) {
       scheduler.after(20_000, "", () => splitView(world, faults, scheduler.randomFor("split view")));
     }
-    while (this.tally.deeds < this.#deeds) await scheduler.sleep(1_000);
+    while (this.tally.actions < this.#actions) await scheduler.sleep(1_000);
   }
 
   #named(name: string): Device {
@@ -279,7 +279,7 @@ class Run {
 
   /** In peace again: everything that was begun ends, and everybody agrees. */
   async #end(groupId: string): Promise<void> {
-    const { faults, world, devices, stage } = this;
+    const { faults, world, devices, scenario } = this;
     this.#isOver = true;
     faults.calm();
     this.scheduler.note("all trouble is over");
@@ -288,7 +288,7 @@ class Run {
     if (!isSplit) world.veils.clear();
     while (this.#running.size > 0) await Promise.all(this.#running);
     const newDevice = (name: string) => this.newDevice(name, name.split("-")[0] ?? name);
-    const scene: Scene = { stage, world, groupId, newDevice };
+    const scene: Scene = { scenario, world, groupId, newDevice };
     await startAll(scene);
     // Joins that name an update that never comes hold a group up for two minutes, and no longer (IDN-02).
     if (this.#hasAny("poison", "lagging-node", "one-lie")) await this.scheduler.sleep(LONGEST_WAIT_MS);
@@ -308,7 +308,7 @@ class Run {
 
 /** Plays one seed from beginning to end. */
 export async function simulate(options: SimOptions): Promise<SimResult> {
-  const { seed, deeds = DEFAULT_DEEDS } = options;
+  const { seed, actions = DEFAULT_DEEDS } = options;
   const scheduler = new Scheduler(seed);
   const troubles = options.troubles ?? troublesOf(scheduler.randomFor("troubles"));
   const run = new Run(options, scheduler, troubles);
@@ -326,5 +326,5 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
   const { steps, traceHash, trace } = scheduler;
   const epochs = checks.epochs.size;
   const refused = run.devices.reduce((sum, { disk }) => sum + disk.look().rejections.list().length, 0);
-  return { seed, deeds, troubles, problem, steps, traceHash, trace, tally, faults: faults.counts, epochs, refused };
+  return { seed, actions, troubles, problem, steps, traceHash, trace, tally, faults: faults.counts, epochs, refused };
 }

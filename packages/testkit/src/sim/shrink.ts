@@ -9,15 +9,15 @@ const FEW_DEEDS = 10;
  */
 export async function shrink(failed: SimResult, options: SimOptions): Promise<SimResult> {
   let smallest = failed;
-  const tryOut = async (part: Pick<SimOptions, "deeds" | "troubles">): Promise<boolean> => {
-    const { deeds, troubles } = smallest;
-    const result = await simulate({ ...options, deeds, troubles, ...part });
+  const tryOut = async (part: Pick<SimOptions, "actions" | "troubles">): Promise<boolean> => {
+    const { actions, troubles } = smallest;
+    const result = await simulate({ ...options, actions, troubles, ...part });
     if (result.problem !== undefined) smallest = result;
     return result.problem !== undefined;
   };
   for (const trouble of failed.troubles) {
     await tryOut({ troubles: smallest.troubles.filter((other) => other !== trouble) });
   }
-  while (smallest.deeds > FEW_DEEDS && (await tryOut({ deeds: smallest.deeds >> 1 })));
+  while (smallest.actions > FEW_DEEDS && (await tryOut({ actions: smallest.actions >> 1 })));
   return smallest;
 }

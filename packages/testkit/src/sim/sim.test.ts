@@ -19,7 +19,7 @@ const results: SimResult[] = [];
 for (let first = 1; first <= SEEDS; first += AT_ONCE) {
   test(`in the worlds of seeds ${first} to ${first + AT_ONCE - 1} nothing is lost, forged, torn or stuck`, async () => {
     for (let seed = first; seed < first + AT_ONCE; seed++) {
-      const result = await simulate({ seed, deeds: DEEDS });
+      const result = await simulate({ seed, actions: DEEDS });
       results.push({ ...result, trace: [] });
       const { problem, troubles, trace } = result;
       assert.equal(problem, undefined, `seed ${seed} with ${troubles.join(", ")}\n${trace.slice(-40).join("\n")}`);
@@ -39,9 +39,9 @@ test("most kinds of trouble happened in those worlds", () => {
 
 test("a seed is played again exactly; another one goes another way", async () => {
   const [once, again, other] = [
-    await simulate({ seed: 7, deeds: 30 }),
-    await simulate({ seed: 7, deeds: 30 }),
-    await simulate({ seed: 8, deeds: 30 }),
+    await simulate({ seed: 7, actions: 30 }),
+    await simulate({ seed: 7, actions: 30 }),
+    await simulate({ seed: 8, actions: 30 }),
   ];
   assert.deepEqual(again.trace, once.trace);
   assert.equal(again.traceHash, once.traceHash);
@@ -52,19 +52,19 @@ test("a failure is shrunk to less trouble and less to do, and fails still", asyn
   const troubles = ["network", "crashes"] as const;
   // Who comes last keeps nothing, so that every run fails, at its end.
   const tampering = { losesTransaction: (device: string) => device === "zoe-1" };
-  const options = { seed: 4, deeds: 40, troubles, tampering };
+  const options = { seed: 4, actions: 40, troubles, tampering };
   const failed = await simulate(options);
   assert.notEqual(failed.problem, undefined);
   assert.ok(failed.troubles.length > 0);
   const smallest = await shrink(failed, options);
   assert.notEqual(smallest.problem, undefined);
-  assert.ok(smallest.deeds < failed.deeds && smallest.troubles.length < failed.troubles.length);
+  assert.ok(smallest.actions < failed.actions && smallest.troubles.length < failed.troubles.length);
 });
 
 test("the command prints one object and says by its status whether all is well", async () => {
   const script = fileURLToPath(new URL("main.ts", import.meta.url));
   const run = promisify(execFile);
-  const { stdout } = await run(process.execPath, [script, "--seed", "3", "--deeds", "10", "--json"]);
+  const { stdout } = await run(process.execPath, [script, "--seed", "3", "--actions", "10", "--json"]);
   const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as SimSummary;
   assert.equal(summary.seeds, 1);
   assert.equal(summary.failed, 0);

@@ -3,7 +3,7 @@ import type { SimResult } from "./run.ts";
 /** A seed that failed, with what is needed to see it again. */
 export interface SimFailure {
   readonly seed: number;
-  readonly deeds: number;
+  readonly actions: number;
   readonly troubles: readonly string[];
   readonly problem: string;
   readonly traceHash: string;
@@ -70,7 +70,7 @@ const FAULTS = [
   "disks restored",
 ] as const;
 
-/** Endings that have to be met as well. */
+/** Outcomes that have to be met as well. */
 const ENDINGS = [
   "done",
   "died",
@@ -113,9 +113,9 @@ export function summarize(results: readonly SimResult[], failures: readonly SimR
     refused: total(({ refused }) => refused),
     faults,
     endings,
-    failures: failures.map(({ seed, deeds, troubles, problem = "", traceHash }) => ({
+    failures: failures.map(({ seed, actions, troubles, problem = "", traceHash }) => ({
       seed,
-      deeds,
+      actions,
       troubles,
       problem,
       traceHash,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client, systemClock, type Environment, type Group } from "@latchkey/client";
 import { generatedSigner } from "@latchkey/client/node";
-import { realEnvironment } from "../crash/stage.ts";
+import { realEnvironment } from "../crash/scenario.ts";
 
 /** What a joiner had to send and to fetch. */
 export interface Traffic {

@@ -3,7 +3,7 @@ import { generatedSigner } from "@latchkey/client/node";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { selectCandidates, decodeInvitePayload, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { median } from "../measure.ts";
-import { Place, type Written } from "./place.ts";
+import { Place, type Written } from "./fixture.ts";
 import { Scanners } from "./scanners.ts";
 
 /** One operation of a client: medians. */

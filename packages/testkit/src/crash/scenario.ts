@@ -126,7 +126,7 @@ export class Device {
 }
 
 /** The installations of one point of the matrix, with files of their own. */
-export class Stage {
+export class Scenario {
   readonly devices: Device[] = [];
   readonly ledger = new KeyLedger();
   readonly nodeUrl: string;
@@ -204,10 +204,10 @@ export class World {
     return new World(await createNode({ dataDir: join(directory, "node"), limits }), directory);
   }
 
-  /** A stage whose installations have encrypted databases, or readable ones. */
-  newStage(encrypted = false): Stage {
+  /** A scenario whose installations have encrypted databases, or readable ones. */
+  newScenario(encrypted = false): Scenario {
     const dbKey = encrypted ? toHex(randomBytes(32)) : "";
-    return new Stage(this.node.url, join(this.#directory, `stage-${++this.#stages}`), dbKey);
+    return new Scenario(this.node.url, join(this.#directory, `scenario-${++this.#stages}`), dbKey);
   }
 
   async stop(): Promise<void> {

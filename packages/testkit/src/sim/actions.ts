@@ -1,13 +1,13 @@
 import type { Client, Group, Invite } from "@latchkey/client";
 import type { SeededRandom } from "../random.ts";
 import type { Checks } from "./checks.ts";
-import type { Claims, Link } from "./claims.ts";
-import type { Device, Ending } from "./device.ts";
+import type { Expectations, Link } from "./expectations.ts";
+import type { Device, Outcome } from "./device.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** What people do in a run, and how it ended. */
 export interface Tally {
-  deeds: number;
+  actions: number;
   messages: number;
   commits: number;
   joins: number;
@@ -16,19 +16,19 @@ export interface Tally {
   readonly endings: Record<string, number>;
 }
 
-/** What the deeds need of the run. */
-export interface Stage {
+/** What the actions need of the run. */
+export interface Scenario {
   readonly scheduler: Scheduler;
   readonly checks: Checks;
-  readonly claims: Claims;
+  readonly claims: Expectations;
   readonly devices: readonly Device[];
   readonly tally: Tally;
 }
 
-type Deed = (stage: Stage, device: Device, random: SeededRandom) => Promise<unknown>;
+type Action = (scenario: Scenario, device: Device, random: SeededRandom) => Promise<unknown>;
 
-function count(stage: Stage, ending: Ending<unknown>): void {
-  const { endings } = stage.tally;
+function count(scenario: Scenario, ending: Outcome<unknown>): void {
+  const { endings } = scenario.tally;
   const how = ending.kind === "failed" ? ending.code : ending.kind;
   endings[how] = (endings[how] ?? 0) + 1;
 }
@@ -39,21 +39,23 @@ function activeGroup(client: Client, random: SeededRandom): Group | undefined {
 }
 
 /** Something done in one of the device's groups. */
-function inGroup(act: (stage: Stage, device: Device, random: SeededRandom, group: Group) => Promise<unknown>): Deed {
-  return async (stage, device, random) => {
+function inGroup(
+  act: (scenario: Scenario, device: Device, random: SeededRandom, group: Group) => Promise<unknown>,
+): Action {
+  return async (scenario, device, random) => {
     const group = device.client === undefined ? undefined : activeGroup(device.client, random);
-    if (group !== undefined) await act(stage, device, random, group);
+    if (group !== undefined) await act(scenario, device, random, group);
   };
 }
 
 /** Sends a text that nobody else sends. */
-export async function say(stage: Stage, device: Device, group: Group): Promise<void> {
-  const { claims, tally } = stage;
+export async function say(scenario: Scenario, device: Device, group: Group): Promise<void> {
+  const { claims, tally } = scenario;
   const inboxId = device.client?.inboxId ?? "";
   const text = `${device.name} says ${claims.texts.size + 1}`;
   claims.texts.set(text, { inboxId, installationId: device.client?.installationId ?? "" });
   const ending = await device.run(`sends "${text}"`, () => group.send(text));
-  count(stage, ending);
+  count(scenario, ending);
   if (ending.kind === "failed" && ending.code === "GROUP_PARTED" && device.harm === undefined) {
     device.onBroken(device, "sends", new Error("a member that nobody harmed cannot send"));
   }
@@ -63,57 +65,65 @@ export async function say(stage: Stage, device: Device, group: Group): Promise<v
 }
 
 /** Gives the group a name that it never had. */
-export async function rename(stage: Stage, device: Device, group: Group): Promise<void> {
-  const { claims } = stage;
+export async function rename(scenario: Scenario, device: Device, group: Group): Promise<void> {
+  const { claims } = scenario;
   const name = `Circle ${claims.names.size + 1}`;
   claims.names.add(name);
   const ending = await device.run(`renames to "${name}"`, () => group.updateName(name));
-  committed(stage, ending, () => claims.acknowledge({ kind: "named", device: device.name, groupId: group.id, name }));
+  committed(scenario, ending, () =>
+    claims.acknowledge({ kind: "named", device: device.name, groupId: group.id, name }),
+  );
 }
 
-function committed(stage: Stage, ending: Ending<unknown>, acknowledge: () => void): void {
-  count(stage, ending);
+function committed(scenario: Scenario, ending: Outcome<unknown>, acknowledge: () => void): void {
+  count(scenario, ending);
   if (ending.kind !== "done") return;
-  stage.tally.commits++;
+  scenario.tally.commits++;
   acknowledge();
 }
 
-async function add(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+async function add(scenario: Scenario, device: Device, random: SeededRandom, group: Group): Promise<void> {
   const present = new Set(group.members().map(({ inboxId }) => inboxId));
-  const known = stage.devices.flatMap(({ owner, inboxId }) => (owner === "lin" ? [] : (inboxId ?? [])));
+  const known = scenario.devices.flatMap(({ owner, inboxId }) => (owner === "lin" ? [] : (inboxId ?? [])));
   const absent = [...new Set(known)].filter((inboxId) => !present.has(inboxId));
   if (absent.length === 0) return;
   const inboxId = random.pick(absent);
-  const stranger = stage.devices.find(({ owner }) => owner === "lin")?.inboxId;
+  const stranger = scenario.devices.find(({ owner }) => owner === "lin")?.inboxId;
   if (stranger === undefined || present.has(stranger) || !random.chance(0.5))
-    return addInbox(stage, device, group, inboxId);
-  await addBeside(stage, device, group, inboxId, stranger);
+    return addInbox(scenario, device, group, inboxId);
+  await addBeside(scenario, device, group, inboxId, stranger);
 }
 
 /** Adds somebody together with a stranger, whose key package may be of no use: that keeps nobody else out. */
-async function addBeside(stage: Stage, device: Device, group: Group, inboxId: string, stranger: string): Promise<void> {
-  for (const id of [inboxId, stranger]) stage.claims.added.add(id);
+async function addBeside(
+  scenario: Scenario,
+  device: Device,
+  group: Group,
+  inboxId: string,
+  stranger: string,
+): Promise<void> {
+  for (const id of [inboxId, stranger]) scenario.claims.added.add(id);
   const ending = await device.run("adds two", () => group.addMembers([inboxId, stranger]));
-  committed(stage, ending, () => undefined);
+  committed(scenario, ending, () => undefined);
   // A node whose answers are old does not know the stranger yet: then the call names an inbox that is none.
   if (ending.kind !== "failed" || ending.error.scope === "availability" || ending.code === "INBOX_UNKNOWN") return;
   const alone = await device.run("adds one of them", () => group.addMembers([inboxId]));
-  committed(stage, alone, () => undefined);
+  committed(scenario, alone, () => undefined);
   if (alone.kind !== "done") return;
   device.onBroken(device, "adds two", new Error("a key package of no use kept somebody else out"));
 }
 
-async function addInbox(stage: Stage, device: Device, group: Group, inboxId: string): Promise<void> {
-  const { claims } = stage;
+async function addInbox(scenario: Scenario, device: Device, group: Group, inboxId: string): Promise<void> {
+  const { claims } = scenario;
   claims.added.add(inboxId);
   const ending = await device.run("adds somebody", () => group.addMembers([inboxId]));
-  committed(stage, ending, () =>
+  committed(scenario, ending, () =>
     claims.acknowledge({ kind: "added", device: device.name, groupId: group.id, inboxId }),
   );
 }
 
-async function remove(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
-  const { claims } = stage;
+async function remove(scenario: Scenario, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const { claims } = scenario;
   const mine = device.client?.inboxId;
   const others = group.members().filter(({ inboxId, permission }) => inboxId !== mine && permission === "member");
   if (others.length === 0) return;
@@ -122,17 +132,17 @@ async function remove(stage: Stage, device: Device, random: SeededRandom, group:
   claims.removed.add(inboxId);
   const rotateInvite = random.pick(["key", "slot", false, false] as const);
   const ending = await device.run("removes somebody", () => group.removeMembers([inboxId], { rotateInvite }));
-  committed(stage, ending, () => {
+  committed(scenario, ending, () => {
     claims.acknowledge({ kind: "removed", device: device.name, groupId: group.id, inboxId });
     const invite = ending.kind === "done" ? ending.value.invite : undefined;
     if (rotateInvite !== false && invite !== undefined) claims.giveOut(invite.url, group.id);
   });
   // Whoever is taken back at once reads of both together.
-  if (ending.kind === "done" && random.chance(0.3)) await addInbox(stage, device, group, inboxId);
+  if (ending.kind === "done" && random.chance(0.3)) await addInbox(scenario, device, group, inboxId);
 }
 
-async function changeInvite(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
-  const { claims, scheduler } = stage;
+async function changeInvite(scenario: Scenario, device: Device, random: SeededRandom, group: Group): Promise<void> {
+  const { claims, scheduler } = scenario;
   const choice = random.int(10);
   const day = 86_400_000_000_000n;
   const options = {
@@ -142,7 +152,7 @@ async function changeInvite(stage: Stage, device: Device, random: SeededRandom, 
     ...(random.chance(0.2) ? { staleAfterNs: day / 24n } : {}),
   };
   if (choice === 0) {
-    committed(stage, await device.run("revokes the invite", () => group.revokeInvite()), () => undefined);
+    committed(scenario, await device.run("revokes the invite", () => group.revokeInvite()), () => undefined);
     return;
   }
   const make = (): Promise<Invite> => {
@@ -150,23 +160,23 @@ async function changeInvite(stage: Stage, device: Device, random: SeededRandom, 
     return group.rotateInvite({ slot: choice < 8 });
   };
   const ending = await device.run(choice < 6 ? "makes an invite" : "rotates the invite", make);
-  committed(stage, ending, () => {
+  committed(scenario, ending, () => {
     if (ending.kind === "done") claims.giveOut(ending.value.url, group.id);
   });
 }
 
 /** Scans a link, the newest or one that lies around. */
-async function scan(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
-  const { links } = stage.claims;
+async function scan(scenario: Scenario, device: Device, random: SeededRandom): Promise<void> {
+  const { links } = scenario.claims;
   const link = random.chance(0.8) ? links.at(-1) : links[random.int(links.length)];
   // Whoever is in scans a code only now and then, by mistake.
   if (link !== undefined && device.group(link.groupId)?.isActive === true && random.chance(0.97)) return;
-  if (link !== undefined) await join(stage, device, link, random.chance(0.2) ? random.int(20_000) : undefined);
+  if (link !== undefined) await join(scenario, device, link, random.chance(0.2) ? random.int(20_000) : undefined);
 }
 
 /** Joins by a link; `abortAfterMs` has the person think better of it. */
-export async function join(stage: Stage, device: Device, link: Link, abortAfterMs?: number): Promise<boolean> {
-  const { checks, claims, tally, scheduler } = stage;
+export async function join(scenario: Scenario, device: Device, link: Link, abortAfterMs?: number): Promise<boolean> {
+  const { checks, claims, tally, scheduler } = scenario;
   const { client } = device;
   if (client === undefined) return false;
   claims.scanned.add(client.inboxId);
@@ -178,13 +188,13 @@ export async function join(stage: Stage, device: Device, link: Link, abortAfterM
     scheduler.after(abortAfterMs, `${device.name} thinks better of it`, () => stop.abort());
   const task = () => client.conversations.joinByInvite(link.url, { signal: stop.signal });
   const ending = await device.run(`scans ${isOver ? "an old link" : "a link"}`, task);
-  count(stage, ending);
+  count(scenario, ending);
   if (ending.kind !== "done") {
     tally.failedJoins++;
     return false;
   }
   // What a device that is astray does with invites nobody else may know of.
-  const isKnown = !stage.devices.some(({ isAstray }) => isAstray);
+  const isKnown = !scenario.devices.some(({ isAstray }) => isAstray);
   if (wasOver && !wasIn && isKnown)
     device.onBroken(device, "joined by a link that was over", new Error("an old link let in"));
   tally.joins++;
@@ -192,15 +202,15 @@ export async function join(stage: Stage, device: Device, link: Link, abortAfterM
   return true;
 }
 
-async function preview(stage: Stage, device: Device): Promise<void> {
-  const link = stage.claims.links.at(-1);
+async function preview(scenario: Scenario, device: Device): Promise<void> {
+  const link = scenario.claims.links.at(-1);
   if (link === undefined || device.group(link.groupId)?.isActive === true) return;
-  count(stage, await device.run("looks at an invite", (client) => client.conversations.previewInvite(link.url)));
+  count(scenario, await device.run("looks at an invite", (client) => client.conversations.previewInvite(link.url)));
 }
 
-async function stream(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+async function stream(scenario: Scenario, device: Device, random: SeededRandom, group: Group): Promise<void> {
   const stop = new AbortController();
-  stage.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
+  scenario.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
   const listen = async () => {
     let heard = 0n;
     for await (const { sequenceId } of group.stream({ signal: stop.signal })) {
@@ -208,50 +218,50 @@ async function stream(stage: Stage, device: Device, random: SeededRandom, group:
       heard = sequenceId;
     }
   };
-  count(stage, await device.run("listens", listen));
+  count(scenario, await device.run("listens", listen));
 }
 
-async function lookAfterInvites(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
+async function lookAfterInvites(scenario: Scenario, device: Device, random: SeededRandom): Promise<void> {
   const stop = new AbortController();
-  stage.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
+  scenario.scheduler.after(1_000 + random.int(60_000), "", () => stop.abort());
   const options = { signal: stop.signal, intervalMs: 10_000, deepEvery: 2 };
-  count(stage, await device.run("looks after invites", (client) => client.keepInvitesFresh(options)));
+  count(scenario, await device.run("looks after invites", (client) => client.keepInvitesFresh(options)));
 }
 
-async function promote(stage: Stage, device: Device, random: SeededRandom, group: Group): Promise<void> {
+async function promote(scenario: Scenario, device: Device, random: SeededRandom, group: Group): Promise<void> {
   const members = group.members().filter(({ permission }) => permission === "member");
-  const trusted = members.filter(({ inboxId }) => !isHostile(stage, inboxId));
+  const trusted = members.filter(({ inboxId }) => !isHostile(scenario, inboxId));
   if (trusted.length === 0 || device.owner !== "ada") return;
   const { inboxId } = random.pick(trusted);
-  stage.claims.promoted.add(inboxId);
-  committed(stage, await device.run("promotes somebody", () => group.promote(inboxId, "admin")), () => undefined);
+  scenario.claims.promoted.add(inboxId);
+  committed(scenario, await device.run("promotes somebody", () => group.promote(inboxId, "admin")), () => undefined);
 }
 
-function isHostile({ devices }: Stage, inboxId: string): boolean {
+function isHostile({ devices }: Scenario, inboxId: string): boolean {
   return devices.some((device) => device.owner === "mal" && device.inboxId === inboxId);
 }
 
 /** Asks to be taken out, which a super admin's client does by itself. */
-async function leave(stage: Stage, device: Device, group: Group): Promise<void> {
-  if (device.client !== undefined) stage.claims.removed.add(device.client.inboxId);
-  count(stage, await device.run("asks to leave", () => group.leave()));
+async function leave(scenario: Scenario, device: Device, group: Group): Promise<void> {
+  if (device.client !== undefined) scenario.claims.removed.add(device.client.inboxId);
+  count(scenario, await device.run("asks to leave", () => group.leave()));
 }
 
-async function rotateKeys(stage: Stage, device: Device, group: Group): Promise<void> {
-  committed(stage, await device.run("rotates its keys", () => group.rotateKeys()), () => undefined);
+async function rotateKeys(scenario: Scenario, device: Device, group: Group): Promise<void> {
+  committed(scenario, await device.run("rotates its keys", () => group.rotateKeys()), () => undefined);
 }
 
-async function sync(stage: Stage, device: Device): Promise<void> {
+async function sync(scenario: Scenario, device: Device): Promise<void> {
   const ending = await device.run("syncs", (client) => client.conversations.sync());
-  count(stage, ending);
-  if (ending.kind === "done") stage.checks.noteWaits(device, stage.scheduler.nowMs);
+  count(scenario, ending);
+  if (ending.kind === "done") scenario.checks.noteWaits(device, scenario.scheduler.nowMs);
 }
 
-/** Deeds with their weights. */
-const DEEDS: readonly (readonly [number, Deed])[] = [
-  [7, inGroup((stage, device, _, group) => say(stage, device, group))],
+/** Actions with their weights. */
+const DEEDS: readonly (readonly [number, Action])[] = [
+  [7, inGroup((scenario, device, _, group) => say(scenario, device, group))],
   [5, sync],
-  [3, inGroup((stage, device, _, group) => rename(stage, device, group))],
+  [3, inGroup((scenario, device, _, group) => rename(scenario, device, group))],
   [2, inGroup(add)],
   [3, inGroup(remove)],
   [2, inGroup(changeInvite)],
@@ -260,18 +270,25 @@ const DEEDS: readonly (readonly [number, Deed])[] = [
   [1, inGroup(stream)],
   [1, lookAfterInvites],
   [1, inGroup(promote)],
-  [1, inGroup((stage, device, _, group) => leave(stage, device, group))],
-  [1, inGroup((stage, device, _, group) => rotateKeys(stage, device, group))],
+  [1, inGroup((scenario, device, _, group) => leave(scenario, device, group))],
+  [1, inGroup((scenario, device, _, group) => rotateKeys(scenario, device, group))],
   [
     1,
-    inGroup(async (stage, device, _, group) =>
-      committed(stage, await device.run("follows installations", () => group.updateInstallations()), () => undefined),
+    inGroup(async (scenario, device, _, group) =>
+      committed(
+        scenario,
+        await device.run("follows installations", () => group.updateInstallations()),
+        () => undefined,
+      ),
     ),
   ],
   [
     1,
-    inGroup(async (stage, device, random, group) =>
-      count(stage, await device.run("refreshes the invite", () => group.refreshInvite({ deep: random.chance(0.5) }))),
+    inGroup(async (scenario, device, random, group) =>
+      count(
+        scenario,
+        await device.run("refreshes the invite", () => group.refreshInvite({ deep: random.chance(0.5) })),
+      ),
     ),
   ],
 ];
@@ -279,9 +296,9 @@ const DEEDS: readonly (readonly [number, Deed])[] = [
 const TOTAL_WEIGHT = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Something that this device may do now. */
-export async function doSomething(stage: Stage, device: Device, random: SeededRandom): Promise<void> {
-  stage.tally.deeds++;
+export async function doSomething(scenario: Scenario, device: Device, random: SeededRandom): Promise<void> {
+  scenario.tally.actions++;
   let left = random.int(TOTAL_WEIGHT);
   const chosen = DEEDS.find(([weight]) => (left -= weight) < 0);
-  await chosen?.[1](stage, device, random);
+  await chosen?.[1](scenario, device, random);
 }

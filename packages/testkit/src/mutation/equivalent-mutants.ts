@@ -1,7 +1,7 @@
 import type { Operator } from "./operators.ts";
 
 /** A survivor that was looked at: what it changes cannot be seen, and why. */
-export interface Explained {
+export interface EquivalentMutant {
   /** The end of the module's path. */
   readonly module: string;
   /** Part of the line. */
@@ -18,7 +18,7 @@ const REFUSED_NEXT = "what comes next refuses the same for the same rule";
 const SAVES_WORK = "only saves work";
 const BLANK_BEHIND = "behind the end nothing is there, which counts as a blank does";
 
-export const EXPLAINED: readonly Explained[] = [
+export const EXPLAINED: readonly EquivalentMutant[] = [
   // packages/mls
   {
     module: "apply-proposals.ts",

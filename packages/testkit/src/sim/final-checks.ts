@@ -2,7 +2,7 @@ import { peekMlsMessage, toHex, fromHex } from "@latchkey/mls";
 import type { Client, Group } from "@latchkey/client";
 import { contradictions, hasIntent, loadGroup } from "../crash/store-state.ts";
 import { Violation, type EpochView, type Tenure } from "./checks.ts";
-import { join, rename, say, type Stage } from "./deeds.ts";
+import { join, rename, say, type Scenario } from "./actions.ts";
 import type { Device } from "./device.ts";
 import type { World } from "./world.ts";
 
@@ -18,9 +18,9 @@ const ROUNDS_OF_PATIENCE = 4;
 /** From one such round to the next, in milliseconds: joins that wait are looked after every few minutes. */
 const ROUND_MS = 60_000;
 
-/** What the end of a run needs beyond the stage. */
+/** What the end of a run needs beyond the scenario. */
 export interface Scene {
-  readonly stage: Stage;
+  readonly scenario: Scenario;
   readonly world: World;
   readonly groupId: string;
   readonly newDevice: (name: string) => Device;
@@ -30,7 +30,7 @@ function fail(text: string): never {
   throw new Violation(text);
 }
 
-function honest({ devices }: Stage): Device[] {
+function honest({ devices }: Scenario): Device[] {
   return devices.filter((device) => device.isWanted && !device.isHostile);
 }
 
@@ -48,8 +48,8 @@ function describe(ending: { readonly kind: string; readonly error?: Error }): st
 }
 
 /** Everybody starts again who should be running. */
-export async function startAll({ stage }: Scene): Promise<void> {
-  for (const device of stage.devices.filter(({ isWanted }) => isWanted)) {
+export async function startAll({ scenario }: Scene): Promise<void> {
+  for (const device of scenario.devices.filter(({ isWanted }) => isWanted)) {
     if (device.isRunning) continue;
     const found = contradictions(device.disk.look());
     if (found.length > 0) fail(`the disk of ${device.name} contradicts itself: ${found.join(", ")}`);
@@ -60,21 +60,21 @@ export async function startAll({ stage }: Scene): Promise<void> {
 
 /** Devices that were harmed, know it, and have no way back while no super admin is whole. */
 function stranded(scene: Scene): Set<Device> {
-  const { stage, groupId } = scene;
-  if (honest(stage).some((device) => isWhole(scene, device) && isSuperAdmin(scene, device))) return new Set();
+  const { scenario, groupId } = scene;
+  if (honest(scenario).some((device) => isWhole(scene, device) && isSuperAdmin(scene, device))) return new Set();
   const parted = (device: Device) => knowsThatItIsParted(device.group(groupId)) || hasLostWelcome(scene, device);
-  return new Set(honest(stage).filter(parted));
+  return new Set(honest(scenario).filter(parted));
 }
 
-function isSuperAdmin({ stage, groupId }: Scene, { inboxId }: Device): boolean {
-  return stage.checks.newest(groupId)?.state.superAdmins.has(inboxId ?? "") === true;
+function isSuperAdmin({ scenario, groupId }: Scene, { inboxId }: Device): boolean {
+  return scenario.checks.newest(groupId)?.state.superAdmins.has(inboxId ?? "") === true;
 }
 
 /** In the newest epoch, as far as it knows. */
-function isWhole({ stage, groupId }: Scene, device: Device): boolean {
+function isWhole({ scenario, groupId }: Scene, device: Device): boolean {
   const group = device.group(groupId);
   if (group?.isActive !== true || group.status === "parted") return false;
-  return group.epochAuthenticator === stage.checks.newest(groupId)?.authenticator;
+  return group.epochAuthenticator === scenario.checks.newest(groupId)?.authenticator;
 }
 
 /** Whether a device can say that it may not follow the group. */
@@ -88,7 +88,12 @@ function hasLostWelcome({ groupId }: Scene, device: Device): boolean {
 }
 
 /** What keeps a device from being at rest in the newest epoch; undefined for nothing. */
-function unrest({ stage, groupId }: Scene, device: Device, newest: EpochView, hasAdmin: boolean): string | undefined {
+function unrest(
+  { scenario, groupId }: Scene,
+  device: Device,
+  newest: EpochView,
+  hasAdmin: boolean,
+): string | undefined {
   const group = device.group(groupId);
   const isListed = newest.installations.has(device.installationId ?? "");
   // It cannot read of its removal, and knows that it has missed something.
@@ -96,20 +101,20 @@ function unrest({ stage, groupId }: Scene, device: Device, newest: EpochView, ha
   const store = device.disk.look();
   if (hasIntent(store)) return "something is on its way";
   // A slot that somebody has closed who is astray now takes no blob; those are given up later.
-  const isHarmed = stage.devices.some(({ harm }) => harm !== undefined);
+  const isHarmed = scenario.devices.some(({ harm }) => harm !== undefined);
   if (store.followUps.list().some(({ kind }) => !isHarmed || kind !== "refresh")) return "something is left to do";
   const leavers = store.leaveRequests.list(fromHex(groupId)).filter(({ inboxId }) => newest.state.members.has(inboxId));
   if (leavers.length > 0 && hasAdmin) return "somebody waits to be let go";
   if (group?.isActive !== true) return isListed ? "it is in the group and does not know" : undefined;
   if (!isListed) return "it believes to be in the group";
   if (group.epochAuthenticator === newest.authenticator) return undefined;
-  return `it is in epoch ${group.epoch}, the newest of ${stage.devices.length} devices is ${newest.epoch}`;
+  return `it is in epoch ${group.epoch}, the newest of ${scenario.devices.length} devices is ${newest.epoch}`;
 }
 
 /** People say which of two groups of one id is theirs, where nothing in them says it: the one that no stranger made. */
-async function chooseHistories({ stage }: Scene): Promise<void> {
-  const strangers = new Set(stage.devices.filter(({ isHostile }) => isHostile).map(({ inboxId }) => inboxId));
-  for (const device of honest(stage)) {
+async function chooseHistories({ scenario }: Scene): Promise<void> {
+  const strangers = new Set(scenario.devices.filter(({ isHostile }) => isHostile).map(({ inboxId }) => inboxId));
+  for (const device of honest(scenario)) {
     if (device.histories().length === 0) continue;
     for (const { claims } of await mustWork(device, "looks for conflicts", (client) =>
       client.conversations.conflicts(),
@@ -123,11 +128,11 @@ async function chooseHistories({ stage }: Scene): Promise<void> {
 
 /** A super admin takes those out and adds them again who know that they are parted and did not come back by themselves. */
 async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
-  const { stage, groupId } = scene;
-  const admin = honest(stage).find((device) => isWhole(scene, device) && isSuperAdmin(scene, device));
+  const { scenario, groupId } = scene;
+  const admin = honest(scenario).find((device) => isWhole(scene, device) && isSuperAdmin(scene, device));
   const group = admin?.group(groupId);
   if (admin === undefined || group === undefined) return;
-  const parted = honest(stage).filter((device) => {
+  const parted = honest(scenario).filter((device) => {
     const isListed = newest.installations.has(device.installationId ?? "");
     return (
       isListed &&
@@ -137,8 +142,8 @@ async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
   });
   const inboxIds = [...new Set(parted.flatMap(({ inboxId }) => inboxId ?? []))];
   for (const inboxId of inboxIds.filter((id) => id !== admin.inboxId)) {
-    stage.claims.removed.add(inboxId);
-    stage.claims.added.add(inboxId);
+    scenario.claims.removed.add(inboxId);
+    scenario.claims.added.add(inboxId);
     await mustWork(admin, "removes somebody parted", () => group.removeMembers([inboxId]));
     await mustWork(admin, "adds somebody parted", () => group.addMembers([inboxId]));
   }
@@ -146,27 +151,27 @@ async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
 
 /** All read until all are at rest in one epoch; throws what keeps them from it. */
 export async function converge(scene: Scene): Promise<void> {
-  const { stage, groupId } = scene;
+  const { scenario, groupId } = scene;
   let left: string[] = [];
   await chooseHistories(scene);
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const failures = new Map<Device, string>();
-    for (const device of honest(stage)) {
+    for (const device of honest(scenario)) {
       const ending = await device.run("syncs", (client) => client.conversations.sync());
       if (ending.kind !== "done") failures.set(device, describe(ending));
     }
-    const newest = stage.checks.newest(groupId) ?? fail("nobody has seen the group");
+    const newest = scenario.checks.newest(groupId) ?? fail("nobody has seen the group");
     if (round % ROUNDS_OF_PATIENCE === ROUNDS_OF_PATIENCE - 1) await bringBack(scene, newest);
     const lost = stranded(scene);
-    left = honest(stage).flatMap((device) => {
+    left = honest(scenario).flatMap((device) => {
       const reason = lost.has(device) ? undefined : unrest(scene, device, newest, lost.size === 0);
       return reason === undefined ? [] : [`${device.name}: ${reason} ${failures.get(device) ?? ""}`];
     });
     if (left.length === 0) {
-      for (const device of honest(stage)) device.isBack ||= isWhole(scene, device);
+      for (const device of honest(scenario)) device.isBack ||= isWhole(scene, device);
       return;
     }
-    await stage.scheduler.sleep(ROUND_MS);
+    await scenario.scheduler.sleep(ROUND_MS);
   }
   fail(`after ${MAX_ROUNDS} rounds without trouble they do not agree: ${left.join("; ")}`);
 }
@@ -177,23 +182,23 @@ function isPending(device: Device, groupId: string): boolean {
 
 /** Everybody who is in says something, and everybody reads it once. */
 export async function talk(scene: Scene): Promise<void> {
-  const { stage, groupId } = scene;
-  const inGroup = () => honest(stage).filter((device) => isWhole(scene, device));
+  const { scenario, groupId } = scene;
+  const inGroup = () => honest(scenario).filter((device) => isWhole(scene, device));
   // Who came back waits for the word of another one before it changes anything.
   const [first] = inGroup().sort((one, other) => Number(isPending(one, groupId)) - Number(isPending(other, groupId)));
-  if (first !== undefined) await rename(stage, first, first.group(groupId) ?? fail("no group"));
+  if (first !== undefined) await rename(scenario, first, first.group(groupId) ?? fail("no group"));
   await converge(scene);
   const present = inGroup();
-  const before = stage.claims.done.length;
-  for (const device of present) await say(stage, device, device.group(groupId) ?? fail("no group"));
-  if (stage.claims.done.length - before !== present.length) fail("somebody cannot send, without any trouble");
+  const before = scenario.claims.done.length;
+  for (const device of present) await say(scenario, device, device.group(groupId) ?? fail("no group"));
+  if (scenario.claims.done.length - before !== present.length) fail("somebody cannot send, without any trouble");
   await converge(scene);
 }
 
 /** A stranger gets in by the invite in force, after a member has looked after it. */
 export async function letStrangerIn(scene: Scene): Promise<void> {
-  const { stage, groupId } = scene;
-  const admin = honest(stage).find((device) => device.owner === "ada" && isWhole(scene, device));
+  const { scenario, groupId } = scene;
+  const admin = honest(scenario).find((device) => device.owner === "ada" && isWhole(scene, device));
   const group = admin?.group(groupId);
   if (admin === undefined || group === undefined) return;
   const invite =
@@ -203,14 +208,14 @@ export async function letStrangerIn(scene: Scene): Promise<void> {
           await group.refreshInvite({ deep: true });
           return group.invite ?? fail("no invite after a refresh");
         });
-  const policy = stage.checks.newest(groupId)?.state.policy;
+  const policy = scenario.checks.newest(groupId)?.state.policy;
   const isLimited = policy !== undefined && (policy.maxUses > 0 || policy.expiresAtNs > 0n);
   const { url } = isLimited ? await mustWork(admin, "makes another invite", () => group.createInvite()) : invite;
   const stranger = scene.newDevice("zoe-1");
   stranger.isWanted = true;
   const ending = await stranger.start();
   if (ending.kind !== "done") fail(`the stranger cannot register: ${describe(ending)}`);
-  if (!(await join(stage, stranger, { url, groupId }))) fail("the invite lets nobody in, without any trouble");
+  if (!(await join(scenario, stranger, { url, groupId }))) fail("the invite lets nobody in, without any trouble");
   await converge(scene);
 }
 
@@ -219,8 +224,8 @@ function isWithin({ afterId, untilId }: Tenure, id: bigint): boolean {
 }
 
 /** Nothing that was acknowledged is missing. */
-export async function nothingLost({ stage, world, groupId }: Scene): Promise<void> {
-  const { claims, checks, devices } = stage;
+export async function nothingLost({ scenario, world, groupId }: Scene): Promise<void> {
+  const { claims, checks, devices } = scenario;
   const log = await world.log(fromHex(groupId));
   const epochOf = new Map(log.map(({ id, data }) => [id, headerEpoch(data)]));
   const history = checks.history(groupId);
@@ -259,8 +264,8 @@ function headerEpoch(data: Uint8Array): bigint {
 }
 
 /** Those who were removed read nothing that came later, and nothing they said later was accepted. */
-export async function removedAreOut({ stage, world, groupId }: Scene): Promise<void> {
-  const { checks, devices } = stage;
+export async function removedAreOut({ scenario, world, groupId }: Scene): Promise<void> {
+  const { checks, devices } = scenario;
   const log = await world.log(fromHex(groupId));
   for (const device of devices.filter(({ harm }) => harm === undefined)) {
     const store = device.disk.look();
@@ -285,14 +290,14 @@ export async function removedAreOut({ stage, world, groupId }: Scene): Promise<v
 
 /** Every honest device has read everything that lies in the log of the group, and among its Welcomes. */
 export async function cursorsMoved(scene: Scene): Promise<void> {
-  const { stage, world, groupId } = scene;
+  const { scenario, world, groupId } = scene;
   const last = (await world.log(fromHex(groupId))).at(-1)?.id ?? 0n;
-  for (const device of honest(stage)) {
+  for (const device of honest(scenario)) {
     await device.run("syncs", (client) => client.conversations.sync());
   }
   // Who learns what time it is at the node from this reading alone waits from here on.
-  await stage.scheduler.sleep(LONGEST_WAIT_MS);
-  for (const device of honest(stage)) {
+  await scenario.scheduler.sleep(LONGEST_WAIT_MS);
+  for (const device of honest(scenario)) {
     await device.run("syncs", (client) => client.conversations.sync());
     const store = device.disk.look();
     const { cursor, active } = store.groups.get(fromHex(groupId)) ?? {};
@@ -305,9 +310,9 @@ export async function cursorsMoved(scene: Scene): Promise<void> {
 }
 
 /** No epoch that began by a removal has an invite key that is new: the removed decrypt the commit that brought it. */
-export function removedLearnNoKey({ stage, groupId }: Scene): void {
+export function removedLearnNoKey({ scenario, groupId }: Scene): void {
   const keyOf = ({ state }: EpochView) => toHex(state.policy?.symmetricKey?.material ?? new Uint8Array(0));
-  const history = stage.checks.history(groupId);
+  const history = scenario.checks.history(groupId);
   for (const [index, view] of history.entries()) {
     const before = history[index - 1];
     if (before?.epoch !== view.epoch - 1n || keyOf(view) === "" || keyOf(view) === keyOf(before)) continue;
@@ -317,8 +322,8 @@ export function removedLearnNoKey({ stage, groupId }: Scene): void {
 }
 
 /** Every disk is sound, no key was used twice. */
-export function booksClose({ stage }: Scene): void {
-  const { checks, devices } = stage;
+export function booksClose({ scenario }: Scene): void {
+  const { checks, devices } = scenario;
   for (const device of devices.filter(({ isHostile }) => !isHostile)) {
     const found = contradictions(device.disk.look());
     if (found.length > 0) fail(`the disk of ${device.name} contradicts itself: ${found.join(", ")}`);
@@ -329,6 +334,6 @@ export function booksClose({ stage }: Scene): void {
 }
 
 /** The hash that all members of a group agree on at the end, or nothing where there is no one history. */
-export function lastAuthenticator({ stage, groupId }: Scene): string {
-  return stage.checks.newest(groupId)?.authenticator ?? toHex(new Uint8Array(0));
+export function lastAuthenticator({ scenario, groupId }: Scene): string {
+  return scenario.checks.newest(groupId)?.authenticator ?? toHex(new Uint8Array(0));
 }

@@ -21,7 +21,7 @@ export type Claim =
  * What honest people have set out to do, noted before they do it, and what they were told was done. Whatever a group
  * shows beyond the first is forged; whatever it lacks of the second is lost.
  */
-export class Claims {
+export class Expectations {
   /** Text → who wrote it. */
   readonly texts = new Map<string, { readonly inboxId: string; readonly installationId: string }>();
   readonly names = new Set<string>();

@@ -8,8 +8,8 @@ export class ProcessDied extends Error {
   override readonly name = "ProcessDied";
 }
 
-/** What a rig tells while the operation runs; a process about to be killed has to have told it before. */
-export interface RigEvents {
+/** What an injector tells while the operation runs; a process about to be killed has to have told it before. */
+export interface FaultEvents {
   /** Bytes of a group message that the client hands to the network, delivered or not. */
   sent(message: Uint8Array): void;
   /** The digest that the database must have after the death that comes now. */
@@ -53,7 +53,7 @@ function wrapped<T extends object>(
 }
 
 /** Counts the transactions and network calls of one client and lets one fault happen to it, once it is armed. */
-export class Rig {
+export class FaultInjector {
   transactions = 0;
   calls = 0;
   armed = false;
@@ -62,12 +62,12 @@ export class Rig {
   /** Requests that arrive when everybody has gone on. */
   readonly late: Call[] = [];
   readonly #fault: Fault;
-  readonly #events: RigEvents;
+  readonly #events: FaultEvents;
   #rival: Uint8Array | undefined;
   #dead = false;
 
   /** `rival` is a commit of somebody else that reaches the node right before the first message of this client. */
-  constructor(fault: Fault, events: RigEvents, rival?: Uint8Array) {
+  constructor(fault: Fault, events: FaultEvents, rival?: Uint8Array) {
     this.#fault = fault;
     this.#events = events;
     this.#rival = rival;

@@ -16,7 +16,7 @@ import { toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { openInProcess, type InProcessNode } from "@latchkey/node/internals";
 import type { WalletSigner } from "@latchkey/xmtp";
-import { hurriedClock } from "../../crash/stage.ts";
+import { hurriedClock } from "../../crash/scenario.ts";
 
 /** What a client has written to its store. */
 export interface Written {
