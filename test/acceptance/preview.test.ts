@@ -8,6 +8,7 @@ import { failsWith, World } from "./support.ts";
 test("DOR-06 an invite is looked at without client or inbox: one look at the slot, and nothing else is asked", async (t) => {
   const world = await World.start(t);
   const { adminGroup } = await world.group();
+  await adminGroup.updateImageUrl("https://pictures.example/circle.png");
   const invite = await adminGroup.createInvite({ maxUses: 3 });
   const asked: string[] = [];
   const slots: SlotService = {
@@ -23,6 +24,7 @@ test("DOR-06 an invite is looked at without client or inbox: one look at the slo
     assert.equal(preview.name, "Reading circle");
     assert.equal(preview.memberCount, adminGroup.members().length);
     assert.equal(preview.usesLeft, 3);
+    assert.equal(preview.imageUrl, "https://pictures.example/circle.png");
     assert.deepEqual(preview.unchecked, ["newer-states", "identities"]);
     assert.equal(preview.exposed, false);
   }

@@ -113,6 +113,7 @@ test("X82-01 an invite can be looked at first: the group as it is, and nothing w
   assert.deepEqual(preview, {
     name: "Reading circle",
     description: "Thursdays at eight",
+    imageUrl: undefined,
     memberCount: 2,
     members: [
       { inboxId: admin.client.inboxId, permission: "super_admin" as const },

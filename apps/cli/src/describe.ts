@@ -103,7 +103,8 @@ const SHOWN_MEMBERS = 8;
 
 /** What an invite leads to; name and description are a stranger's, and must not pose as anything else. */
 export function previewLines(preview: InvitePreview, style: Style): string[] {
-  const { name, description, memberCount, installationCount, expiresAtNs, usesLeft, members, serviceUrl } = preview;
+  const { name, description, imageUrl, memberCount, installationCount, expiresAtNs, usesLeft, members, serviceUrl } =
+    preview;
   const shown = members.slice(0, SHOWN_MEMBERS).map(({ inboxId, permission }) => {
     return `${shortId(inboxId)}${permission === "member" ? "" : ` (${permission.replace("_", " ")})`}`;
   });
@@ -111,6 +112,7 @@ export function previewLines(preview: InvitePreview, style: Style): string[] {
   return [
     style.bold(printableLine(name ?? "(unnamed)")),
     ...(description === undefined ? [] : [printableLine(description)]),
+    ...(imageUrl === undefined ? [] : [style.dim(`picture, not loaded: ${printableLine(imageUrl)}`)]),
     style.dim(`${plural(memberCount, "member")} with ${plural(installationCount, "device")}`),
     ...(usesLeft === undefined ? [] : [style.dim(`${plural(usesLeft, "place")} left`)]),
     ...(expiresAtNs === undefined ? [] : [style.dim(`open until ${formatTime(expiresAtNs)}`)]),

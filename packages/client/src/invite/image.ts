@@ -1,10 +1,10 @@
 import { requireBytes } from "@latchkey/mls";
 
 /** Picture files in which a QR code is looked for. */
-export type ReadImageKind = "png" | "jpeg" | "gif" | "bmp" | "webp" | "avif" | "svg";
+export type ReadImageKind = "png" | "jpeg" | "gif" | "bmp" | "webp" | "avif" | "svg" | "pdf";
 
 /** Kinds of files that are known by their name only. */
-export type OtherImageKind = "heic" | "tiff" | "jp2" | "jxl" | "pdf" | "psd";
+export type OtherImageKind = "heic" | "tiff" | "jp2" | "jxl" | "psd" | "video" | "zip";
 
 /** Picture files that are told from each other. */
 export type ImageKind = ReadImageKind | OtherImageKind;
@@ -26,6 +26,15 @@ const BRANDS: Readonly<Record<string, ImageKind>> = {
   mif1: "heic",
   msf1: "heic",
   "jp2 ": "jp2",
+  isom: "video",
+  iso2: "video",
+  mp41: "video",
+  mp42: "video",
+  avc1: "video",
+  "M4V ": "video",
+  "qt  ": "video",
+  "3gp4": "video",
+  "3gp5": "video",
 };
 
 const SIGNATURES: readonly (readonly [ImageKind, string])[] = [
@@ -41,6 +50,8 @@ const SIGNATURES: readonly (readonly [ImageKind, string])[] = [
   ["jxl", "\0\0\0\x0cJXL "],
   ["pdf", "%PDF-"],
   ["psd", "8BPS"],
+  ["video", "\x1aE\xdf\xa3"],
+  ["zip", "PK\x03\x04"],
 ];
 
 /** The kind of picture file that the bytes begin like; no invite payload begins like one. */
@@ -67,5 +78,5 @@ function mediaKind(bytes: Uint8Array, head: string): ImageKind | undefined {
   const brands = [head.slice(8, 12)];
   for (let at = 16; at + 4 <= size; at += 4) brands.push(head.slice(at, at + 4));
   const kinds = brands.map((brand) => BRANDS[brand]).filter((kind) => kind !== undefined);
-  return kinds.find((kind) => kind === "avif") ?? kinds[0];
+  return kinds.find((kind) => kind === "avif") ?? kinds.find((kind) => kind !== "video") ?? kinds[0];
 }

@@ -18,7 +18,7 @@ export function findInvite(invite: string | Uint8Array): FoundInvite {
   if (typeof invite === "string") return readLink(invite);
   const kind = imageKind(invite);
   if (kind !== undefined) {
-    throw malformedInvite("Image", `a ${kind.toUpperCase()} image is not an invite; read its QR code first`);
+    throw malformedInvite("Image", `a file of kind ${kind.toUpperCase()} is not an invite; read its QR code first`);
   }
   return { payload: decodeInvitePayload(invite), exposed: false, checksum: "absent" };
 }

@@ -10,6 +10,8 @@ import { chooseCandidate, newJoinRequest } from "./prepare.ts";
 export interface InvitePreview {
   readonly name: string | undefined;
   readonly description: string | undefined;
+  /** Address of the group's picture, which nothing here loads: its server would learn of the look. */
+  readonly imageUrl: string | undefined;
   readonly memberCount: number;
   /** Those who will see who joins, and read what is written from then on. */
   readonly members: readonly { readonly inboxId: string; readonly permission: Permission }[];
@@ -56,6 +58,7 @@ export function previewOf(
   return {
     name: state.name,
     description: state.description,
+    imageUrl: state.imageUrl,
     memberCount: state.members.size,
     members: [...state.members.keys()].map((inboxId) => ({ inboxId, permission: permissionOf(state, inboxId) })),
     installationCount: info.memberCount,

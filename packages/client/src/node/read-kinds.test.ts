@@ -6,6 +6,7 @@ import { concatBytes, utf8 } from "@latchkey/mls";
 import jpeg from "jpeg-js";
 import { PNG } from "pngjs";
 import { imageKind } from "../invite/image.ts";
+import { posterPdf, posterSvg } from "../invite/poster.ts";
 import { qrBitmap, qrSvg } from "../invite/qr.ts";
 import type { QrBitmap } from "../qr-bitmap.ts";
 import { ARITHMETIC_JPEGS } from "../testing/arithmetic-jpegs.ts";
@@ -81,6 +82,33 @@ function gif(...frames: readonly (readonly (readonly boolean[])[])[]): Uint8Arra
   return concatBytes(...parts, Uint8Array.of(0x3b));
 }
 
+/** An animation of WebP files of the same size (WebP container specification). */
+function animatedWebp(side: number, files: readonly ArrayBuffer[]): Uint8Array {
+  const sizes = Uint8Array.of(...uint16(side - 1), 0, ...uint16(side - 1), 0);
+  const chunk = (name: string, content: Uint8Array) => {
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setUint32(0, content.length, true);
+    return concatBytes(utf8(name), length, content, new Uint8Array(content.length % 2));
+  };
+  const frames = files.map((file) => {
+    const head = concatBytes(new Uint8Array(6), sizes, Uint8Array.of(100, 0, 0, 0));
+    return chunk("ANMF", concatBytes(head, new Uint8Array(file).subarray(12)));
+  });
+  const parts = [
+    chunk("VP8X", concatBytes(Uint8Array.of(2, 0, 0, 0), sizes)),
+    chunk("ANIM", new Uint8Array(6)),
+    ...frames,
+  ];
+  return chunk("RIFF", concatBytes(utf8("WEBP"), ...parts));
+}
+
+test("DOR-04 posters of Latchkey are read as SVG and PDF", async () => {
+  const facts = { name: "Circle (of 9)", expiresAtNs: 1n, opensAt: "any.example" };
+  for (const poster of [utf8(posterSvg(bitmap, facts)), posterPdf(bitmap, facts)]) {
+    assert.deepEqual(await readQrFromImage(poster), [link]);
+  }
+});
+
 test("DOR-04 BMP, GIF and our own SVG are read", async () => {
   const files = { bmp: bmp(pixels(bitmap)), gif: gif(pixels(bitmap)), svg: utf8(qrSvg(bitmap)) };
   for (const [kind, file] of Object.entries(files)) {
@@ -127,6 +155,9 @@ test("DOR-04 WebP and AVIF are read, with and without loss", async () => {
     assert.deepEqual(await readQrFromImage(bytes), [link], name);
     await assert.rejects(readQrFromImage(bytes.slice(0, 60)), { code: "INVITE_NO_QR", message: /damaged/ });
   }
+  const blank = { ...picture, data: new Uint8ClampedArray(data.length).fill(255) };
+  const frames = [await encodeWebp(blank, { lossless: 1 }), await encodeWebp(picture, { quality: 50 })];
+  assert.deepEqual(await readQrFromImage(animatedWebp(width, frames)), [link], "animation");
 });
 
 test("DOR-03 a code without a quiet zone is found on a page of its own colour, dark or light", async () => {
@@ -183,7 +214,9 @@ test("DOR-04 kinds that are not read are named, with what to do", async () => {
     tiff: ["II*\0", /TIFF.*PNG/],
     jp2: ["\0\0\0\x0cjP  ", /JPEG 2000.*PNG/],
     jxl: ["\xff\x0a", /JPEG XL.*PNG/],
-    pdf: ["%PDF-1.7", /PDF.*screenshot/],
+    pdf: ["%PDF-1.7", /PDF.*did not write.*screenshot/],
+    video: ["\0\0\0\x18ftypmp42\0\0\0\0isommp42", /video.*screenshot/],
+    zip: ["PK\x03\x04", /ZIP archive.*picture/],
     psd: ["8BPS", /Photoshop.*PNG/],
   };
   for (const [kind, [head, message]] of Object.entries(files)) {

@@ -9,7 +9,7 @@ import type { PictureAnswer } from "./pictures/picture-worker.ts";
 import { PictureRefusal } from "./pictures/refusal.ts";
 
 /**
- * Returns the texts of the QR codes in a PNG or JPEG file, drawn or photographed. The file's structure is checked first;
+ * Returns the texts of the QR codes in a picture file, drawn or photographed. The file's structure is checked first;
  * a worker thread then decodes it, within `CLIENT_LIMITS.pictureTimeoutMs` and about 300 MB. Throws INVITE_NO_QR for a
  * file without a readable code, and the reason of the signal.
  */

@@ -3,6 +3,7 @@ import { CLIENT_LIMITS } from "../../limits.ts";
 import { walkBmp } from "./bmp-pixels.ts";
 import { walkGif } from "./gif-pixels.ts";
 import { walkJpeg } from "./jpeg-segments.ts";
+import { walkPdf } from "./pdf-pixels.ts";
 import { walkPng } from "./png-chunks.ts";
 import { PictureRefusal, tooLarge } from "./refusal.ts";
 import { walkAvif, walkWebp } from "./wasm-sizes.ts";
@@ -13,7 +14,8 @@ const OTHER_KINDS: Readonly<Record<OtherImageKind, string>> = {
   tiff: "this is a TIFF picture, which is not read; save it as PNG or JPEG",
   jp2: "this is a JPEG 2000 picture, which is not read; save it as PNG or JPEG",
   jxl: "this is a JPEG XL picture, which is not read; save it as PNG or JPEG",
-  pdf: "this is a PDF document, which is not read; make a screenshot of the page with the code",
+  video: "this is a video, which is not read; make a screenshot of the moment with the code",
+  zip: "this is a ZIP archive, or a document that is one; take the picture out of it, or make a screenshot",
   psd: "this is a Photoshop file, which is not read; save it as PNG or JPEG",
 };
 
@@ -25,6 +27,7 @@ const WALKS: Readonly<Record<ReadImageKind, (bytes: Uint8Array) => unknown>> = {
   webp: walkWebp,
   avif: walkAvif,
   svg: () => undefined,
+  pdf: walkPdf,
 };
 
 /** Largest SVG file that Latchkey writes, with a margin. */

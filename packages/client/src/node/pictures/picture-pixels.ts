@@ -6,6 +6,8 @@ import { SMALL_PIXELS, type Backdrop, type Picture } from "./luma.ts";
 import { halved } from "./luma-changes.ts";
 import { readPng } from "./png-pixels.ts";
 import { damaged, PictureRefusal } from "./refusal.ts";
+import { readPdf } from "./pdf-pixels.ts";
+import type { WasmKind } from "./wasm-pixels.ts";
 import { readSvg } from "./svg-pixels.ts";
 
 /**
@@ -40,10 +42,16 @@ async function* readOn(bytes: Uint8Array, backdrop: Backdrop): AsyncGenerator<Pi
     else if (kind === "gif") yield* readGif(bytes, backdrop);
     else if (kind === "bmp") yield readBmp(bytes);
     else if (kind === "svg") yield readSvg(bytes);
-    // The decoders of these kinds are loaded when one is met.
-    else yield await (await import("./wasm-pixels.ts")).readByWasm(bytes, kind, backdrop);
+    else if (kind === "pdf") yield readPdf(bytes);
+    else yield* readFrames(bytes, kind, backdrop);
   } catch (error) {
     if (error instanceof PictureRefusal) throw error;
     throw damaged(kind.toUpperCase(), error);
   }
+}
+
+/** The decoders of these kinds are loaded when one is met. */
+async function* readFrames(bytes: Uint8Array, kind: WasmKind, backdrop: Backdrop): AsyncGenerator<Picture> {
+  const [{ readByWasm }, { webpFrames }] = await Promise.all([import("./wasm-pixels.ts"), import("./webp-frames.ts")]);
+  for (const frame of kind === "webp" ? webpFrames(bytes) : [bytes]) yield await readByWasm(frame, kind, backdrop);
 }
