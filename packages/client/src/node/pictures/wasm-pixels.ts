@@ -44,7 +44,7 @@ export async function readByWasm(bytes: Uint8Array, kind: WasmKind, backdrop: Ba
   }
   let pixels: Pick<Rgba, "data" | "width" | "height"> | null;
   try {
-    pixels = await decode(bytes.slice().buffer);
+    pixels = await decode(new Uint8Array(bytes).buffer);
   } catch (error) {
     // A decoder that ran out of memory is of no use any more.
     if (error instanceof WebAssembly.RuntimeError) throw tooLarge(`the ${name} picture takes too much memory`);
