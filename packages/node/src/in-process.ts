@@ -12,7 +12,7 @@ import { createIdentityService } from "./services/identity-service.ts";
 import { createMlsService } from "./services/mls-service.ts";
 import { envelopeDigest, type NodeRuntime } from "./services/runtime.ts";
 import { createSlotService } from "./services/slots/slot-service.ts";
-import type { SlotQuery, SlotWriter } from "./storage/storage.ts";
+import type { SlotPutOutcome, SlotQuery, SlotWriter } from "./storage/storage.ts";
 import { openSqliteStore } from "./storage/sqlite/store.ts";
 import { inlineWork } from "./work/work.ts";
 
@@ -28,8 +28,8 @@ export interface SlotAnswer {
 
 /** The node's slot service without HTTP, its statuses and the rates of addresses. */
 export interface InProcessSlots {
-  /** False when the writer may not; otherwise throws as `SlotService.upload` does. */
-  put(slotId: Uint8Array, blob: Uint8Array, writer: SlotWriter): Promise<boolean>;
+  /** `forbidden` when the writer may not; otherwise throws as `SlotService.upload` does. */
+  put(slotId: Uint8Array, blob: Uint8Array, writer: SlotWriter): Promise<SlotPutOutcome>;
   /** `joining` says that this is the beginning of a join, which is counted for those who come later. */
   list(slotId: Uint8Array, joining: boolean, match?: SlotQuery["match"]): Promise<SlotAnswer>;
   has(slotId: Uint8Array, epoch: bigint, digest: Uint8Array): Promise<boolean>;
@@ -56,16 +56,13 @@ const translateErrors: Interceptor = (next) => async (request) => {
 function slotsOf(runtime: NodeRuntime): InProcessSlots {
   const service = createSlotService(runtime, () => Number(runtime.nowNs() / 1_000_000n));
   return {
-    put(slotId, blob, writer) {
-      return service
-        .upload(slotId, writer, () => Promise.resolve(blob))
-        .then(
-          () => true,
-          (error: unknown) => {
-            if (error instanceof NodeError && error.code === "SLOT_FORBIDDEN") return false;
-            throw error;
-          },
-        );
+    async put(slotId, blob, writer) {
+      try {
+        return (await service.upload(slotId, writer, () => Promise.resolve(blob))).outcome;
+      } catch (error) {
+        if (error instanceof NodeError && error.code === "SLOT_FORBIDDEN") return "forbidden";
+        throw error;
+      }
     },
     async list(slotId, joining, match) {
       const found = await service.find(slotId, match);

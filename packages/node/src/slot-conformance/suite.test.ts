@@ -3,9 +3,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { startNode } from "../testing/support.ts";
-import { SLOT_RULES } from "./rules.ts";
-import { runSuite } from "./run-suite.ts";
+import { cleanUp, startNode, temporaryDirectory } from "../testing/support.ts";
+import { openInProcess } from "../in-process.ts";
+import { HTTP_RULES } from "./http-rules.ts";
+import { InProcessSlot } from "./in-process-slot.ts";
+import { runServiceRules, runSuite } from "./run-suite.ts";
+import { SERVICE_RULES } from "./service-rules.ts";
 
 test("SLOT the node keeps every rule of the written contract", async (t) => {
   const { url } = await startNode(t, { limits: { slotBlobBytes: 1_000_000, lingerMs: 100 } });
@@ -14,7 +17,24 @@ test("SLOT the node keeps every rule of the written contract", async (t) => {
     rules.filter((rule) => !rule.passed),
     [],
   );
-  assert.deepEqual([passed, failed], [SLOT_RULES.length, 0]);
+  assert.deepEqual([passed, failed], [SERVICE_RULES.length + HTTP_RULES.length, 0]);
+});
+
+test("SLOT the node in the process keeps every rule that does not depend on HTTP", async (t) => {
+  let nowMs = 1_700_000_000_000;
+  const node = openInProcess({ dataDir: temporaryDirectory(t), nowNs: () => BigInt(nowMs) * 1_000_000n });
+  cleanUp(t, () => node.close());
+  const pass = (ms: number): Promise<void> => {
+    nowMs += ms;
+    return Promise.resolve();
+  };
+  const clock = { nowMs: () => nowMs, pass };
+  const { passed, failed, rules } = await runServiceRules(() => new InProcessSlot(node.slots, clock));
+  assert.deepEqual(
+    rules.filter((rule) => !rule.passed),
+    [],
+  );
+  assert.deepEqual([passed, failed], [SERVICE_RULES.length, 0]);
 });
 
 test("SLOT a service that says yes to everything breaks every rule", async (t) => {

@@ -134,9 +134,10 @@ export class World {
   /** Tries the present credential, then those before it, as the adapter for HTTP does; false when none admits. */
   async uploadBlob({ externalGroupId, credentials }: Slot, blob: Uint8Array): Promise<boolean> {
     const { slots } = this.#node;
-    if (credentials === undefined) return slots.put(externalGroupId, blob, {});
+    if (credentials === undefined) return (await slots.put(externalGroupId, blob, {})) !== "forbidden";
     for (const { credential, nextHash } of slotKeys(credentials)) {
-      if (await slots.put(externalGroupId, blob, { credentialHash: sha256(credential), nextHash })) return true;
+      const writer = { credentialHash: sha256(credential), nextHash };
+      if ((await slots.put(externalGroupId, blob, writer)) !== "forbidden") return true;
     }
     return false;
   }
