@@ -110,26 +110,6 @@ export interface NativeMessage {
   };
 }
 
-export interface NativeReaction {
-  readonly reference: string;
-  readonly referenceInboxId: string;
-  /** 1 is added. */
-  readonly action: number;
-  readonly content: string;
-  /** 1 is Unicode. */
-  readonly schema: number;
-}
-
-/** A message as the library decodes it. */
-export interface NativeDecodedMessage {
-  readonly id: string;
-  readonly reactions: readonly NativeDecodedMessage[];
-  readonly content: {
-    readonly reaction: NativeReaction | null;
-    readonly reply: { readonly referenceId: string } | null;
-  };
-}
-
 export interface NativeMember {
   readonly inboxId: string;
   readonly installationIds: readonly string[];
@@ -142,8 +122,6 @@ export interface NativeGroup {
   sync(): Promise<void>;
   sendText(text: string, options?: { readonly idempotencyKey?: string }): Promise<string>;
   listMessages(): Promise<NativeMessage[]>;
-  /** Reactions stand with what they are about. */
-  listEnrichedMessages(): Promise<NativeDecodedMessage[]>;
   listMembers(): Promise<NativeMember[]>;
   isAdmin(inboxId: string): boolean;
   isSuperAdmin(inboxId: string): boolean;

@@ -88,7 +88,7 @@ export { isHttpsUrl, pointerText, readServicePointer, serviceOrigin } from "./in
 export type { ServicePointer } from "./invite/service-pointer.ts";
 export { decodeInvitePayload, encodeInvitePayload } from "./invite/payload.ts";
 export type { InvitePayload } from "./invite/payload.ts";
-export { inviteUrl, parseInviteUrl, toBase64Url } from "./invite/url.ts";
+export { fromBase64Url, inviteUrl, parseInviteUrl, toBase64Url } from "./invite/url.ts";
 export { slotCredential, slotCredentialV1, slotWriteSecret } from "./invite/slot-credential.ts";
 export { groupStateHash, peekBlob, unwrapGroupInfo, wrapGroupInfo } from "./invite/blob.ts";
 export type { GroupInfoBlob, UnwrappedGroupInfo } from "./invite/blob.ts";

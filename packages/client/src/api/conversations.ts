@@ -21,7 +21,8 @@ import { tellFailed } from "../group/queue.ts";
 import { requireShortText } from "../group/settings.ts";
 import { syncWelcomes } from "../group/welcomes.ts";
 import { keepKeyPackage } from "../identity/key-packages.ts";
-import { joinByBlobs, joinByInvite } from "../join/join.ts";
+import { joinByBlobs } from "../join/join.ts";
+import { joinByInvite } from "../join/kinds.ts";
 import type { JoinOptions } from "../join/options.ts";
 import { previewInvite, type InvitePreview } from "../join/preview.ts";
 import { listPendingJoins, resumePendingJoins, type PendingJoin } from "../join/resume.ts";
@@ -188,7 +189,7 @@ export class Conversations {
     );
   }
 
-  /** Joins by an invite, given as link or as payload bytes; see `joinByInvite` in `join/join.ts` for the errors. */
+  /** Joins by an invite, given as link or as payload bytes; see `joinByExternalCommit` in `join/join.ts` for the errors. */
   joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
     return this.#calls.run(requireJoinOptions, options, async (checked) =>
       shown(await joinByInvite(this.#context, requireInvite(invite, "invite"), checked)),

@@ -49,7 +49,7 @@ function startDeadline(context: GroupsContext, options: JoinOptions): Deadline {
  * NODE_REJECTED, RATE_LIMITED, and the codes of the store. After any of them either nothing has happened, or the join is
  * in the journal and taken up again by the next call, sync, or start.
  */
-export async function joinByInvite(
+export async function joinByExternalCommit(
   context: GroupsContext,
   invite: string | Uint8Array,
   options: JoinOptions = {},
@@ -67,7 +67,7 @@ export async function joinByInvite(
 }
 
 /**
- * As `joinByInvite`, for applications that carry the blobs themselves: nothing newer can be fetched, so JOIN_LOST and
+ * As `joinByExternalCommit`, for applications that carry the blobs themselves: nothing newer can be fetched, so JOIN_LOST and
  * INVITE_STALE are thrown at once.
  */
 export async function joinByBlobs(

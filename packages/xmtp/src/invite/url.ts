@@ -16,7 +16,8 @@ function malformed(rule: string, message: string): JoinError {
   return new JoinError("INVITE_MALFORMED", message, { rule });
 }
 
-function fromBase64Url(text: string): Uint8Array {
+/** Reads base64url without padding; throws JoinError `INVITE_MALFORMED` for other text. */
+export function fromBase64Url(text: string): Uint8Array {
   if (!BASE64URL.test(text) || text.length % 4 === 1) {
     throw malformed("InvalidBase64Url", "the part of the link behind # is damaged; was it copied whole?");
   }
