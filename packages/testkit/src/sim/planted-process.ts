@@ -18,7 +18,9 @@ registerHooks({
 const { simulate } = await import("./run.ts");
 if (planted.length === 0) throw new Error(`${bug.file} was not loaded`);
 let found: Discovery = {};
-for (let seed = 1; seed <= seeds && found.problem === undefined; seed++) {
+const inTurn = Array.from({ length: seeds }, (_, index) => index + 1).filter((seed) => seed !== bug.seed);
+for (const seed of bug.seed === undefined ? inTurn : [bug.seed, ...inTurn]) {
+  if (found.problem !== undefined) break;
   const { problem } = await simulate({ seed, ...(bug.troubles === undefined ? {} : { troubles: bug.troubles }) });
   if (problem !== undefined) found = { seed, problem };
 }
