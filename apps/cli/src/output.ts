@@ -1,6 +1,6 @@
 import { LatchkeyError } from "@latchkey/client";
 import { createStyle, wantsColour, type Style } from "./style.ts";
-import type { TerminalSize } from "./terminal-qr.ts";
+import { backgroundOf, type Background, type TerminalSize } from "./terminal-qr.ts";
 import { printableLine, redact } from "./text.ts";
 
 /** Where text goes; a stream of the process or a test's collector. */
@@ -52,6 +52,8 @@ export class Output {
   readonly style: Style;
   /** Columns and rows of the terminal; undefined where standard output is not one. */
   readonly size: TerminalSize | undefined;
+  /** Background of the terminal, where it says so. */
+  readonly background: Background;
   readonly #stdout: Sink;
   readonly #stderr: Sink;
   readonly #errorStyle: Style;
@@ -62,6 +64,7 @@ export class Output {
     this.#stderr = stderr;
     const { columns = 0, rows = 0 } = stdout;
     this.size = columns > 0 && rows > 0 ? { columns, rows } : undefined;
+    this.background = backgroundOf(env);
     this.style = createStyle(!json && wantsColour(stdout.isTTY === true, env));
     this.#errorStyle = createStyle(!json && wantsColour(stderr.isTTY === true, env));
   }

@@ -18,12 +18,28 @@ export function fits(text: string, size: TerminalSize | undefined): boolean {
   return lines.length < size.rows && lines.every((line) => line.length <= size.columns);
 }
 
+/** What a terminal's letters stand on, as far as that is known. */
+export type Background = "dark" | "light" | undefined;
+
+/** What a terminal says of its background in COLORFGBG: numbers of its letters' colour and, last, of what is behind. */
+export function backgroundOf({ COLORFGBG }: Readonly<Record<string, string | undefined>>): Background {
+  const colour = /^\d{1,2};(?:[a-z]+;)?(\d{1,2})$/.exec(COLORFGBG ?? "")?.[1];
+  if (colour === undefined || Number(colour) > 15) return undefined;
+  return Number(colour) === 7 || Number(colour) > 8 ? "light" : "dark";
+}
+
 /**
- * The QR code of an invite as lines of text. Without colours the light modules are what is drawn, so that the code is
- * dark on light on the usual dark terminal; most readers take it either way round.
+ * The QR code of an invite as lines of text, dark on light. Without colours the light modules are what is drawn, as usual
+ * terminals are dark; on one that says it is light the dark ones are. Where nothing is known, see `isReversible`.
  */
-export function terminalQr(invite: Invite, style: Style): string {
+export function terminalQr(invite: Invite, style: Style, background?: Background): string {
   const coloured = invite.toQR("terminal");
   if (style.colour) return coloured;
-  return coloured.replace(COLOUR_CODES, "").replace(/[ █▀▄]/g, (block) => INVERTED[block] ?? block);
+  const plain = coloured.replace(COLOUR_CODES, "");
+  return background === "light" ? plain : plain.replace(/[ █▀▄]/g, (block) => INVERTED[block] ?? block);
+}
+
+/** Whether a code may come out light on dark, which some readers do not take: without colours, on an unknown background. */
+export function isReversible(style: Style, background: Background): boolean {
+  return !style.colour && background === undefined;
 }

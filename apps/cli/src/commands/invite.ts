@@ -7,7 +7,7 @@ import { groupName } from "../describe.ts";
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { withGroup } from "../own-client.ts";
-import { fits, terminalQr } from "../terminal-qr.ts";
+import { fits, isReversible, terminalQr } from "../terminal-qr.ts";
 import { formatTime, parseDurationNs } from "../text.ts";
 
 interface ImageOptions {
@@ -30,6 +30,10 @@ type ChangeOptions = ImageOptions & Pick<CreateOptions, "expiresIn" | "staleAfte
 /** How long an invite lasts unless told otherwise: seven days, in nanoseconds. */
 const DEFAULT_EXPIRES_IN_NS = 7n * 86_400_000_000_000n;
 const MAX_USES = 0xffff_ffff;
+
+/** Said where a light terminal would show the code light on dark. */
+const REVERSED =
+  "A light terminal without colours shows the code reversed; if it is not read, --qr-png writes a picture.";
 
 /** `latchkey invite …`: the link, and the QR code that shows it. */
 export const addInviteCommands: AddCommands = (program, execute) => {
@@ -176,7 +180,8 @@ async function present(
     await writeImage(context, poster, isPdf ? invite.toPoster("pdf", options) : invite.toPoster("svg", options));
   }
   const { url, externalGroupId, serviceUrl = null, opensAt = null, expiresAtNs = null, uploadFailure } = invite;
-  const drawn = terminalQr(invite, context.out.style);
+  const { background } = context.out;
+  const drawn = terminalQr(invite, context.out.style, background);
   const tooSmall = !fits(drawn, context.out.size);
   if (tooSmall && qrPng === undefined && !context.out.json) {
     qrPng = join(context.settings.dataDir.path, `invite-${group.id.slice(0, 8)}.png`);
@@ -199,6 +204,7 @@ async function present(
     human: (style) =>
       [
         tooSmall ? style.bold("This terminal is too small for the code; it was written to a file.") : drawn,
+        ...(!tooSmall && qrPng === undefined && isReversible(style, background) ? [style.dim(REVERSED)] : []),
         `Scan this to join ${style.bold(groupName(group))}, or open the link:`,
         url,
         "",

@@ -144,6 +144,44 @@ test("DOR-08 a poster states what it is, and its code is read: SVG, and PDF wher
   else assert.match((await readQrFromImage(drawn.stdout))[0] ?? "", /^https:\/\/a\.example\/i#\d+$/);
 });
 
+/** A picture of a terminal of 80 columns with these lines, in cells that are not quite twice as high as wide. */
+function screenshot(lines: readonly string[], ink: number, paper: number): Uint8Array {
+  const [across, down] = [9, 20];
+  const png = new PNG({ width: 80 * across, height: (lines.length + 2) * down });
+  for (let y = 0; y < png.height; y++) {
+    const line = Array.from(lines[Math.floor(y / down) - 1] ?? "");
+    const half = y % down < down / 2 ? "▀" : "▄";
+    for (let x = 0; x < png.width; x++) {
+      const block = line[Math.floor(x / across)] ?? " ";
+      const at = 4 * (y * png.width + x);
+      png.data.fill(block === "█" || block === half ? ink : paper, at, at + 3);
+      png.data[at + 3] = 255;
+    }
+  }
+  return new Uint8Array(PNG.sync.write(png));
+}
+
+test("DOR-08 lines of a terminal are read by four decoders, as black blocks on white and as white ones on black", async (t) => {
+  const payload = payloadAt("https://fifteen.example");
+  const start = "https://fifteen.example/i#";
+  const { text, digits } = codeTextOf(payload, start);
+  const lines = qrTerminal(inviteBitmap(payload, start))
+    .replaceAll(/\u001b\[[0-9;]*m/g, "")
+    .trimEnd()
+    .split("\n");
+  // The lower margin is white space.
+  const blocks = [...lines, ...Array.from({ length: 23 - lines.length }, () => " ".repeat(45))];
+  const reversed = blocks.map((line) => Array.from(line, (block) => "█▄▀ "[" ▀▄█".indexOf(block)]).join(""));
+  for (const png of [screenshot(blocks, 20, 245), screenshot(reversed, 230, 12)]) {
+    assert.deepEqual(await readWithStage("qr", png), [text + digits]);
+    assert.deepEqual(await readWithStage("zxing", png), [text + digits]);
+    assert.equal(readWithJsqr(png), text + digits);
+    const zbar = readWithZbar(png);
+    if (zbar === undefined) t.diagnostic("zbarimg is not installed: three decoders were tried");
+    else assert.equal(zbar, text + digits);
+  }
+});
+
 test("a terminal shows the same modules as the bitmap", () => {
   const bitmap = qrBitmap(link);
   const lines = qrTerminal(bitmap)
