@@ -31,7 +31,7 @@ export interface EndText {
 export const INVITE_END_TEXTS: Readonly<Record<InviteEndState, EndText>> = {
   joined: { text: "You are in.", next: "Open the group." },
   "joined-unconfirmed": {
-    text: "You are in; no member has confirmed it yet.",
+    text: "You are in, but no member has confirmed it yet.",
     next: "Open the group: it is confirmed when a member comes online.",
   },
   "already-in": { text: "You are in this group already.", next: "Open it." },

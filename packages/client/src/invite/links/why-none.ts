@@ -63,7 +63,7 @@ function brokenLink(text: string, all: readonly BrokenPayload[]): LatchkeyError 
   if (!sound) {
     return malformedInvite(
       "CharactersLost",
-      `${characters} of the link ${verb} missing inside; chat programs swallow underscores, so send the link as code, or scan the code`,
+      `${characters} of the link ${verb} missing inside, as in chats that swallow underscores; send the link as code, or scan the code`,
     );
   }
   return malformedInvite(
@@ -103,17 +103,20 @@ function fromBase64Url(text: string): Uint8Array {
 
 function noInvite(text: string): LatchkeyError {
   const decoded = allDecoded(text.slice(0, 4_096));
+  if (/^\s*file:/i.test(decoded)) {
+    return malformedInvite("ForeignScheme", "the link names a file of a machine; give the file itself");
+  }
   if (/\b(?:data|javascript|file|blob):/i.test(decoded) && !/https?:\/\//i.test(decoded)) {
     return malformedInvite("ForeignScheme", "a link of this kind is not an invite; give the link itself, or the file");
   }
   if (/\b(?:https?:\/\/[^\s#]*|latchkey:[/]*)#?(?=$|[\s<>"')\]])/i.test(decoded)) {
     return malformedInvite(
       "MissingFragment",
-      "the link has nothing behind #, where an invite stands: it was cut at its #, or is not an invite; copy the whole link, or scan the code",
+      "the link has nothing behind #, where an invite stands; copy the whole link, or scan the code",
     );
   }
   if (/\b(?:https?:\/\/|latchkey:)/i.test(decoded)) {
     return malformedInvite("NoInvite", "the link is not a Latchkey invite; ask for the link again, or scan the code");
   }
-  return malformedInvite("NoLink", "there is no invite in the text; an invite is a link with a long part behind #");
+  return malformedInvite("NoLink", "there is no invite in the text; give the link, which has a long part behind #");
 }
