@@ -9,7 +9,7 @@ import type { Device, World } from "./support.ts";
 type Call = (...args: unknown[]) => unknown;
 
 /** One argument: what makes sense in its place, and whether the call can do without it. */
-interface Argument {
+export interface Argument {
   readonly good: unknown;
   readonly optional?: boolean;
   /** Odd values that have an outcome of their own, which the documentation states. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { field, lastJson, latchkey, parseJson, start, tempDir, User } from "./testing/command.ts";
@@ -55,6 +55,22 @@ describe("serve", () => {
     assert.match(String(field(lastJson(stdout), "error")["message"]), /choose another with --port/);
     server.child.kill("SIGTERM");
     assert.equal(await server.status, 0);
+  });
+
+  test("options that make no sense: exit 2, and no directory is made", async (t) => {
+    const home = await tempDir(t);
+    for (const [option, value] of [
+      ["--host", ""],
+      ["--port", "70000"],
+      ["--metrics-port", "x"],
+      ["--public-url", "node.example"],
+      ["--public-url", "https://me:secret@node.example"],
+    ] as const) {
+      const { status, stdout } = await latchkey(["serve", option, value, "--json", "--data-dir", home]);
+      assert.equal(status, 2, `${option} ${value}`);
+      assert.equal(field(lastJson(stdout), "error")["code"], "USAGE");
+    }
+    assert.deepEqual(await readdir(home), []);
   });
 
   test("a data directory that another node uses is refused", async (t) => {

@@ -9,7 +9,7 @@ export type Check<T> = (value: unknown, name: string) => T;
 /** ARGUMENT_INVALID: what was expected of which argument. */
 export function argumentInvalid(name: string, expected: string, cause?: unknown): LatchkeyError {
   const options = { scope: "caller", data: { argument: name } } as const;
-  const text = `\`${name}\` has to be ${expected}; nothing was sent`;
+  const text = `\`${name}\` has to be ${expected}; nothing was done`;
   return new LatchkeyError("ARGUMENT_INVALID", text, cause === undefined ? options : { ...options, cause });
 }
 

@@ -1,7 +1,8 @@
-import { LatchkeyError, type LatchkeyErrorOptions } from "@latchkey/mls";
+import { LatchkeyError, type Check, type LatchkeyErrorOptions } from "@latchkey/mls";
 
 /** Codes of the errors a node raises; how each is told to clients stands in `http/error-codes.ts`. */
 export type NodeErrorCode =
+  | "ARGUMENT_INVALID"
   | "REQUEST_INVALID"
   | "REQUEST_TOO_LARGE"
   | "RATE_LIMITED"
@@ -37,5 +38,15 @@ export function invalidRequest(message: string): NodeError {
 export function requireAtMost(what: string, actual: number, limit: number, unit = "bytes"): void {
   if (actual > limit) {
     throw new NodeError("REQUEST_TOO_LARGE", `${what}: ${actual} ${unit}, the limit is ${limit}; send less at once`);
+  }
+}
+
+/** Applies the check of an argument of a public call; what it throws is an error of this package. */
+export function checked<T>(requirement: Check<T>, value: unknown, name: string): T {
+  try {
+    return requirement(value, name);
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    throw new NodeError("ARGUMENT_INVALID", error.message, { scope: "caller", data: error.data, cause: error });
   }
 }

@@ -1,5 +1,6 @@
 export { createNode } from "./node.ts";
-export type { DeliveryNode, NodeOptions, NodeSettings, NodeStore } from "./node.ts";
+export type { DeliveryNode } from "./node.ts";
+export type { NodeOptions, NodeSettings, NodeStore } from "./options.ts";
 export type { Clocks } from "./clock.ts";
 export { NODE_LIMITS } from "./limits.ts";
 export type { NodeLimits } from "./limits.ts";

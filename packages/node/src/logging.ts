@@ -1,13 +1,20 @@
 import { pino, type DestinationStream, type Logger } from "pino";
-import { toHex } from "@latchkey/mls";
+import { requireMethods, requireOneOf, toHex } from "@latchkey/mls";
+import { checked } from "./errors.ts";
 
 export type { Logger } from "pino";
 
 /** Levels of the node's log, from no line at all to one line per request. */
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
-/** A logger that writes one JSON object per line, to standard error unless told otherwise. */
+const requireLevel = requireOneOf<LogLevel>(["silent", "error", "warn", "info", "debug"]);
+
+const requireDestination = requireMethods<DestinationStream>("write");
+
+/** A logger that writes one JSON object per line, to standard error unless told otherwise. Throws ARGUMENT_INVALID. */
 export function createLogger(level: LogLevel, destination: DestinationStream = process.stderr): Logger {
+  checked(requireLevel, level, "level");
+  checked(requireDestination, destination, "destination");
   return pino({ name: "latchkey-node", level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }
 

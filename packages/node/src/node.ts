@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { IdentityApi, MlsApi } from "@latchkey/xmtp/proto";
-import { StampClock, SYSTEM_CLOCKS, type Clocks } from "./clock.ts";
+import { StampClock, SYSTEM_CLOCKS } from "./clock.ts";
 import { listen, type HttpServer } from "./http/server.ts";
 import { listenForMetrics, type MetricsServer } from "./http/metrics-server.ts";
 import { reportError } from "./http/report.ts";
@@ -9,8 +9,9 @@ import { Router } from "./http/router.ts";
 import { createRpcHandlers } from "./http/rpc.ts";
 import { createSlotsHandler } from "./http/slots-api.ts";
 import { NODE_LIMITS, type NodeLimits } from "./limits.ts";
-import { createLogger, type Logger } from "./logging.ts";
+import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
+import { requireNodeOptions, type NodeOptions } from "./options.ts";
 import { createQuotas } from "./quotas.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { budgetedWork } from "./work/work.ts";
@@ -19,47 +20,7 @@ import { createMlsService } from "./services/mls-service.ts";
 import type { NodeRuntime } from "./services/runtime.ts";
 import { createSlotService } from "./services/slots/slot-service.ts";
 import { sqliteStore } from "./storage/sqlite/store.ts";
-import type { Store, StoreFactory } from "./storage/storage.ts";
-
-/** Where a node keeps its data. */
-export type NodeStore =
-  | {
-      /** Directory of the SQLite database; created when missing. One node at a time. */
-      readonly dataDir: string;
-      readonly store?: undefined;
-    }
-  | {
-      /** Opens a store of another kind, which passes `describeStore` of `@latchkey/node/testing`. */
-      readonly store: StoreFactory;
-      readonly dataDir?: undefined;
-    };
-
-/** How a node is started. */
-export type NodeOptions = NodeSettings & NodeStore;
-
-/** How a node behaves, wherever its data is. */
-export interface NodeSettings {
-  /** TCP port, 0 (the default) for any free one. */
-  readonly port?: number;
-  /** Address to listen on, `127.0.0.1` by default. The port is cleartext: see `docs/operator.md` before changing it. */
-  readonly host?: string;
-  /** TCP port of `/metrics`, on 127.0.0.1 and apart from everything else; by default it is served on `port`. */
-  readonly metricsPort?: number;
-  /** Silent by default. */
-  readonly logger?: Logger;
-  /** Bounds that differ from `NODE_LIMITS`. */
-  readonly limits?: Partial<NodeLimits>;
-  /** True when a proxy in front adds the client's address to `X-Forwarded-For`; rate limits then count by that. */
-  readonly trustForwardedFor?: boolean;
-  /** Address under which others reach the node, as `/.well-known/latchkey` states it. */
-  readonly publicUrl?: string;
-  /** Whether a proxy serves the page that opens invites at `/i` of the same origin; false by default. */
-  readonly invitePage?: boolean;
-  /** The machine's clocks; the system's by default. */
-  readonly clock?: Clocks;
-  /** Wall clock in nanoseconds since 1970, beside the system's monotonic clock; `clock` goes before it. */
-  readonly nowNs?: () => bigint;
-}
+import type { Store } from "./storage/storage.ts";
 
 /** A running node. */
 export interface DeliveryNode {
@@ -82,7 +43,7 @@ function monotonicMs(): number {
 /**
  * Starts a delivery node: MlsApi and IdentityApi over gRPC, gRPC-web and Connect, invite slots, `/healthz` and
  * `/metrics`, all on one port.
- * @throws NodeError `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`, and Node's error when the port is taken
+ * @throws NodeError `ARGUMENT_INVALID`, `STORE_LOCKED`, `STORE_VERSION`, `STORE_FULL`, `STORE_FAILED`, and Node's error when the port is taken
  * @example
  * const node = await createNode({ dataDir: "./data", port: 5556 });
  * // … node.url …
@@ -90,7 +51,8 @@ function monotonicMs(): number {
  * @example
  * const node = await createNode({ store: ({ clock, maxBytes }) => openMyStore({ clock, maxBytes }) });
  */
-export async function createNode(options: NodeOptions): Promise<DeliveryNode> {
+export async function createNode(given: NodeOptions): Promise<DeliveryNode> {
+  const options = requireNodeOptions(given);
   const limits: NodeLimits = { ...NODE_LIMITS, ...options.limits };
   const logger = options.logger ?? createLogger("silent");
   const { store, clock } = await openStore(options, limits);

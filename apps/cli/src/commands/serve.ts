@@ -23,10 +23,19 @@ export const addServeCommand: AddCommands = (program, execute) => {
     .description(
       "run a node: message delivery, identity log, key packages, invite slots; keeps them in <data-dir>/node",
     )
-    .option("--host <address>", "address to listen on; the port is cleartext, put a TLS proxy before it", "127.0.0.1")
+    .option(
+      "--host <address>",
+      "address to listen on; the port is cleartext, put a TLS proxy before it",
+      parseHost,
+      "127.0.0.1",
+    )
     .option("--port <number>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
     .option("--metrics-port <number>", "port for /metrics alone, on this machine only; else it is on --port", parsePort)
-    .option("--public-url <url>", "address under which others reach the node, stated at /.well-known/latchkey")
+    .option(
+      "--public-url <url>",
+      "address under which others reach the node, stated at /.well-known/latchkey",
+      parseUrl,
+    )
     .option("--invite-page", "state that a proxy serves the page that opens invites, at /i of the same address")
     .option("--json-logs", "write one JSON log line per event to standard error")
     .action((options: ServeOptions) => execute((context) => serve(context, options)));
@@ -92,4 +101,17 @@ function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError("Expected a number between 0 and 65535.");
   return port;
+}
+
+function parseHost(text: string): string {
+  if (text === "" || /\s/.test(text)) throw new InvalidArgumentError("Expected an address such as 127.0.0.1 or ::1.");
+  return text;
+}
+
+/** Hidden fields of a URL would be shown to everybody who asks. */
+function parseUrl(text: string): string {
+  const url = URL.parse(text);
+  const isPlain = url !== null && `${url.username}${url.password}${url.search}${url.hash}` === "";
+  if (isPlain && /^https?:$/.test(url.protocol)) return text;
+  throw new InvalidArgumentError("Expected an https address without credentials, query and fragment.");
 }

@@ -16,6 +16,7 @@ const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number 
   SLOTS_FULL: { rpc: Code.Unavailable, http: 507 },
   IDENTITY_LOG_FULL: { rpc: Code.FailedPrecondition, http: 409 },
   IDENTITY_CONFLICT: { rpc: Code.Aborted, http: 409 },
+  ARGUMENT_INVALID: { rpc: Code.Internal, http: 500 },
   STORE_VERSION: { rpc: Code.Internal, http: 500 },
   STORE_LOCKED: { rpc: Code.Internal, http: 500 },
   STORE_FULL: { rpc: Code.Unavailable, http: 507 },

@@ -24,7 +24,8 @@ import {
 import { NODE_LIMITS } from "../limits.ts";
 import { createLogger } from "../logging.ts";
 import { createMetrics } from "../metrics.ts";
-import { createNode, type DeliveryNode, type NodeSettings } from "../node.ts";
+import { createNode, type DeliveryNode } from "../node.ts";
+import type { NodeSettings } from "../options.ts";
 import { createQuotas } from "../quotas.ts";
 import type { NodeRuntime } from "../services/runtime.ts";
 import type { Store } from "../storage/storage.ts";
