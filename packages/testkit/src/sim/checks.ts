@@ -42,6 +42,14 @@ interface Sight {
   readonly createdAtNs: bigint;
 }
 
+/** An epoch that a disk shows. */
+interface Entry {
+  readonly groupId: Uint8Array;
+  readonly beganAt: bigint;
+  /** The device was not in the group before. */
+  readonly isNew: boolean;
+}
+
 function insist(holds: boolean, text: string): asserts holds {
   if (!holds) throw new Violation(text);
 }
@@ -66,8 +74,15 @@ export class Checks {
   readonly #isSplit: boolean;
   readonly #sights = new Map<string, Sight>();
   readonly #read = new Map<string, bigint>();
-  /** Epochs that only a device has come to that may be astray. */
-  readonly #unproven = new Map<string, Device>();
+  /** Epochs that only a device has come to that may be astray, with that device. */
+  readonly #unproven = new Map<
+    string,
+    { readonly device: Device; readonly groupId: string; readonly view: EpochView }
+  >();
+  /** The newest epoch of each history that waits to be proven or chosen, by `device/group/time of its Welcome`. */
+  readonly #offered = new Map<string, { readonly epoch: bigint; readonly beganAt: bigint }>();
+  /** Envelopes that an honest device took for its own removal, each as `group/id`. */
+  readonly #removals = new Set<string>();
   /** When a wait of a device was seen first, in milliseconds of the world. */
   readonly #waits = new Map<string, number>();
   readonly #dirty = new Set<Device>();
@@ -131,7 +146,9 @@ export class Checks {
 
   #inspect(device: Device): void {
     const store = device.disk.look();
-    for (const { groupId, cursor, active, createdAtNs, role } of store.groups.list()) {
+    for (const { groupId, mlsGroupId, cursor, active, createdAtNs, role } of store.groups.list()) {
+      const offer = `${device.name}/${toHex(mlsGroupId)}/${createdAtNs}`;
+      if (role === "claim") this.#noteOffer(offer, newestEpoch(store, groupId), cursor);
       if (role !== "shown") continue;
       const id = toHex(groupId);
       const key = `${device.name}/${id}`;
@@ -141,8 +158,16 @@ export class Checks {
       if (before?.epoch === epoch && before.isActive === now.isActive && before.createdAtNs === createdAtNs) continue;
       this.#sights.set(key, now);
       this.#noteTenure(device, id, cursor, before, now);
-      if (now.isActive) this.#noteEpoch(device, store, groupId, cursor);
+      const isNew = before?.isActive !== true || before.createdAtNs !== createdAtNs;
+      const offered = isNew ? this.#offered.get(offer) : undefined;
+      const beganAt = offered?.epoch === epoch ? offered.beganAt : cursor;
+      if (now.isActive) this.#noteEpoch(device, store, { groupId, beganAt, isNew });
     }
+  }
+
+  /** A history that is not shown is read too: its epoch may have begun long before it is. */
+  #noteOffer(offer: string, epoch: bigint, beganAt: bigint): void {
+    if (this.#offered.get(offer)?.epoch !== epoch) this.#offered.set(offer, { epoch, beganAt });
   }
 
   #noteTenure(device: Device, groupId: string, cursor: bigint, before: Sight | undefined, now: Sight): void {
@@ -151,6 +176,7 @@ export class Checks {
     const last = tenures.findLast((tenure) => tenure.groupId === groupId);
     const isNew = before?.isActive !== true || before.createdAtNs !== now.createdAtNs;
     if (!now.isActive && last !== undefined) last.untilId ??= cursor;
+    if (!now.isActive && before?.isActive === true && !device.isAstray) this.#noteRemoval(groupId, cursor);
     if (now.isActive && isNew) {
       if (last !== undefined) {
         insist(
@@ -163,23 +189,66 @@ export class Checks {
     }
   }
 
-  #noteEpoch(device: Device, store: Store, groupId: Uint8Array, cursor: bigint): void {
+  /** Who reads of its removal proves the epoch that began with it, also where only an astray device is left in the group. */
+  #noteRemoval(groupId: string, beganAt: bigint): void {
+    this.#removals.add(`${groupId}/${beganAt}`);
+    for (const { groupId: id, view } of this.#unproven.values()) {
+      if (id === groupId && view.beganAt === beganAt) this.#prove(groupId, view);
+    }
+  }
+
+  /** The history of a device that may be astray is the group's where nobody else is left who could say so. */
+  follow(groupId: string, device: Device): void {
+    const newest = this.newest(groupId)?.epoch ?? -1n;
+    for (const { device: first, groupId: id, view } of this.#unproven.values()) {
+      if (first === device && id === groupId && view.epoch > newest) this.#prove(groupId, view);
+    }
+  }
+
+  /**
+   * Whether somebody came in through an astray device, into no epoch of the group: by its Welcome, or by an invite that it has
+   * refreshed. Its word is all that a newcomer has.
+   */
+  #leadsAstray(groupId: string, view: EpochView, known: EpochView | undefined): boolean {
+    const precedes = ({ epoch, state, installations }: EpochView) =>
+      epoch === view.epoch - 1n &&
+      state.name === view.state.name &&
+      installations.size === view.installations.size - 1 &&
+      [...installations].every((id) => view.installations.has(id));
+    const before = this.#isSplit ? undefined : this.epochs.get(this.#keyOf(groupId, view.epoch - 1n, ""));
+    if (before !== undefined && precedes(before)) return false;
+    const unproven = [...this.#unproven.values()].filter((other) => other.groupId === groupId);
+    if (known !== undefined && unproven.some((other) => other.view.authenticator === view.authenticator)) return true;
+    return unproven.some((other) => precedes(other.view));
+  }
+
+  #prove(groupId: string, view: EpochView): void {
+    const key = this.#keyOf(groupId, view.epoch, view.authenticator);
+    if (this.epochs.has(key)) return;
+    this.epochs.set(key, view);
+    this.#judge(groupId, view);
+  }
+
+  #noteEpoch(device: Device, store: Store, { groupId, beganAt, isNew }: Entry): void {
     this.ledger.learn(store);
     const mls = loadGroup(store, groupId);
     insist(mls !== undefined, `${device.name} has a group and no identity`);
-    const view = viewOf(mls, cursor, device.name);
+    const view = viewOf(mls, beganAt, device.name);
     const key = this.#keyOf(toHex(groupId), view.epoch, view.authenticator);
     const known = this.epochs.get(key);
+    if (isNew && known?.authenticator !== view.authenticator && this.#leadsAstray(toHex(groupId), view, known)) {
+      device.harm ??= "misled";
+    }
     // What a wrong answer has led it to is no state of the group before somebody else has come to it.
     if (device.isAstray && known?.authenticator !== view.authenticator) {
       const witness = `${key}/${view.context}`;
-      const first = this.#unproven.get(witness) ?? device;
+      const first = this.#unproven.get(witness) ?? { device, groupId: toHex(groupId), view };
       this.#unproven.set(witness, first);
-      if (first === device || known !== undefined) return;
+      const isProven = first.device !== device || this.#removals.has(`${toHex(groupId)}/${view.beganAt}`);
+      if (!isProven || known !== undefined) return;
     }
     if (known === undefined) {
-      this.epochs.set(key, view);
-      this.#judge(toHex(groupId), view);
+      this.#prove(toHex(groupId), view);
       return;
     }
     const who = `${device.name} and ${known.seenBy} in epoch ${view.epoch}`;
