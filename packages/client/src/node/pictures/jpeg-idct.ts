@@ -124,8 +124,11 @@ function dequantize(coefficients: Int16Array, from: number, quantization: Uint16
   for (let row = 0; row < 8 * side; row += 8) {
     for (let index = row; index < row + side; index++) {
       const coefficient = coefficients[from + index] ?? 0;
-      work[index] = coefficient * (quantization[index] ?? 0);
-      if (coefficient !== 0) highest = index;
+      if (coefficient === 0) work[index] = 0;
+      else {
+        work[index] = coefficient * (quantization[index] ?? 0);
+        highest = index;
+      }
     }
   }
   return highest;

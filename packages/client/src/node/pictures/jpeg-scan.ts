@@ -68,7 +68,9 @@ export function readScan(blocks: BlockReader, components: readonly ScanComponent
 }
 
 function readMcu(blocks: BlockReader, components: readonly ScanComponent[], mcuRow: number, mcuColumn: number): void {
-  for (const [index, component] of components.entries()) {
+  for (let index = 0; index < components.length; index++) {
+    const component = components[index];
+    if (component === undefined) continue;
     const { across, down } = component;
     for (let row = 0; row < down; row++) {
       for (let column = 0; column < across; column++) {
