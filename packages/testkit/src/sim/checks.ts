@@ -89,6 +89,8 @@ export class Checks {
   /** By device, the message bytes that it handed to the network. */
   readonly #sent = new Map<string, Uint8Array[]>();
   #found: Error | undefined;
+  /** Somebody came in through an astray device. */
+  #isForked = false;
 
   constructor(claims: Expectations, isSplit: boolean) {
     this.#claims = claims;
@@ -197,11 +199,11 @@ export class Checks {
     }
   }
 
-  /** The history of a device that may be astray is the group's where nobody else is left who could say so. */
-  follow(groupId: string, device: Device): void {
+  /** The history of devices that may be astray is the group's where nobody else is left who could say so. */
+  follow(groupId: string, devices: readonly Device[]): void {
     const newest = this.newest(groupId)?.epoch ?? -1n;
     for (const { device: first, groupId: id, view } of this.#unproven.values()) {
-      if (first === device && id === groupId && view.epoch > newest) this.#prove(groupId, view);
+      if (devices.includes(first) && id === groupId && view.epoch > newest) this.#prove(groupId, view);
     }
   }
 
@@ -238,6 +240,7 @@ export class Checks {
     const known = this.epochs.get(key);
     if (isNew && known?.authenticator !== view.authenticator && this.#leadsAstray(toHex(groupId), view, known)) {
       device.harm ??= "misled";
+      this.#isForked = true;
     }
     // What a wrong answer has led it to is no state of the group before somebody else has come to it.
     if (device.isAstray && known?.authenticator !== view.authenticator) {
@@ -330,6 +333,8 @@ export class Checks {
 
   #lookAt(device: Device, group: Group): void {
     if (group.isCurrent) this.#compareWithDisk(device, group);
+    // Two members in the history of an astray device prove to all others that they are parted from it.
+    if (this.#isForked && group.status === "parted") device.harm ??= "misled";
     if (device.harm === undefined) insist(group.status !== "parted", `${device.name} is parted, and nobody harmed it`);
     this.#lookAtMessages(device, group);
   }

@@ -149,7 +149,7 @@ async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
   }
 }
 
-/** Where every honest device of the newest epoch is astray, the group goes on with the one that is in it and not parted. */
+/** Where every honest device of the newest epoch is astray, the group goes on with those that are not parted and agree. */
 function followTheLast({ scenario, groupId }: Scene): void {
   const installations = scenario.checks.newest(groupId)?.installations;
   const listed = honest(scenario).filter(({ installationId }) => installations?.has(installationId ?? ""));
@@ -157,10 +157,8 @@ function followTheLast({ scenario, groupId }: Scene): void {
     const group = device.group(groupId);
     return group?.isActive === true && group.status !== "parted";
   });
-  const [last] = left;
-  if (left.length === 1 && last !== undefined && listed.every(({ isAstray }) => isAstray)) {
-    scenario.checks.follow(groupId, last);
-  }
+  const states = new Set(left.map((device) => device.group(groupId)?.epochAuthenticator));
+  if (states.size === 1 && listed.every(({ isAstray }) => isAstray)) scenario.checks.follow(groupId, left);
 }
 
 /** All read until all are at rest in one epoch; throws what keeps them from it. */
