@@ -50,18 +50,23 @@ export function scheduleDuty(core: GroupCore, duty: Duty, signal: AbortSignal): 
   const earliestNs = dutyTimes.get(duty.name) ?? 0n;
   const pauseMs = typeof earliestNs === "bigint" ? Math.max(0, Number(earliestNs - clock.nowNs()) / 1e6) : 0;
   dutyTimes.set(duty.name, "waiting");
+  const report = (error: unknown) => {
+    if (!isAborted(signal)) reportInBackground(context, groupId, error);
+  };
   void clock
     .sleep(pauseMs + delayMs, signal)
     .then(() => duty.run(core, signal))
     .then(
       () => true,
       (error: unknown) => {
-        if (!isAborted(signal)) reportInBackground(context, groupId, error);
+        report(error);
         return false;
       },
     )
     .then((isDone) => {
       dutyTimes.set(duty.name, clock.nowNs() + BigInt(duty.intervalMs ?? 0) * 1_000_000n);
       if (isDone) scheduleDuty(core, duty, signal);
-    });
+    })
+    // `delayMs` reads the store, which may have failed or be closed by now.
+    .catch(report);
 }
