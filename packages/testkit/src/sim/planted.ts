@@ -159,19 +159,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the own signature on an unknown message proves nothing",
+    seed: 3,
     file: "packages/client/src/group/receive.ts",
     find: `if (received.isForeign) recordParted(core, "own-envelope", advance(core, envelope));`,
     replace: "if (received.isForeign) core.pass(advance(core, envelope));",
     troubles: ["restored-disk"],
-    isRare: true,
   },
   {
     name: "a Welcome of anybody replaces a group in good order",
+    seed: 9,
     file: "packages/client/src/group/welcome-rules.ts",
     find: `return isParted && (await mayBringBack(lastGood, welcomed, signal)) ? "return" : "claim";`,
     replace: `return "return";`,
     troubles: ["poison"],
-    isRare: true,
   },
   {
     name: "one key package of no use fails the whole call",
