@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test";
 import { LatchkeyError } from "@latchkey/mls";
 import type { Group } from "@latchkey/client";
 import { rawExternalCommit } from "./forge.ts";
+import { restoredAfter } from "./restored.ts";
 import {
   epochOf,
   failsWith,
@@ -207,4 +208,33 @@ test("TRU-10 a restored database knows itself also while its log waits for an id
     await device.client.conversations.sync();
     assert.equal(groupOf(device, adminGroup.id).status, "confirmed");
   }
+});
+
+test("TRU-10 a restored database that queues a message without a network uses no message key again", async (t) => {
+  const world = await World.start(t);
+  const { member, adminGroup } = await world.group();
+  let isOffline = false;
+  const wrap: Wrap = (environment) => {
+    const { transport } = environment;
+    const queryGroupMessages: typeof transport.queryGroupMessages = async (position, signal) => {
+      if (isOffline) throw new LatchkeyError("NODE_UNREACHABLE", "made up by a test", { retryable: true });
+      return transport.queryGroupMessages(position, signal);
+    };
+    return { ...environment, transport: { ...transport, queryGroupMessages } };
+  };
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).send("after the backup");
+  });
+  await world.restart(member, wrap);
+  const restored = groupOf(member, adminGroup.id);
+
+  isOffline = true;
+  await failsWith(restored.send("from the copy"), "NODE_UNREACHABLE");
+  isOffline = false;
+  await member.client.conversations.sync();
+
+  assert.equal(restored.status, "parted");
+  await adminGroup.sync();
+  assert.deepEqual(textsOf(adminGroup), ["after the backup"]);
+  assert.deepEqual(adminGroup.rejections(), []);
 });

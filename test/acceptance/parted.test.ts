@@ -1,39 +1,17 @@
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { encodeMlsMessage, fromHex } from "@latchkey/mls";
 import { appDataUpdate, COMPONENT, membershipDelta, readGroupState } from "@latchkey/xmtp";
 import { forgeMemberCommit, garblingFor, rawExternalCommit } from "./forge.ts";
 import { looksNative } from "./key-packages.ts";
 import { movableWorld } from "./movable-world.ts";
-import {
-  epochOf,
-  failsWith,
-  groupOf,
-  mlsOf,
-  openSlot,
-  publishRaw,
-  textsOf,
-  World,
-  type Device,
-  type Wrap,
-} from "./support.ts";
+import { restoredAfter } from "./restored.ts";
+import { epochOf, failsWith, groupOf, mlsOf, openSlot, publishRaw, textsOf, World, type Wrap } from "./support.ts";
 
 const MINUTE_MS = 60_000;
 
 type MlsMessage = Parameters<typeof encodeMlsMessage>[0];
 type PrivateMessage = Extract<MlsMessage, { wireFormat: "private_message" }>["message"];
-
-/** Puts the database of a device back to what it was before `meanwhile`. */
-async function restoredAfter(world: World, device: Device, meanwhile: () => Promise<void>): Promise<void> {
-  device.client.close();
-  copyFileSync(device.dbPath, world.path("backup.db"));
-  await world.restart(device);
-  await meanwhile();
-  device.client.close();
-  copyFileSync(world.path("backup.db"), device.dbPath);
-  await world.restart(device);
-}
 
 /** Bytes that look like a message of a group's epoch. */
 function junkOf(groupId: string, epoch: bigint, contentKind: PrivateMessage["contentKind"]): Uint8Array {

@@ -19,14 +19,24 @@ export function isLeaveRequest(row: OutboxRecord): boolean {
   return contentOf(row, row).contentType === leaveRequestCodec.type;
 }
 
+/** A message of the queue before it is encrypted. */
+export type UnsentRecord = Omit<OutboxRecord, "epoch" | "message" | "messageHash">;
+
+/**
+ * Queues a message while the log cannot be read; inside of `exclusive`. It is encrypted when it leaves, after a read: the
+ * database may be an older copy, and would use a message key again that the log would have shown.
+ */
+export function queueUnsent(core: GroupCore, row: UnsentRecord): OutboxRecord {
+  const queued = { ...row, epoch: NO_EPOCH, message: NOTHING, messageHash: NOTHING };
+  core.step({ write: (tables) => tables.outbox.put(queued) });
+  return queued;
+}
+
 /**
  * Encrypts a plaintext for the present epoch and queues it; inside of `exclusive`. The message key is spent on disk in
  * the same transaction, before anything leaves: no crash makes us use it twice.
  */
-export async function enqueue(
-  core: GroupCore,
-  row: Omit<OutboxRecord, "epoch" | "message" | "messageHash">,
-): Promise<OutboxRecord> {
+export async function enqueue(core: GroupCore, row: UnsentRecord): Promise<OutboxRecord> {
   // A member's proposal alone changes nothing here: members commit what they propose. One that waits for a commit that
   // never came must not silence the group.
   const { message, change } = await core.mls.encryptApplication(row.plaintext, { despiteProposals: true });

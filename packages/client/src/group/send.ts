@@ -11,7 +11,15 @@ import { echoOf, ownMessage, type Echo } from "./echo.ts";
 import { isRefusal, outgoing, syncLocked } from "./sync.ts";
 import { keyMark, wireKey } from "./message-ids.ts";
 import { newIdempotencyKey } from "./message.ts";
-import { deleteQueued, enqueue, isLeaveRequest, NOTHING, updateQueued } from "./outbox.ts";
+import {
+  deleteQueued,
+  enqueue,
+  isLeaveRequest,
+  NOTHING,
+  queueUnsent,
+  updateQueued,
+  type UnsentRecord,
+} from "./outbox.ts";
 
 /** How a message is sent. */
 export interface SendOptions {
@@ -102,9 +110,10 @@ async function sendLocked(core: GroupCore, draft: Draft, signal: AbortSignal | u
   const sent = sentBefore(core, draft);
   if (sent !== undefined) return sent;
   const known = findQueued(core, draft);
-  if (failure !== undefined) throw stillQueued(core, failure, known ?? (await queue(core, draft, 0n)), signal);
+  if (failure !== undefined)
+    throw stillQueued(core, failure, known ?? queueUnsent(core, newRow(core, draft, 0n)), signal);
   if (known !== undefined) return readEcho(core, known, signal);
-  const queued = await queue(core, draft, 1n);
+  const queued = await enqueue(core, newRow(core, draft, 1n));
   await publish(core, queued, signal);
   return readEcho(core, queued, signal);
 }
@@ -156,12 +165,12 @@ async function trySync(core: GroupCore, draft: Draft, signal?: AbortSignal): Pro
   }
 }
 
-/** Encrypts and queues a new message. Throws QUEUE_FULL. */
-async function queue(core: GroupCore, draft: Draft, mayHaveLeft: bigint): Promise<OutboxRecord> {
+/** A new row of the queue. Throws QUEUE_FULL. */
+function newRow(core: GroupCore, draft: Draft, mayHaveLeft: bigint): UnsentRecord {
   const { context, groupId } = core;
   const { plaintext, messageId, shouldPush, keyMark: mark } = draft;
   makeRoom(core);
-  return enqueue(core, {
+  return {
     groupId,
     queueId: (context.store.outbox.list(groupId).at(-1)?.queueId ?? 0n) + 1n,
     messageId,
@@ -174,7 +183,7 @@ async function queue(core: GroupCore, draft: Draft, mayHaveLeft: bigint): Promis
     copies: NOTHING,
     keyMark: mark,
     told: 0n,
-  });
+  };
 }
 
 /** What was cancelled is forgotten before anything is refused. */

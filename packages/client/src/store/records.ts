@@ -145,7 +145,7 @@ export interface OutboxRecord {
   /** Order of sending. */
   readonly queueId: bigint;
   readonly messageId: string;
-  /** Epoch of `message`; -1 for the state of another history: it is encrypted anew before it leaves. */
+  /** Epoch of `message`; -1 where it is encrypted when it leaves: nothing was read yet, or its state is of another history. */
   readonly epoch: bigint;
   /** The MLSMessage as it is published, again and again if need be. */
   readonly message: Uint8Array;
