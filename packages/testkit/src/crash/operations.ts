@@ -1,6 +1,6 @@
 import { generatedSigner } from "@latchkey/client/node";
-import { fromHex, toHex } from "@latchkey/mls";
-import type { Group } from "@latchkey/client";
+import { fromHex, LatchkeyError, toHex } from "@latchkey/mls";
+import type { Environment, Group } from "@latchkey/client";
 import type { Fault } from "./fault.ts";
 import { RETURN_OPERATIONS } from "./return-operations.ts";
 import { FaultInjector } from "./fault-injector.ts";
@@ -321,6 +321,13 @@ const registerSecond: Operation = {
 /** Days after which a key package is old enough to be replaced at the next start. */
 const LONG_AGO_MS = -40 * 86_400_000;
 
+/** An environment whose node answers no question about identity logs. */
+function withoutIdentityLogs(environment: Environment): Environment {
+  const getIdentityUpdates = () =>
+    Promise.reject(new LatchkeyError("NODE_UNREACHABLE", "made up by the crash matrix", { retryable: true }));
+  return { ...environment, transport: { ...environment.transport, getIdentityUpdates } };
+}
+
 /** Puts a fresh key package into the place of one that has grown old. */
 const rotateKeyPackage: Operation = {
   ...register,
@@ -329,10 +336,10 @@ const rotateKeyPackage: Operation = {
     const { group } = await circle(scenario);
     const victim = scenario.newDevice("newcomer");
     await victim.open();
-    // A clock that is so wrong registers nothing: the key package of long ago is made by an installation that is there.
+    // A clock that is so wrong is refused where the node tells the time: the key package of long ago is made without it.
     victim.environment?.store.transaction(({ keyPackages }) => keyPackages.delete());
     victim.close();
-    await victim.open({ aheadMs: LONG_AGO_MS });
+    await victim.open({ aheadMs: LONG_AGO_MS, wrap: withoutIdentityLogs });
     return { victim, input: inputOf({ groupId: group.id }) };
   },
   async proof(scenario, { victim, input }) {
