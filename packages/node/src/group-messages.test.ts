@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
@@ -123,6 +125,31 @@ describe("MlsApi: group messages", () => {
     assert.deepEqual([fields.id, fields.isCommit, fields.data.length], [2n, true, 0]);
     const full = await mls.getNewestGroupMessage({ groupIds, includeContent: true });
     assert.deepEqual(fieldsOf(full.responses[1]?.groupMessage).data, mlsMessage(GROUP, "new", "commit"));
+  });
+
+  test("NODE the newest message of a group is told without content, also where its kind was not stored", async (t) => {
+    const dataDir = temporaryDirectory(t);
+    const before = await startNode(t, { dataDir });
+    const messages = [groupMessage(GROUP, "x", "commit"), groupMessage(OTHER, "y")];
+    await connect(t, before.url).mls.sendGroupMessages({ messages });
+    await before.close();
+    const file = new DatabaseSync(join(dataDir, "node.sqlite"));
+    file.exec("UPDATE group_messages SET kind = 0");
+    file.close();
+
+    const { mls } = connect(t, (await startNode(t, { dataDir })).url);
+    const { responses } = await mls.getNewestGroupMessage({ groupIds: [GROUP, OTHER] });
+    const fields = responses.map(({ groupMessage: message }) => fieldsOf(message));
+    assert.deepEqual(
+      fields.map(({ id, isCommit, groupId, data }) => [id, isCommit, groupId, data.length]),
+      [
+        [1n, true, GROUP, 0],
+        [2n, false, OTHER, 0],
+      ],
+    );
+    await assert.rejects(mls.getNewestGroupMessage({ groupIds: [GROUP, new Uint8Array()] }), {
+      code: Code.InvalidArgument,
+    });
   });
 
   test("NODE a bad message refuses the whole batch and stores nothing", async (t) => {

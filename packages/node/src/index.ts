@@ -11,6 +11,8 @@ export { Notifier } from "./storage/notifier.ts";
 export { servedUntilNs } from "./storage/storage.ts";
 export type {
   Envelope,
+  EnvelopeHead,
+  EnvelopeKind,
   IdentityStore,
   IndexedIdentifier,
   KeyPackageStore,

@@ -9,7 +9,7 @@ import {
   type MlsApi,
 } from "@latchkey/xmtp/proto";
 import { invalidRequest, requireAtMost } from "../errors.ts";
-import type { Envelope, NewEnvelope } from "../storage/storage.ts";
+import type { Envelope, EnvelopeHead, NewEnvelope } from "../storage/storage.ts";
 import { pageAnswer, pageRequest } from "./paging.ts";
 import { requireEnvelope, requireSmall, requireTopic } from "./request-checks.ts";
 import { ANSWER, answerBytes, answerSize, envelopeDigest, mapInTurns, publish, type NodeRuntime } from "./runtime.ts";
@@ -41,12 +41,39 @@ function toEnvelope({ version }: GroupMessageInput, { limits }: NodeRuntime): Ne
     // XMTP's nodes say this of commits and of proposals; clients look for themselves.
     isCommit: contentKind !== "application",
   });
-  return { topic, payload: toBinary(GroupMessage_V1Schema, message), digest: envelopeDigest(topic, data) };
+  const kind = contentKind === "application" ? contentKind : "handshake";
+  return { topic, kind, payload: toBinary(GroupMessage_V1Schema, message), digest: envelopeDigest(topic, data) };
 }
 
 function toMessage(groupId: Uint8Array, { id, createdNs, payload }: Envelope): GroupMessage {
   const value = fromBinary(GroupMessage_V1Schema, payload);
   return create(GroupMessageSchema, { version: { case: "v1", value: { ...value, id, createdNs, groupId } } });
+}
+
+/** What XMTP's nodes answer without content: id, time, group id and whether it is a handshake message. */
+function toBareMessage(groupId: Uint8Array, { id, createdNs, kind }: EnvelopeHead): GroupMessage {
+  const value = create(GroupMessage_V1Schema, { id, createdNs, groupId, isCommit: kind === "handshake" });
+  return create(GroupMessageSchema, { version: { case: "v1", value } });
+}
+
+/** The newest message of each group without content. Payloads are read of messages only whose kind no column has. */
+async function newestHeads(
+  { store, limits }: NodeRuntime,
+  groupIds: readonly Uint8Array[],
+): Promise<{ groupMessage?: GroupMessage }[]> {
+  const heads = await store.groupMessages.heads(groupIds);
+  const countRead = answerSize(limits.lookupBytes);
+  return mapInTurns(groupIds, async (groupId, read, index) => {
+    const head = heads[index];
+    if (head === undefined) return {};
+    if (head.kind !== undefined) return { groupMessage: toBareMessage(groupId, head) };
+    const newest = await store.groupMessages.newest(groupId);
+    if (newest === undefined) return {};
+    read(newest.payload.length);
+    countRead(newest.payload.length);
+    const { isCommit } = fromBinary(GroupMessage_V1Schema, newest.payload);
+    return { groupMessage: toBareMessage(groupId, { ...newest, kind: isCommit ? "handshake" : "application" }) };
+  });
 }
 
 /** The methods of MlsApi about group messages. */
@@ -79,17 +106,15 @@ export function groupMessageMethods(runtime: NodeRuntime): Pick<ServiceImpl<type
 
     async getNewestGroupMessage({ groupIds, includeContent }, { values }) {
       requireAtMost("the request", groupIds.length, limits.lookupEntries, "group ids");
+      for (const groupId of groupIds) requireTopic("a group id", groupId, limits);
+      if (!includeContent) return { responses: await newestHeads(runtime, groupIds) };
       const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
-      const countRead = answerSize(limits.lookupBytes);
       const responses = await mapInTurns(groupIds, async (groupId, read) => {
-        const newest = await log.newest(requireTopic("a group id", groupId, limits));
+        const newest = await log.newest(groupId);
         if (newest === undefined) return {};
         read(newest.payload.length);
-        countRead(newest.payload.length);
-        const groupMessage = toMessage(groupId, newest);
-        if (!includeContent && groupMessage.version.case === "v1") groupMessage.version.value.data = new Uint8Array();
-        count(includeContent ? newest.payload.length : 0);
-        return { groupMessage };
+        count(newest.payload.length);
+        return { groupMessage: toMessage(groupId, newest) };
       });
       return { responses };
     },

@@ -79,7 +79,7 @@ const LOOKUP_BYTES = 4_096;
 /** Maps in order, one after the other, and lets other requests in between; `map` says how many bytes it has read. */
 export async function mapInTurns<T, R>(
   items: readonly T[],
-  map: (item: T, read: (bytes: number) => void) => Promise<R>,
+  map: (item: T, read: (bytes: number) => void, index: number) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
   let work = 0;
@@ -89,7 +89,7 @@ export async function mapInTurns<T, R>(
       await setImmediate();
       work = 0;
     }
-    results.push(await map(item, read));
+    results.push(await map(item, read, results.length));
   }
   return results;
 }

@@ -43,6 +43,19 @@ export interface NewEnvelope {
   readonly payload: Uint8Array;
   /** 32 bytes; an envelope with a digest the log already has is dropped. */
   readonly digest: Uint8Array;
+  /** Kept beside the payload, for heads. Logs without kinds leave it out. */
+  readonly kind?: EnvelopeKind;
+}
+
+/** What an MLS message carries, as its unencrypted header states it. A handshake is a commit or a proposal. */
+export type EnvelopeKind = "application" | "handshake";
+
+/** What is known of an envelope without reading its payload. */
+export interface EnvelopeHead {
+  readonly id: bigint;
+  readonly createdNs: bigint;
+  /** Undefined where no kind was stored, as older versions of the store did. */
+  readonly kind: EnvelopeKind | undefined;
 }
 
 /** A stored envelope. */
@@ -86,6 +99,11 @@ export interface TopicLog {
   append(envelopes: readonly NewEnvelope[]): Promise<readonly boolean[]>;
   read(page: PageRequest): Promise<Page>;
   newest(topic: Uint8Array): Promise<Envelope | undefined>;
+  /**
+   * The newest envelope of each topic, in the order asked; undefined for an empty topic. It reads no payload, so its cost does
+   * not depend on the size of messages.
+   */
+  heads(topics: readonly Uint8Array[]): Promise<readonly (EnvelopeHead | undefined)[]>;
   /**
    * Calls `wake` after each append that made one of the topics grow, whichever process made it, until the returned function
    * is called. A read that begins in `wake` sees the new envelopes. A call too many is allowed: it costs a read.

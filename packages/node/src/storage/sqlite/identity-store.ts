@@ -20,15 +20,15 @@ export function sqliteIdentityStore(database: Database, clock: Clock): IdentityS
       return known.get(digest) !== undefined;
     },
     async lastId(inboxId) {
-      return rows.head(utf8(inboxId)).id;
+      return rows.head(utf8(inboxId))?.id ?? 0n;
     },
     async append({ inboxId, payload, digest, expectedLastId, added, removed }) {
       const topic = utf8(inboxId);
       return database.transaction(() => {
-        const lastId = rows.head(topic).id;
+        const lastId = rows.head(topic)?.id ?? 0n;
         if (lastId !== expectedLastId) return "conflict";
         if (!rows.insert({ topic, payload, digest })) return "duplicate";
-        const { id } = rows.head(topic);
+        const id = rows.head(topic)?.id ?? 0n;
         for (const { kind, identifier } of removed) unlink.run(kind, identifier, inboxId);
         for (const { kind, identifier } of added) link.run(kind, identifier, inboxId, id);
         return "stored";

@@ -12,6 +12,15 @@ function topicLog(name: string): string {
   `;
 }
 
+/** Adds the kind of an envelope, and puts all that a head has into the index by topic. */
+function withKind(name: string): string {
+  return `
+    ALTER TABLE ${name} ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX ${name}_by_topic;
+    CREATE INDEX ${name}_by_topic ON ${name} (topic, id, created_ns, kind);
+  `;
+}
+
 /**
  * One script per schema version, applied in order; a released script is never changed. Unsigned 64-bit numbers are
  * kept as 8 big-endian bytes, because SQLite's integers are signed and byte order is numeric order.
@@ -84,4 +93,6 @@ export const MIGRATIONS: readonly string[] = [
       SET expiry = unhex(printf('%016x', (unixepoch() + 400 * 86400) * 1000000000))
       WHERE expiry = x'ffffffffffffffff';
   `,
+  // Heads come from the index alone. Rows from before have kind 0: their payload tells.
+  ["group_messages", "welcomes", "identity_updates", "commit_log"].map(withKind).join(""),
 ];

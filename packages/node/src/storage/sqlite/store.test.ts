@@ -6,7 +6,9 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { utf8 } from "@latchkey/mls";
 import { describeStore } from "../../testing/store-suite.ts";
+import { MIGRATIONS } from "./schema.ts";
 import { openSqliteStore } from "./store.ts";
+import { headQuery } from "./topic-log.ts";
 
 function withDirectory(run: (dataDir: string) => Promise<void>): () => Promise<void> {
   return async () => {
@@ -54,8 +56,30 @@ describe("SQLite: the file", () => {
       file.exec("PRAGMA user_version = 9999");
       file.close();
       for (let attempt = 0; attempt < 2; attempt++) {
-        assert.throws(() => open(dataDir), { code: "STORE_VERSION", data: { found: 9999, supported: 3 } });
+        assert.throws(() => open(dataDir), { code: "STORE_VERSION", data: { found: 9999, supported: 4 } });
       }
+    }),
+  );
+
+  test(
+    "STORE migrates version 3: heads come from the index alone, and rows from before have no kind",
+    withDirectory(async (dataDir) => {
+      const path = join(dataDir, "node.sqlite");
+      const file = new DatabaseSync(path);
+      for (const script of MIGRATIONS.slice(0, 3)) file.exec(script);
+      file.exec("PRAGMA user_version = 3; INSERT INTO group_messages VALUES (7, x'74', 5, x'00', x'aabb')");
+      file.close();
+      const store = open(dataDir);
+      assert.deepEqual(await store.groupMessages.heads([utf8("t")]), [{ id: 7n, createdNs: 5n, kind: undefined }]);
+      const payload = new Uint8Array(100_000);
+      await store.groupMessages.append([{ topic: utf8("t"), payload, digest: utf8("d"), kind: "application" }]);
+      assert.deepEqual(await store.groupMessages.heads([utf8("t")]), [{ id: 8n, createdNs: 6n, kind: "application" }]);
+      await store.close();
+
+      const after = new DatabaseSync(path);
+      const [plan] = after.prepare(`EXPLAIN QUERY PLAN ${headQuery("group_messages")}`).all(utf8("t"));
+      after.close();
+      assert.match(String(plan?.["detail"]), /USING COVERING INDEX group_messages_by_topic/);
     }),
   );
 

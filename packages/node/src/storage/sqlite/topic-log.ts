@@ -1,8 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import { bytesKey } from "@latchkey/mls";
 import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { Notifier } from "../notifier.ts";
-import type { Envelope, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
+import type { Envelope, EnvelopeHead, EnvelopeKind, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
 
 /** Nanoseconds since 1970, for the stamps of envelopes. */
 export type Clock = () => bigint;
@@ -16,8 +17,19 @@ const MAX_ID = 2n ** 63n - 1n;
 /** Payloads up to here come with their row; of larger ones the size does, which SQLite knows without reading them. */
 const SMALL_BYTES = 16 * 1024;
 
+/** Kinds as the column has them; 0 is none. */
+const KINDS: readonly (EnvelopeKind | undefined)[] = [undefined, "application", "handshake"];
+
+/** Look-ups of heads after which other requests get their turn. */
+const TURN = 128;
+
 function toEnvelope(row: Row, payload = bytes(row, "payload")): Envelope {
   return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), payload };
+}
+
+/** The newest envelope of a topic, from the index alone. */
+export function headQuery(table: LogTable): string {
+  return `SELECT id, created_ns, kind FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`;
 }
 
 /** The statements of one log table; its methods are synchronous, for use inside a transaction. */
@@ -35,10 +47,10 @@ export class LogRows {
     this.#clock = clock;
     const columns = "id, created_ns, payload";
     this.#insert = database.prepare(
-      `INSERT INTO ${table} (topic, created_ns, digest, payload) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+      `INSERT INTO ${table} (topic, created_ns, digest, payload, kind) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
     );
     this.#newest = database.prepare(`SELECT ${columns} FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
-    this.#head = database.prepare(`SELECT id, created_ns FROM ${table} WHERE topic = ? ORDER BY id DESC LIMIT 1`);
+    this.#head = database.prepare(headQuery(table));
     this.#last = database.prepare(`SELECT created_ns FROM ${table} ORDER BY id DESC LIMIT 1`);
     const small = `CASE WHEN length(payload) <= ${SMALL_BYTES} THEN payload END AS payload`;
     const priced = `SELECT id, created_ns, length(payload) AS size, ${small} FROM ${table} WHERE topic = ?`;
@@ -52,11 +64,11 @@ export class LogRows {
     return row === undefined ? undefined : toEnvelope(row);
   }
 
-  /** Id and time of a topic's newest envelope, without its payload; zeros when there is none. */
-  head(topic: Uint8Array): { readonly id: bigint; readonly createdNs: bigint } {
+  /** A topic's newest envelope without its payload, from the index alone. */
+  head(topic: Uint8Array): EnvelopeHead | undefined {
     const row = this.#head.get(topic);
-    if (row === undefined) return { id: 0n, createdNs: 0n };
-    return { id: integer(row, "id"), createdNs: integer(row, "created_ns") };
+    if (row === undefined) return undefined;
+    return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), kind: KINDS[Number(integer(row, "kind"))] };
   }
 
   /** Of the last row over all topics; 0 when there is none. */
@@ -66,10 +78,10 @@ export class LogRows {
   }
 
   /** False when the digest is known. */
-  insert({ topic, digest, payload }: NewEnvelope): boolean {
+  insert({ topic, digest, payload, kind }: NewEnvelope): boolean {
     const now = this.#clock();
-    const last = this.head(topic).createdNs;
-    return this.#insert.run(topic, now > last ? now : last + 1n, digest, payload) === 1n;
+    const last = this.head(topic)?.createdNs ?? 0n;
+    return this.#insert.run(topic, now > last ? now : last + 1n, digest, payload, KINDS.indexOf(kind)) === 1n;
   }
 
   page({ topic, direction, cursor, limit, maxBytes, reserve }: PageRequest): Page {
@@ -147,6 +159,14 @@ export function sqliteTopicLog(
     },
     async newest(topic) {
       return rows.newest(topic);
+    },
+    async heads(topics) {
+      const heads: (EnvelopeHead | undefined)[] = [];
+      for (const topic of topics) {
+        if (heads.length % TURN === TURN - 1) await setImmediate();
+        heads.push(rows.head(topic));
+      }
+      return heads;
     },
     subscribe: (topics, wake) => notifier.subscribe(topics, wake),
   };

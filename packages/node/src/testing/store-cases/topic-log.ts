@@ -13,6 +13,25 @@ export function describeTopicLog(storeTest: StoreTest): void {
     }
   });
 
+  storeTest("STORE heads tell the newest envelope of many topics, in the order asked", async (_fixture, store) => {
+    const log = store.groupMessages;
+    await log.append([envelope("a"), envelope("x", OTHER)]);
+    await log.append([{ ...envelope("b"), kind: "handshake" }]);
+    const many = Array.from({ length: 300 }, (_, at) => Uint8Array.of(at >> 8, at));
+    const heads = await log.heads([OTHER, ...many, TOPIC, TOPIC]);
+    assert.equal(heads.length, 303);
+    assert.deepEqual(
+      [heads[0]?.id, heads[0]?.kind, heads[301]?.id, heads[301]?.kind],
+      [2n, undefined, 3n, "handshake"],
+    );
+    assert.equal(heads[301]?.createdNs, (await log.newest(TOPIC))?.createdNs);
+    assert.deepEqual(heads[302], heads[301]);
+    assert.ok(heads.slice(1, 301).every((head) => head === undefined));
+    await log.append([{ ...envelope("c"), kind: "application" }]);
+    assert.equal((await log.heads([TOPIC]))[0]?.kind, "application");
+    assert.deepEqual(await log.heads([]), []);
+  });
+
   storeTest("STORE a batch is stored adjacent and in order, across topics too", async (_fixture, store) => {
     const log = store.groupMessages;
     await log.append([envelope("a"), envelope("x", OTHER), envelope("b")]);
