@@ -355,6 +355,7 @@ export class Checks {
     for (const message of group.messages({ after: this.#read.get(key) ?? 0n })) {
       this.#read.set(key, message.sequenceId);
       if (message.text === undefined || message.contentType !== textCodec.type) continue;
+      if (group.status === "parted" && this.#claims.textsOfRemoved.has(message.text)) continue;
       const author = this.#claims.texts.get(message.text);
       insist(author !== undefined, `${device.name} shows a text that nobody wrote`);
       const genuine =

@@ -24,6 +24,8 @@ export type Claim =
 export class Expectations {
   /** Text → who wrote it. */
   readonly texts = new Map<string, { readonly inboxId: string; readonly installationId: string }>();
+  /** Texts of removed members. Only a parted device, in an epoch from before the removal, may show one. */
+  readonly textsOfRemoved = new Set<string>();
   readonly names = new Set<string>();
   /** Inboxes that somebody meant to add, to remove, or to make an admin. */
   readonly added = new Set<string>();

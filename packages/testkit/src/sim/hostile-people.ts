@@ -299,6 +299,7 @@ export class HostileMember extends MemberVillain {
     const text = `${this.device.name} says ${claims.texts.size + 1}, which may be a lie`;
     const isMember = checks.newest(toHex(mls.groupId))?.installations.has(installationId) === true;
     if (isMember) claims.texts.set(text, { inboxId, installationId });
+    else claims.textsOfRemoved.add(text);
     const key = toHex(this.crypto.randomBytes(16));
     const isJunk = this.random.chance(0.3);
     const data = isJunk ? utf8("no envelope of a message") : encodeTextMessage(mls.groupId, text, key).plaintext;

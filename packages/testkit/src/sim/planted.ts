@@ -15,14 +15,15 @@ export interface PlantedBug {
   readonly troubles?: readonly Trouble[];
   /** A seed that finds it, tried first; the others follow when the simulator has changed. */
   readonly seed?: number;
-  /** It takes many seeds to matter. */
-  readonly isRare?: true;
+  /** Where it is hunted: with every `npm test`, with `--whole` only, or by hand, because it takes many seeds to matter. */
+  readonly hunted: "always" | "whole" | "by-hand";
 }
 
 /** Bugs that the simulator has to find; each stands for a kind of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: "a store that now and then loses a transaction",
+    hunted: "always",
     file: "packages/client/src/store/memory-store.ts",
     find: "const result = write(tables);",
     replace: "const result = write(tables); if (undoLog.length % 11 === 10) rollBack();",
@@ -30,6 +31,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a cursor that skips a message",
+    hunted: "whole",
     file: "packages/client/src/group/sync.ts",
     find: "await receiveEnvelopes(core, page, signal);",
     replace: "await receiveEnvelopes(core, page.filter(({ id }) => id % 5n > 0n), signal);",
@@ -37,6 +39,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a node that acknowledges and does not store",
+    hunted: "always",
     file: "packages/node/src/services/group-messages.ts",
     find: "await publish(runtime, { name, log }, envelopes);",
     replace: "await publish(runtime, { name, log }, envelopes.filter(({ digest }) => (digest[0] ?? 0) % 4 > 0));",
@@ -44,6 +47,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a validator of members' commits that accepts everything",
+    hunted: "always",
     file: "packages/client/src/group/receive.ts",
     find: "validateMemberCommit({",
     replace: "void ({",
@@ -51,6 +55,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a validator of external commits that accepts everything",
+    hunted: "always",
     file: "packages/client/src/group/receive.ts",
     find: "validateExternalCommit({",
     replace: "void ({",
@@ -62,10 +67,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "requireMember(core, senderLeaf, revoked);",
     replace: "",
     troubles: ["hostile-member"],
-    isRare: true,
+    hunted: "by-hand",
   },
   {
     name: "a removal that hands the next invite key to the removed",
+    hunted: "always",
     seed: 2,
     file: "packages/client/src/group/renewal-journal.ts",
     find: "update: policyInBetween(policy) },",
@@ -75,6 +81,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a message key that is used before it is spent on disk",
+    hunted: "whole",
     file: "packages/client/src/group/outbox.ts",
     find: "core.step({ change, write: (tables) => tables.outbox.put(queued) });",
     replace: "core.step({ write: (tables) => tables.outbox.put(queued) });",
@@ -82,6 +89,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a commit that is not written down before it leaves",
+    hunted: "whole",
     seed: 6,
     file: "packages/client/src/group/commit.ts",
     find: "tables.pendingCommits.put(record);",
@@ -94,10 +102,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "context.store.transaction(({ joins }) => joins.put(join));\n  return join;",
     replace: `if (join.state !== "PREPARED") context.store.transaction(({ joins }) => joins.put(join));\n  return join;`,
     troubles: ["crashes", "network"],
-    isRare: true,
+    hunted: "by-hand",
   },
   {
     name: "joiners forget the Welcomes of their other devices",
+    hunted: "whole",
     seed: 2,
     file: "packages/client/src/join/journal.ts",
     find: "[...welcomes, {",
@@ -106,6 +115,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "whoever loses a race believes to have won",
+    hunted: "whole",
     seed: 2,
     file: "packages/client/src/join/settle.ts",
     find: "if (own === commits[0] && (await isAccepted(context, current, own, signal))) {",
@@ -114,6 +124,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a join behind a refused commit is given up",
+    hunted: "whole",
     file: "packages/client/src/join/settle.ts",
     find: "recordContested(context, current, own);",
     replace: "recordLost(context, current);",
@@ -121,6 +132,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a message that is refused stops its log",
+    hunted: "always",
     file: "packages/client/src/errors.ts",
     find: `if (error instanceof LatchkeyError && (scope === "message" || scope === "caller")) return error;`,
     replace: `if (error instanceof LatchkeyError && scope === "caller") return error;`,
@@ -128,6 +140,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "inboxes are looked up before the shape of a commit is judged",
+    hunted: "whole",
     seed: 12,
     file: "packages/client/src/identity/judge-envelope.ts",
     find: "return judge(NO_IDENTITIES);",
@@ -136,6 +149,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "an identity update that is missing is refused at first sight",
+    hunted: "always",
     seed: 2,
     file: "packages/client/src/identity/judge-envelope.ts",
     find: "if (!hasWaited && !view.isOver(point, envelopeNs)) throw identityPending(point, envelopeNs);",
@@ -148,10 +162,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: "if (own === commits[0] && (await isAccepted(context, current, own, signal))) {",
     replace: "if (own === commits[0]) {",
     troubles: ["clock-steps", "network"],
-    isRare: true,
+    hunted: "by-hand",
   },
   {
     name: "a hint refuses to send",
+    hunted: "always",
     file: "packages/client/src/group/group-core.ts",
     find: "    requireChosen(this);",
     replace: `    if (this.context.store.hints.count(this.groupId) > 0) throw clientError("GROUP_PARTED", "a hint");`,
@@ -159,6 +174,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "the own signature on an unknown message proves nothing",
+    hunted: "whole",
     seed: 3,
     file: "packages/client/src/group/receive.ts",
     find: `if (received.isForeign) recordParted(core, "own-envelope", advance(core, envelope));`,
@@ -167,6 +183,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "a Welcome of anybody replaces a group in good order",
+    hunted: "always",
     seed: 9,
     file: "packages/client/src/group/welcome-rules.ts",
     find: `return isParted && (await mayBringBack(lastGood, welcomed, signal)) ? "return" : "claim";`,
@@ -175,6 +192,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: "one key package of no use fails the whole call",
+    hunted: "always",
     seed: 5,
     file: "packages/client/src/group/add-members.ts",
     find: "if (allOrNothing && faulty.length + notAdded.length > 0) {",

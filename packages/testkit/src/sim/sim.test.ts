@@ -3,13 +3,14 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { WHOLE } from "../whole.ts";
 import { simulate, type SimResult } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { summarize, type SimSummary } from "./summary.ts";
 
 /** Seeds that run with every `npm test`, in turns of this many. */
-const SEEDS = 16;
-const AT_ONCE = 8;
+const SEEDS = WHOLE ? 40 : 10;
+const AT_ONCE = 5;
 
 /** Fewer than by hand, to be done in time. */
 const DEEDS = 50;
