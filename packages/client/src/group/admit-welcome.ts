@@ -4,7 +4,7 @@ import type { Tables } from "../store/store.ts";
 import { historyOf } from "./entries.ts";
 import type { GroupCore } from "./group-core.ts";
 import { dropSurplusClaims, succeed, trustedFlag, writeClaim } from "./histories.ts";
-import { syncLocked } from "./sync.ts";
+import { readLog } from "./sync.ts";
 import { judgeWelcome, type WelcomedGroup, type WelcomeVerdict } from "./welcome-rules.ts";
 import { writeJoinedGroup } from "./write-group.ts";
 
@@ -21,8 +21,9 @@ export async function admitWelcome(
   const known = context.groups.get(welcomed.record.groupId);
   if (known === undefined) return admitNew(context, welcomed, note, signal);
   return known.exclusive(async () => {
-    // An installation that was removed and added again reads of the removal first.
-    if (known.active && welcomed.group.epoch > known.mls.epoch) await syncLocked(known, signal);
+    // An installation that was removed and added again reads of the removal first. Nothing leaves it here: the Welcome may
+    // be the first sign of another history.
+    if (known.active && welcomed.group.epoch > known.mls.epoch) await readLog(known, signal);
     const verdict = await judgeWelcome(context, known, welcomed, signal);
     return admitBeside(context, known, welcomed, verdict, note);
   }, signal);

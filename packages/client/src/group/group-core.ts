@@ -164,10 +164,9 @@ export class GroupCore {
     return this.active && this.#record.role === "shown";
   }
 
-  /** True where this installation may write to the group's log. */
+  /** True where this installation may write to the group's log: not while two histories without proof claim its id. */
   get mayWrite(): boolean {
-    const { active, role, status } = this.#record;
-    return active === 1n && role === "shown" && status !== "parted";
+    return this.isRead && this.#record.status !== "parted" && !isContested(this);
   }
 
   /** Name, members, admins and invite policy of the current epoch. */
@@ -298,10 +297,14 @@ export class GroupCore {
   }
 }
 
+/** Whether another history claims the id, and this one is not proven. */
+function isContested({ context, record }: GroupCore): boolean {
+  return record.proven === 0n && hiddenEntries(context, record.mlsGroupId).some(isChoosable);
+}
+
 /** Throws GROUP_CONFLICT when another history is the one in use, or two without proof claim the group's id. */
-function requireChosen({ context, record }: GroupCore): void {
-  const isContested = record.proven === 0n && hiddenEntries(context, record.mlsGroupId).some(isChoosable);
-  if (record.role === "shown" && !isContested) return;
+function requireChosen(core: GroupCore): void {
+  if (core.record.role === "shown" && !isContested(core)) return;
   throw clientError(
     "GROUP_CONFLICT",
     "two groups of this id exist and this one is not proven; choose one of `conversations.conflicts()`",
