@@ -40,6 +40,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
  */
 const CLIENT_FOLDERS: readonly string[] = [
   "node",
+  "web",
   "api",
   "upkeep",
   "join",

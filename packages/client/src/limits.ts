@@ -29,6 +29,12 @@ export const CLIENT_LIMITS = {
   maxJpegScans: 32,
   /** Time for one picture in milliseconds: a phone's photo without a code takes about three seconds on a slow machine. */
   pictureTimeoutMs: 10_000,
+  /**
+   * Times that a worker asks for the files of a database, and the pause between them, in milliseconds: browsers free the
+   * files of a worker that was killed within a second.
+   */
+  maxOpfsAttempts: 60,
+  opfsPauseMs: 50,
   /** Inboxes or installations looked up in one call: an answer of 1 MB for ordinary logs, below what any node takes. */
   lookUpKeys: 500,
   /** Envelopes asked for at once: the page size of XMTP clients. */

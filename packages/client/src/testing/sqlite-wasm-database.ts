@@ -1,35 +1,12 @@
 import sqlite3InitModule from "@sqlite.org/sqlite-wasm";
-import {
-  APPLICATION_ID,
-  configure,
-  limitSize,
-  migrate,
-  pragma,
-  refuseDamaged,
-  refuseForeign,
-  setApplicationId,
-} from "../store/sql/database.ts";
-import type { SqlDriver } from "../store/sql/driver.ts";
 import { sqlStore } from "../store/sql/sql-store.ts";
 import type { Store } from "../store/store.ts";
-import { sqliteWasmDriver } from "./sqlite-wasm-driver.ts";
+import { prepareDatabase } from "../web/worker/prepare-database.ts";
+import { sqliteWasmDriver } from "../web/worker/sqlite-wasm-driver.ts";
 import type { StoreFixture } from "./store-cases/store-case.ts";
 
 /** Pages of 4096 bytes that a small database may have more: 4 MiB. */
 const SMALL_PAGES = 1024;
-
-/** What a browser does with a file of its own, step by step. */
-function storeOn(driver: SqlDriver, morePages: number | undefined): Store {
-  configure(driver, {});
-  driver.exec("BEGIN EXCLUSIVE; COMMIT");
-  if (pragma(driver, "page_count") <= 1) setApplicationId(driver, APPLICATION_ID.closed);
-  refuseForeign(driver);
-  refuseDamaged(driver);
-  driver.exec("PRAGMA journal_mode = WAL");
-  migrate(driver);
-  if (morePages !== undefined) limitSize(driver, { maxPages: pragma(driver, "page_count") + morePages });
-  return sqlStore(driver);
-}
 
 /** Makes new databases of SQLite in WebAssembly, on files in its memory. */
 export async function sqliteWasmDatabases(): Promise<() => Required<StoreFixture>> {
@@ -40,9 +17,10 @@ export async function sqliteWasmDatabases(): Promise<() => Required<StoreFixture
   return () => {
     const file = `/store-${made++}.db`;
     const open = (morePages?: number): Store => {
-      const driver = sqliteWasmDriver(sqlite3, file);
+      const driver = sqliteWasmDriver(sqlite3, file, "unix");
       try {
-        return storeOn(driver, morePages);
+        prepareDatabase(driver, morePages);
+        return sqlStore(driver);
       } catch (error) {
         driver.close();
         throw error;

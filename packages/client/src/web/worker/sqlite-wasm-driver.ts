@@ -1,11 +1,11 @@
 import type { Database, PreparedStatement, Sqlite3Static } from "@sqlite.org/sqlite-wasm";
 import { decodeUtf8 } from "@latchkey/mls";
-import type { SqlDriver, SqlRow, SqlStatement, SqlValue } from "../store/sql/driver.ts";
-import { storeClosed } from "../store/misuse.ts";
-import { sqliteError, storeRefused } from "../store/sql/errors.ts";
+import type { SqlDriver, SqlRow, SqlStatement, SqlValue } from "../../store/sql/driver.ts";
+import { storeClosed } from "../../store/misuse.ts";
+import { sqliteError, storeRefused } from "../../store/sql/errors.ts";
 
-/** SQLite in WebAssembly on a file of its virtual file system, which it makes when it is not there. */
-export function sqliteWasmDriver(sqlite3: Sqlite3Static, file: string): SqlDriver {
+/** SQLite in WebAssembly on a file of the virtual file system `vfs`, made when it is not there. */
+export function sqliteWasmDriver(sqlite3: Sqlite3Static, file: string, vfs: string): SqlDriver {
   const { capi, oo1 } = sqlite3;
   /** Runs `action` and gives its errors their code. */
   const translated = <T>(action: () => T): T => {
@@ -16,7 +16,7 @@ export function sqliteWasmDriver(sqlite3: Sqlite3Static, file: string): SqlDrive
       throw error;
     }
   };
-  const database: Database = translated(() => new oo1.DB(file, "c", "unix"));
+  const database: Database = translated(() => new oo1.DB(file, "c", vfs));
   const requireOpen = () => {
     if (!database.isOpen()) throw storeClosed();
   };

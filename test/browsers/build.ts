@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+/** One file of a page under test. */
+export interface BuiltFile {
+  readonly type: string;
+  readonly role: "document" | "worker" | "asset";
+  readonly bytes: Uint8Array;
+}
+
+/** Bundles one worker script, as the build of the page does. */
+export async function bundleWorker(entry: URL): Promise<BuiltFile> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(entry)],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    logLevel: "error",
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error("nothing was built");
+  return { type: "text/javascript", role: "worker", bytes: file.contents };
+}
+
+/** SQLite as its package brings it. */
+export async function sqliteWasm(): Promise<BuiltFile> {
+  const path = fileURLToPath(import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm"));
+  return { type: "application/wasm", role: "asset", bytes: await readFile(path) };
+}
+
+/** The first 12 hex digits of a file's SHA-256. */
+export function shortHash(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex").slice(0, 12);
+}
