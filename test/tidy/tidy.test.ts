@@ -29,6 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "apps/cli": ["@latchkey/client", "@latchkey/node"],
   "packages/client": ["@latchkey/xmtp", "@latchkey/mls"],
   "packages/node": ["@latchkey/xmtp", "@latchkey/mls"],
+  "packages/slot-conformance": ["@latchkey/xmtp", "@latchkey/mls"],
   "packages/xmtp": ["@latchkey/mls"],
   "packages/mls": [],
   "packages/testkit": ["@latchkey/client", "@latchkey/node", "@latchkey/xmtp", "@latchkey/mls"],

@@ -3,12 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { cleanUp, startNode, temporaryDirectory } from "../testing/support.ts";
-import { openInProcess } from "../in-process.ts";
-import { HTTP_RULES } from "./http-rules.ts";
-import { InProcessSlot } from "./in-process-slot.ts";
-import { runServiceRules, runSuite } from "./run-suite.ts";
-import { SERVICE_RULES } from "./service-rules.ts";
+import { HTTP_RULES, runServiceRules, runSuite, SERVICE_RULES } from "@latchkey/slot-conformance";
+import { openInProcess } from "./in-process.ts";
+import { InProcessSlot } from "./testing/in-process-slot.ts";
+import { cleanUp, startNode, temporaryDirectory } from "./testing/support.ts";
 
 test("SLOT the node keeps every rule of the written contract", async (t) => {
   const { url } = await startNode(t, { limits: { slotBlobBytes: 1_000_000, lingerMs: 100 } });

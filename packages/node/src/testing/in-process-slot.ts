@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { fromHex, toHex } from "@latchkey/mls";
 import { NodeError } from "../errors.ts";
 import type { InProcessSlots } from "../in-process.ts";
-import type { BlobMatch, ServiceClock, SlotUnderTest, UploadRight } from "./slot-under-test.ts";
+import type { BlobMatch, ServiceClock, SlotUnderTest, UploadRight } from "@latchkey/slot-conformance";
 
 /** A slot of a node in this process. */
 export class InProcessSlot implements SlotUnderTest {
