@@ -147,6 +147,11 @@ export const CLIENT_LIMITS = {
    */
   maxIdentityBytes: 64 * 1024 * 1024,
   /**
+   * Bytes of identity logs, with their verdicts, that one transaction keeps: an answer for the members of a large group, and
+   * few enough to hold the event loop for some 20 ms.
+   */
+  identityBytesAtOnce: 1024 * 1024,
+  /**
    * Members and signatures of all states of identity logs that are in memory, about 50 bytes each: every state of 30 000
    * usual inboxes. The logs read first make room for others.
    */
@@ -191,6 +196,9 @@ export const CLIENT_LIMITS = {
   maxTimerMs: 2_147_483_647,
   /** Uses that an invite can be limited to: 32 bits in XIP-82's policy. */
   maxInviteUses: 4_294_967_295,
+  /** Welcomes of one request, and their bytes: below what any node takes, and few to be sent again one by one. */
+  welcomeBatch: 250,
+  welcomeBatchBytes: 1024 * 1024,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
   maxFollowUpAttempts: 20,
 } as const;

@@ -2,8 +2,9 @@ import { MLS_LIMITS, type KeyPackage, type Proposal } from "@latchkey/mls";
 import { COMPONENT, membershipDelta, XMTP_LIMITS, type MembershipEntry, type MembershipMutation } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
 import type { UnusableInstallation } from "../identity/key-package-faults.ts";
+import { fetchKeyPackages, type FetchedKeyPackages, type WantedInstallations } from "../identity/key-packages.ts";
 import { NOBODY_ADDED, type Addition } from "./addition.ts";
-import { fetchWanted, unusableError, usableIn, type UsableKeyPackages, type WantedInstallations } from "./adds.ts";
+import { unusableError, usableIn } from "./adds.ts";
 import { planCommit } from "./plan-commit.ts";
 import { commitChange } from "./commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
@@ -56,8 +57,8 @@ function joiningInboxes(core: GroupCore, inboxIds: readonly string[]): string[] 
 /** Plans the commit that adds inboxes and own devices whose key packages were tried. */
 function planAdds(
   core: GroupCore,
-  joining: readonly (UsableKeyPackages & { readonly sequenceId: bigint })[],
-  own: { readonly entry: MembershipEntry; readonly found: UsableKeyPackages } | undefined,
+  joining: readonly (FetchedKeyPackages & { readonly sequenceId: bigint })[],
+  own: { readonly entry: MembershipEntry; readonly found: FetchedKeyPackages } | undefined,
 ): CommitPlan | undefined {
   const mutations = joining.map(({ inboxId, sequenceId, unusable }): MembershipMutation => {
     const entry = { sequenceId, failedInstallations: idsOf(unusable), admittedViaExternalGroupId: NO_TAG };
@@ -89,7 +90,7 @@ async function plan(core: GroupCore, inboxIds: readonly string[], options: AddOp
   const wanted = latest.map(({ inboxId, state }) => ({ inboxId, installationIds: state.installations() }));
   const entry = withSiblings ? core.state.members.get(context.own.inboxId) : undefined;
   const mine = entry === undefined ? [] : [await siblings(core, signal)];
-  const fetched = await fetchWanted(context, [...mine, ...wanted], signal);
+  const fetched = await fetchKeyPackages(context, [...mine, ...wanted], signal);
   const tried = usableIn(addTargetOf(core, { force }), fetched);
   const [ownFound, others] = entry === undefined ? [undefined, tried] : [tried[0], tried.slice(1)];
   const faulty = tried.filter(({ unusable }) => unusable.length > 0);

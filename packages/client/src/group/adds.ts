@@ -6,23 +6,9 @@ import {
   type LatchkeyError,
   type LeafIndex,
 } from "@latchkey/mls";
-import type { ClientContext } from "./client-context.ts";
 import { clientError, shortId } from "../errors.ts";
-import { faultBesideInvites, unusableBy, type UnusableInstallation } from "../identity/key-package-faults.ts";
-import { fetchKeyPackages } from "../identity/key-packages.ts";
-
-/** Installations of one inbox that are to be added. */
-export interface WantedInstallations {
-  readonly inboxId: string;
-  readonly installationIds: readonly string[];
-}
-
-/** The key packages of an inbox that a commit can add, and the installations that stay out. */
-export interface UsableKeyPackages {
-  readonly inboxId: string;
-  readonly keyPackages: readonly KeyPackage[];
-  readonly unusable: readonly UnusableInstallation[];
-}
+import { faultBesideInvites, unusableBy } from "../identity/key-package-faults.ts";
+import type { FetchedKeyPackages } from "../identity/key-packages.ts";
 
 /** The group that key packages are tried against. */
 export interface AddTarget {
@@ -36,24 +22,11 @@ export interface AddTarget {
 /** Every commit that adds members writes the membership. */
 const PROPOSAL_TYPES = [PROPOSAL_TYPE.app_data_update];
 
-/** Fetches the key packages of installations, verified and of the right owner. */
-export async function fetchWanted(
-  context: ClientContext,
-  wanted: readonly WantedInstallations[],
-  signal?: AbortSignal,
-): Promise<UsableKeyPackages[]> {
-  const fetched: UsableKeyPackages[] = [];
-  for (const { inboxId, installationIds } of wanted) {
-    fetched.push({ inboxId, ...(await fetchKeyPackages(context, inboxId, installationIds, signal)) });
-  }
-  return fetched;
-}
-
 /**
  * Sorts out the key packages that the group would refuse in the commit that adds them all, so that none of them keeps
  * the others out (REV-08). The group is asked once for all.
  */
-export function usableIn(target: AddTarget, fetched: readonly UsableKeyPackages[]): UsableKeyPackages[] {
+export function usableIn(target: AddTarget, fetched: readonly FetchedKeyPackages[]): FetchedKeyPackages[] {
   const { hasInvite, removed = [] } = target;
   const byItself = fetched.map(({ inboxId, keyPackages, unusable }) => {
     const kept: KeyPackage[] = [];
@@ -103,4 +76,4 @@ export function unusableError(message: string, inboxes: readonly UnusableInbox[]
 }
 
 /** An inbox with installations that cannot be used. */
-export type UnusableInbox = Pick<UsableKeyPackages, "inboxId" | "unusable">;
+export type UnusableInbox = Pick<FetchedKeyPackages, "inboxId" | "unusable">;

@@ -9,8 +9,9 @@ import {
   type MembershipMutation,
 } from "@latchkey/xmtp";
 import { clientError } from "../errors.ts";
+import { fetchKeyPackages, type WantedInstallations } from "../identity/key-packages.ts";
 import { addOf } from "./add-members.ts";
-import { fetchWanted, installationOf, usableIn, type WantedInstallations } from "./adds.ts";
+import { installationOf, usableIn } from "./adds.ts";
 import { planCommit, type ComponentPayload } from "./plan-commit.ts";
 import type { CommitPlan } from "./commit-plan.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -145,7 +146,7 @@ export async function planUpdateInstallations(
   }
   const removed = changes.flatMap(({ revoked }) => revoked);
   const wanted = changes.map((change) => change.wanted);
-  const tried = usableIn(addTargetOf(core, { removed }), await fetchWanted(core.context, wanted, signal));
+  const tried = usableIn(addTargetOf(core, { removed }), await fetchKeyPackages(core.context, wanted, signal));
   core.context.keyPackageFaults.note(
     core.groupId,
     tried.flatMap(({ unusable }) => unusable),

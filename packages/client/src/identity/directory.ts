@@ -4,11 +4,12 @@ import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { systemClock } from "../clock.ts";
 import { clientError, shortId, type ClientError } from "../errors.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import type { Store, Tables } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
+import { bytesOfChange, KeptLogs, type LogChange, type RevocationListener } from "./kept-logs.ts";
 import { NodeTime } from "./node-time.ts";
-import { isRevokedAt, revokesAny } from "./revocations.ts";
+import { isRevokedAt } from "./revocations.ts";
 import { endsUnverified, replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
 import { contractVerifier, SignatureTurns } from "./signature-turns.ts";
 
@@ -24,8 +25,17 @@ interface LookupOptions {
 /** An inbox after the newest update of its log. */
 export interface LatestIdentity extends IdentityPoint, KnownState {}
 
-/** Told of a log that shows a new revocation. */
-type RevocationListener = (tables: Tables, inboxId: string, states: readonly KnownState[]) => void;
+/** What a node served of a log behind the states that are known. */
+interface ReadEntries {
+  readonly inboxId: string;
+  readonly before: readonly KnownState[];
+  readonly entries: readonly IdentityLogEntry[];
+}
+
+/** The same, ready to be replayed. */
+interface LogToReplay extends Pick<ReadEntries, "inboxId" | "before"> {
+  readonly entries: readonly ReplayEntry[];
+}
 
 interface DirectoryOptions {
   /** Bounds the updates that are kept on disk, but for what the last request brought. */
@@ -46,10 +56,8 @@ interface DirectoryOptions {
  * disk. Verdicts on signatures are kept beside the updates, so that no start verifies them again.
  */
 export class IdentityDirectory {
-  readonly #store: Store;
   readonly #transport: Transport;
-  readonly #maxBytes: number;
-  readonly #maxEntries: number;
+  readonly #kept: KeptLogs;
   readonly #turns: SignatureTurns;
   /** What time it is at the node. */
   readonly time: NodeTime;
@@ -59,19 +67,11 @@ export class IdentityDirectory {
   readonly #confirmed = new Map<string, NonNullable<ReadLog["confirmed"]>>();
   /** By inbox, the end of the last replay that was begun. */
   readonly #replays = new Map<string, Promise<void>>();
-  readonly #logs = new Map<string, readonly KnownState[]>();
-  #entries = 0;
-  #onRevocation: RevocationListener | undefined;
-  /** Counts how often all was forgotten: a replay that began before then has no beginning to be kept behind. */
-  #generation = 0;
-  /** Of the updates on disk; undefined until something is asked from the node. */
-  #bytes: number | undefined;
 
   constructor(store: Store, transport: Transport, options: DirectoryOptions = {}) {
-    this.#store = store;
     this.#transport = transport;
-    this.#maxBytes = options.maxBytes ?? CLIENT_LIMITS.maxIdentityBytes;
-    this.#maxEntries = options.maxEntries ?? CLIENT_LIMITS.maxIdentityEntries;
+    const { maxBytes = CLIENT_LIMITS.maxIdentityBytes, maxEntries = CLIENT_LIMITS.maxIdentityEntries } = options;
+    this.#kept = new KeptLogs(store, maxBytes, maxEntries);
     this.#turns = options.turns ?? new SignatureTurns(undefined, options.pause, contractVerifier(transport));
     this.time = options.time ?? new NodeTime(systemClock);
   }
@@ -86,10 +86,7 @@ export class IdentityDirectory {
   async lookup(needed: readonly IdentityPoint[], options: LookupOptions = {}): Promise<IdentityView> {
     const { fresh = [], envelopeNs, signal } = options;
     if (envelopeNs !== undefined) this.time.observe(envelopeNs);
-    const logs = new Map<string, ReadLog>();
-    for (const inboxId of new Set([...needed.map((point) => point.inboxId), ...fresh])) {
-      logs.set(inboxId, await this.#kept(inboxId));
-    }
+    const logs = await this.#asRead([...new Set([...needed.map((point) => point.inboxId), ...fresh])]);
     const view = new IdentityView(logs);
     const isMissing = (point: IdentityPoint) =>
       lastId(logs.get(point.inboxId)?.states ?? []) < point.sequenceId &&
@@ -115,22 +112,22 @@ export class IdentityDirectory {
 
   /** As the function of that name, as far as the log was read; asks nobody. */
   async isRevokedAt(inboxId: string, installationId: string, timeNs: bigint): Promise<boolean> {
-    return isRevokedAt(await this.#known(inboxId), installationId, timeNs);
+    return isRevokedAt((await this.#known([inboxId])).get(inboxId) ?? [], installationId, timeNs);
   }
 
   /** As `isRevokedAt`, where the log is in memory. */
   isKnownRevoked(inboxId: string, installationId: string, timeNs: bigint): boolean {
-    return isRevokedAt(this.#logs.get(inboxId) ?? [], installationId, timeNs);
+    return isRevokedAt(this.#kept.inMemory(inboxId) ?? [], installationId, timeNs);
   }
 
   /** Has a listener called with the log that shows a new revocation, in the transaction that keeps the log. */
   onRevocation(listener: RevocationListener): void {
-    this.#onRevocation = listener;
+    this.#kept.onRevocation(listener);
   }
 
   /** An inbox after exactly that update, where its log is in memory; asks nobody. */
   known(inboxId: string, sequenceId: bigint): AssociationState | undefined {
-    return this.#logs.get(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId)?.state;
+    return this.#kept.inMemory(inboxId)?.find((candidate) => candidate.sequenceId === sequenceId)?.state;
   }
 
   /**
@@ -165,15 +162,21 @@ export class IdentityDirectory {
     throw inboxUnverifiable([inboxId]);
   }
 
-  #known(inboxId: string): Promise<readonly KnownState[]> {
-    const known = this.#logs.get(inboxId);
-    return known === undefined ? this.#inTurn(inboxId, () => this.#load(inboxId)) : Promise.resolve(known);
+  /** Logs as far as they were read; asks nobody. */
+  async #known(inboxIds: readonly string[]): Promise<Map<string, readonly KnownState[]>> {
+    const onDisk = inboxIds.filter((inboxId) => this.#kept.inMemory(inboxId) === undefined);
+    const inMemory = new Map(inboxIds.map((inboxId) => [inboxId, this.#kept.inMemory(inboxId) ?? []]));
+    return onDisk.length === 0 ? inMemory : mapOf(inMemory, await this.#inTurn(onDisk, () => this.#load(onDisk)));
   }
 
-  /** A log as it is kept, and how complete its last reading was. */
-  async #kept(inboxId: string): Promise<ReadLog> {
-    const states = await this.#known(inboxId);
-    return { states, completeNs: this.#complete.get(inboxId) ?? 0n, confirmed: this.#confirmed.get(inboxId) };
+  /** Logs as far as they were read, and how complete the last reading of each was. */
+  async #asRead(inboxIds: readonly string[]): Promise<Map<string, ReadLog>> {
+    const logs = new Map<string, ReadLog>();
+    for (const [inboxId, states] of await this.#known(inboxIds)) {
+      const [completeNs, confirmed] = [this.#complete.get(inboxId) ?? 0n, this.#confirmed.get(inboxId)];
+      logs.set(inboxId, { states, completeNs, confirmed });
+    }
+    return logs;
   }
 
   /**
@@ -193,8 +196,7 @@ export class IdentityDirectory {
 
   async #fetchPart(inboxIds: readonly string[], signal: AbortSignal | undefined): Promise<Map<string, ReadLog>> {
     const logs = new Map<string, ReadLog>();
-    const known = new Map<string, readonly KnownState[]>();
-    for (const inboxId of inboxIds) known.set(inboxId, await this.#known(inboxId));
+    const known = await this.#known(inboxIds);
     const requests = inboxIds.map((inboxId) => {
       const last = lastId(known.get(inboxId) ?? []);
       return { inboxId, afterSequenceId: last > 0n ? last - 1n : 0n };
@@ -202,17 +204,16 @@ export class IdentityDirectory {
     const completeNs = this.time.nowNs() - IDENTITY_LAG_NS;
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
     const asOfNs = this.#asOf(answers) ?? completeNs;
-    const disagreed: string[] = [];
-    for (const [index, inboxId] of inboxIds.entries()) {
-      const [before, entries] = [known.get(inboxId) ?? [], answers[index] ?? []];
-      if (before.length > 0 && entries[0]?.sequenceId !== lastId(before)) {
-        disagreed.push(inboxId);
-        continue;
-      }
-      const states = await this.#inTurn(inboxId, () => this.#append(inboxId, before, entries));
+    const read = inboxIds.map((inboxId, index) => {
+      return { inboxId, before: known.get(inboxId) ?? [], entries: answers[index] ?? [] };
+    });
+    const agrees = ({ before, entries }: ReadEntries) =>
+      before.length === 0 || entries[0]?.sequenceId === lastId(before);
+    const [agreed, disagreed] = [read.filter(agrees), read.filter((log) => !agrees(log)).map((log) => log.inboxId)];
+    for (const [inboxId, states] of await this.#append(agreed)) {
       // A new update was stamped before the answer, where the node says nothing else about its time.
       const stampNs = asOfNs === completeNs ? states.at(-1)?.serverTimestampNs : undefined;
-      if (stampNs !== undefined && lastId(states) > lastId(before)) this.time.observe(stampNs);
+      if (stampNs !== undefined && lastId(states) > lastId(known.get(inboxId) ?? [])) this.time.observe(stampNs);
       this.#note(this.#complete, inboxId, asOfNs);
       logs.set(inboxId, { states, completeNs: asOfNs, confirmed: this.#confirmed.get(inboxId) });
     }
@@ -228,12 +229,9 @@ export class IdentityDirectory {
     const requests = inboxIds.map((inboxId) => ({ inboxId, afterSequenceId: 0n }));
     const answers = await this.#transport.getIdentityUpdates(requests, signal);
     const asOfNs = this.#asOf(answers) ?? completeNs;
-    const logs = new Map<string, ReadLog>();
-    for (const [index, inboxId] of inboxIds.entries()) {
-      const log = await this.#inTurn(inboxId, () => this.#replace(inboxId, answers[index] ?? [], asOfNs));
-      this.#note(this.#complete, inboxId, log.completeNs);
-      logs.set(inboxId, log);
-    }
+    const read = inboxIds.map((inboxId, index) => ({ inboxId, before: [], entries: answers[index] ?? [] }));
+    const logs = await this.#replace(read, asOfNs);
+    for (const [inboxId, { completeNs }] of logs) this.#note(this.#complete, inboxId, completeNs);
     return logs;
   }
 
@@ -255,111 +253,105 @@ export class IdentityDirectory {
   }
 
   /** Replays of one log run one after the other. */
-  #inTurn<T>(inboxId: string, replay: () => Promise<T>): Promise<T> {
-    const result = (this.#replays.get(inboxId) ?? Promise.resolve()).then(replay);
+  #inTurn<T>(inboxIds: readonly string[], replay: () => Promise<T>): Promise<T> {
+    const earlier = inboxIds.flatMap((inboxId) => this.#replays.get(inboxId) ?? []);
+    const result = Promise.all(earlier).then(replay);
     const forget = () => {
-      if (this.#replays.get(inboxId) === ended) this.#replays.delete(inboxId);
+      for (const inboxId of inboxIds) if (this.#replays.get(inboxId) === ended) this.#replays.delete(inboxId);
     };
     const ended: Promise<void> = result.then(forget, forget);
-    this.#replays.set(inboxId, ended);
+    for (const inboxId of inboxIds) this.#replays.set(inboxId, ended);
     return result;
   }
 
   #forgetIfFull(): void {
-    this.#bytes ??= bytesOf(this.#store.identityUpdates.list()) + bytesOf(this.#store.identityVerdicts.list());
-    if (this.#bytes <= this.#maxBytes) return;
-    this.#store.transaction(({ identityUpdates, identityVerdicts }) => {
-      identityUpdates.delete();
-      identityVerdicts.delete();
-    });
-    this.#logs.clear();
+    if (!this.#kept.forgetIfFull()) return;
     this.#complete.clear();
     this.#confirmed.clear();
-    this.#entries = 0;
-    this.#bytes = 0;
-    this.#generation++;
   }
 
-  /** The log as it is on disk; verdicts of a database from before they were kept are added. */
-  async #load(inboxId: string): Promise<readonly KnownState[]> {
-    const known = this.#logs.get(inboxId);
-    if (known !== undefined) return known;
-    const generation = this.#generation;
-    const rows = this.#store.identityUpdates.list(inboxId);
-    const replayed = await replayLog(inboxId, [], this.#withVerdicts(inboxId, rows), this.#turns);
-    if (generation !== this.#generation) return replayed.states;
-    this.#keep(inboxId, { ...replayed, accepted: [] });
-    return replayed.states;
+  /** Logs as they are on disk; verdicts of a database from before they were kept are added. */
+  async #load(inboxIds: readonly string[]): Promise<Map<string, readonly KnownState[]>> {
+    const inMemory = new Map(inboxIds.map((inboxId) => [inboxId, this.#kept.inMemory(inboxId)]));
+    const onDisk = inboxIds.filter((inboxId) => inMemory.get(inboxId) === undefined);
+    const replayed = await this.#replay(
+      onDisk.map((inboxId) => ({ inboxId, before: [], entries: this.#kept.rows(inboxId) })),
+      (inboxId, replayed) => ({ inboxId, replayed: { ...replayed, accepted: [] }, replaces: false }),
+    );
+    return new Map(inboxIds.map((id) => [id, inMemory.get(id) ?? replayed.get(id)?.states ?? []]));
   }
 
   /**
-   * A log that was read from its beginning, in place of what is known. A node that shows nothing but a part of what it has
-   * shown before is behind: then nothing is known of how complete the log is.
+   * Logs that were read from their beginning, in place of what is known. A node that shows nothing but a part of what it
+   * has shown before is behind: then nothing is known of how complete the log is.
    */
-  async #replace(inboxId: string, entries: readonly IdentityLogEntry[], completeNs: bigint): Promise<ReadLog> {
-    const known = await this.#load(inboxId);
-    const rows = this.#withVerdicts(inboxId, serialized(entries));
-    const replayed = await replayLog(inboxId, [], rows, this.#turns);
-    const { states } = replayed;
-    if (states.length < known.length && states.every((state, index) => isSame(state, known[index]))) {
-      return { states: known, completeNs: 0n };
-    }
-    if (states.length !== known.length || !states.every((state, index) => isSame(state, known[index]))) {
-      this.#store.transaction(({ identityUpdates }) => identityUpdates.delete(inboxId));
-      this.#bytes = undefined;
-      this.#keep(inboxId, replayed);
-    }
-    return { states, completeNs };
-  }
-
-  /** A log with what was asked for behind `before`. */
-  async #append(
-    inboxId: string,
-    before: readonly KnownState[],
-    entries: readonly IdentityLogEntry[],
-  ): Promise<readonly KnownState[]> {
-    const known = await this.#load(inboxId);
-    // Forgotten since the request: this is good for its caller, and has no beginning to be kept behind.
-    const generation = known.length < before.length ? undefined : this.#generation;
-    const base = known.length < before.length ? before : known;
-    const replayed = await replayLog(inboxId, base, this.#withVerdicts(inboxId, serialized(entries)), this.#turns);
-    if (generation === this.#generation) this.#keep(inboxId, replayed);
-    return replayed.states;
-  }
-
-  *#withVerdicts(inboxId: string, rows: Iterable<Omit<ReplayEntry, "verdict">>): Iterable<ReplayEntry> {
-    for (const row of rows) {
-      yield { ...row, verdict: this.#store.identityVerdicts.get(inboxId, row.sequenceId)?.verdict };
-    }
-  }
-
-  #keep(inboxId: string, { states, accepted, verdicts }: ReplayedLog): void {
-    const updates = accepted.map(({ sequenceId, serverTimestampNs, update }) => {
-      return { inboxId, sequenceId, serverTimestampNs, update };
-    });
-    const judged = [...verdicts].map(([sequenceId, verdict]) => ({ inboxId, sequenceId, verdict }));
-    if (updates.length + judged.length > 0) {
-      this.#store.transaction((tables) => {
-        const { identityUpdates, identityVerdicts } = tables;
-        for (const row of updates) identityUpdates.put(row);
-        for (const row of judged) identityVerdicts.put(row);
-        if (revokesAny(states, accepted.length)) this.#onRevocation?.(tables, inboxId, states);
+  #replace(read: readonly ReadEntries[], completeNs: bigint): Promise<Map<string, ReadLog>> {
+    const inboxIds = read.map(({ inboxId }) => inboxId);
+    return this.#inTurn(inboxIds, async () => {
+      const known = await this.#load(inboxIds);
+      const logs = new Map<string, ReadLog>();
+      await this.#replay(read.map(this.#withVerdicts), (inboxId, replayed) => {
+        const { states } = replayed;
+        const before = known.get(inboxId) ?? [];
+        const isPart = states.every((state, index) => isSame(state, before[index]));
+        const isBehind = isPart && states.length < before.length;
+        logs.set(inboxId, isBehind ? { states: before, completeNs: 0n } : { states, completeNs });
+        return isPart && states.length <= before.length ? undefined : { inboxId, replayed, replaces: true };
       });
-      this.#bytes = this.#bytes === undefined ? undefined : this.#bytes + bytesOf(updates) + bytesOf(judged);
-    }
-    this.#remember(inboxId, states);
+      return logs;
+    });
   }
 
-  /** Keeps a log in memory, in place of those that were kept before all others when there are too many. */
-  #remember(inboxId: string, states: readonly KnownState[]): void {
-    this.#entries += entriesOf(states) - entriesOf(this.#logs.get(inboxId) ?? []);
-    this.#logs.delete(inboxId);
-    if (states.length > 0) this.#logs.set(inboxId, states);
-    for (const [oldest, log] of this.#logs) {
-      if (this.#entries <= this.#maxEntries || oldest === inboxId) return;
-      this.#logs.delete(oldest);
-      this.#entries -= entriesOf(log);
+  /** Logs with what was asked for behind `before`. */
+  #append(read: readonly ReadEntries[]): Promise<Map<string, readonly KnownState[]>> {
+    const inboxIds = read.map(({ inboxId }) => inboxId);
+    return this.#inTurn(inboxIds, async () => {
+      const known = await this.#load(inboxIds);
+      // Forgotten since the request: this is good for its caller, and has no beginning to be kept behind.
+      const isForgotten = (before: readonly KnownState[], now: readonly KnownState[]) => now.length < before.length;
+      const forgotten = new Set<string>();
+      const replays = read.map(({ inboxId, before, entries }) => {
+        const now = known.get(inboxId) ?? [];
+        if (isForgotten(before, now)) forgotten.add(inboxId);
+        const base = isForgotten(before, now) ? before : now;
+        const news = entries.filter(({ sequenceId }) => sequenceId > lastId(base));
+        return this.#withVerdicts({ inboxId, before: base, entries: news });
+      });
+      const replayed = await this.#replay(replays, (inboxId, replayed) =>
+        forgotten.has(inboxId) ? undefined : { inboxId, replayed, replaces: false },
+      );
+      return new Map([...replayed].map(([inboxId, { states }]) => [inboxId, states]));
+    });
+  }
+
+  readonly #withVerdicts = ({ inboxId, before, entries }: ReadEntries): LogToReplay => {
+    return { inboxId, before, entries: this.#kept.withVerdicts(inboxId, entries.map(serialized)) };
+  };
+
+  /** Replays logs and keeps what `changeOf` makes of each: one transaction for an answer of usual size. */
+  async #replay(
+    logs: readonly LogToReplay[],
+    changeOf: (inboxId: string, replayed: ReplayedLog) => LogChange | undefined,
+  ): Promise<Map<string, ReplayedLog>> {
+    const { generation } = this.#kept;
+    const all = new Map<string, ReplayedLog>();
+    let changes: LogChange[] = [];
+    let bytes = 0;
+    const keep = () => {
+      if (generation === this.#kept.generation) this.#kept.keep(changes);
+      [changes, bytes] = [[], 0];
+    };
+    for (const { inboxId, before, entries } of logs) {
+      const replayed = await replayLog(inboxId, before, entries, this.#turns);
+      all.set(inboxId, replayed);
+      const change = changeOf(inboxId, replayed);
+      if (change === undefined) continue;
+      changes.push(change);
+      bytes += bytesOfChange(change);
+      if (bytes >= CLIENT_LIMITS.identityBytesAtOnce) keep();
     }
+    keep();
+    return all;
   }
 }
 
@@ -386,16 +378,10 @@ function smaller(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
 }
 
-function* serialized(entries: readonly IdentityLogEntry[]): Iterable<Omit<ReplayEntry, "verdict">> {
-  for (const { sequenceId, serverTimestampNs, update } of entries) {
-    yield { sequenceId, serverTimestampNs, update: toBinary(IdentityUpdateSchema, update) };
-  }
+function serialized({ sequenceId, serverTimestampNs, update }: IdentityLogEntry): Omit<ReplayEntry, "verdict"> {
+  return { sequenceId, serverTimestampNs, update: toBinary(IdentityUpdateSchema, update) };
 }
 
-function bytesOf(rows: readonly { readonly update?: Uint8Array; readonly verdict?: Uint8Array }[]): number {
-  return rows.reduce((sum, { update, verdict }) => sum + (update?.length ?? 0) + (verdict?.length ?? 0), 0);
-}
-
-function entriesOf(log: readonly KnownState[]): number {
-  return log.reduce((sum, { state }) => sum + state.members.size + state.seenSignatures.size, 0);
+function mapOf<K, V>(first: ReadonlyMap<K, V>, later: ReadonlyMap<K, V>): Map<K, V> {
+  return new Map([...first, ...later]);
 }

@@ -131,32 +131,44 @@ export function openerFor(context: IdentityContext, hpkePublicKey: Uint8Array): 
   return undefined;
 }
 
-/** Key packages of installations, and the installations that have none that can be used anywhere. */
+/** Installations of one inbox whose key packages are wanted. */
+export interface WantedInstallations {
+  readonly inboxId: string;
+  readonly installationIds: readonly string[];
+}
+
+/** The key packages of an inbox that can be used, and its installations that have none. */
 export interface FetchedKeyPackages {
+  readonly inboxId: string;
   readonly keyPackages: readonly KeyPackage[];
   readonly unusable: readonly UnusableInstallation[];
 }
 
 /**
- * Fetches and verifies the key packages of installations of one inbox. A missing, expired or forged one is reported as
- * unusable: one broken device must not keep the others out (REV-08).
+ * Fetches the key packages of installations of many inboxes in one request and verifies them, in order. A missing, expired
+ * or forged one is reported as unusable: one broken device must not keep the others out (REV-08).
  */
 export async function fetchKeyPackages(
   context: IdentityContext,
-  inboxId: string,
-  installationIds: readonly string[],
+  wanted: readonly WantedInstallations[],
   signal?: AbortSignal,
-): Promise<FetchedKeyPackages> {
-  if (installationIds.length === 0) return { keyPackages: [], unusable: [] };
-  const answers = await context.transport.fetchKeyPackages(installationIds.map(fromHex), signal);
-  const keyPackages: KeyPackage[] = [];
-  const unusable: UnusableInstallation[] = [];
-  for (const [index, installationId] of installationIds.entries()) {
-    const found = await openKeyPackage(context, { inboxId, installationId }, answers[index]);
-    if ("fault" in found) unusable.push(found);
-    else keyPackages.push(found);
-  }
-  return { keyPackages, unusable };
+): Promise<FetchedKeyPackages[]> {
+  const owners = wanted.flatMap(({ inboxId, installationIds }) =>
+    installationIds.map((installationId): MessageSender => ({ inboxId, installationId })),
+  );
+  if (owners.length === 0) return wanted.map(({ inboxId }) => ({ inboxId, keyPackages: [], unusable: [] }));
+  const ids = owners.map(({ installationId }) => fromHex(installationId));
+  const answers = await context.transport.fetchKeyPackages(ids, signal);
+  const opened = await Promise.all(owners.map((owner, at) => openKeyPackage(context, owner, answers[at])));
+  let start = 0;
+  return wanted.map(({ inboxId, installationIds }) => {
+    const found = opened.slice(start, (start += installationIds.length));
+    return {
+      inboxId,
+      keyPackages: found.flatMap((one) => ("fault" in one ? [] : [one])),
+      unusable: found.flatMap((one) => ("fault" in one ? [one] : [])),
+    };
+  });
 }
 
 async function openKeyPackage(

@@ -30,7 +30,8 @@ import {
 } from "@latchkey/xmtp";
 import type { GroupsContext } from "../group/group-registry.ts";
 import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
-import { fetchWanted, unusableError, usableIn, type UsableKeyPackages } from "../group/adds.ts";
+import { unusableError, usableIn } from "../group/adds.ts";
+import { fetchKeyPackages, type FetchedKeyPackages } from "../identity/key-packages.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import type { JoinRecord } from "../store/records.ts";
@@ -60,7 +61,7 @@ export function newJoinRequest(context: GroupsContext, payload: InvitePayload, a
 /** The other devices of this inbox, to be tried against each state of the group. */
 interface OwnDevices {
   readonly sequenceId: bigint;
-  readonly fetched: UsableKeyPackages;
+  readonly fetched: FetchedKeyPackages;
 }
 
 /** A candidate that passed every check that can be made before anything is sent. */
@@ -229,7 +230,7 @@ async function ownDevices(request: JoinRequest, signal: AbortSignal | undefined)
     throw clientError("IDENTITY_REVOKED", "this installation was revoked; register a new one");
   }
   const siblings = installations.filter((id) => id !== installationId);
-  const [fetched] = await fetchWanted(context, [{ inboxId, installationIds: siblings }], signal);
+  const [fetched] = await fetchKeyPackages(context, [{ inboxId, installationIds: siblings }], signal);
   return (request.devices = { sequenceId, fetched: fetched ?? { inboxId, keyPackages: [], unusable: [] } });
 }
 

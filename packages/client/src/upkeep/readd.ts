@@ -1,4 +1,4 @@
-import { LatchkeyError, MlsGroup, toHex, type KeyPackage, type Proposal } from "@latchkey/mls";
+import { LatchkeyError, MlsGroup, toHex, type Proposal } from "@latchkey/mls";
 import { installationLeaf, oneshotExtensions, welcomeMessages, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { isAborted, isDue } from "../clock.ts";
 import { planCommit } from "../group/plan-commit.ts";
@@ -45,17 +45,15 @@ async function recipientsOf(core: GroupCore, signal: AbortSignal | undefined) {
   const { context } = core;
   const { own } = context;
   const members = new Map<string, bigint>();
-  const failedInstallations: string[] = [];
-  const keyPackages: KeyPackage[] = [];
-  for (const latest of await context.directory.latest([...new Set([own.inboxId, ...core.state.superAdmins])], signal)) {
-    const { inboxId, sequenceId, state } = latest;
+  const inboxIds = [...new Set([own.inboxId, ...core.state.superAdmins])];
+  const wanted = (await context.directory.latest(inboxIds, signal)).map(({ inboxId, sequenceId, state }) => {
     members.set(inboxId, sequenceId);
-    const others = state.installations().filter((id) => id !== own.installationId);
-    const found = await fetchKeyPackages(context, inboxId, others, signal);
-    keyPackages.push(...found.keyPackages);
-    failedInstallations.push(...found.unusable.map(({ installationId }) => installationId));
-  }
-  return { members, failedInstallations, keyPackages };
+    return { inboxId, installationIds: state.installations().filter((id) => id !== own.installationId) };
+  });
+  const found = await fetchKeyPackages(context, wanted, signal);
+  const keyPackages = found.flatMap((one) => one.keyPackages);
+  const unusable = found.flatMap((one) => one.unusable);
+  return { members, failedInstallations: unusable.map(({ installationId }) => installationId), keyPackages };
 }
 
 async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
@@ -152,7 +150,8 @@ async function planReadds(
     const { state } = await core.context.directory.latestOf(inboxId, signal);
     const installationId = toHex(installationKey);
     if (removed === undefined || !state.hasInstallation(installationId)) continue;
-    const [keyPackage] = (await fetchKeyPackages(core.context, inboxId, [installationId], signal)).keyPackages;
+    const [found] = await fetchKeyPackages(core.context, [{ inboxId, installationIds: [installationId] }], signal);
+    const [keyPackage] = found?.keyPackages ?? [];
     if (keyPackage === undefined) continue;
     removals.push({ kind: "remove", removed });
     additions.push({ kind: "add", keyPackage });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Transport as RpcTransport } from "@connectrpc/connect";
 import {
   Client,
   connectTransport,
@@ -18,10 +19,19 @@ import { openInProcess, type InProcessNode } from "@latchkey/node/internals";
 import type { WalletSigner } from "@latchkey/xmtp";
 import { hurriedClock } from "../../crash/scenario.ts";
 
-/** What a client has written to its store. */
-export interface Written {
+/** What a client has asked of its node and written to its store. */
+export interface Traffic {
   /** Bytes and text of all rows that were put; numbers count eight bytes. */
   bytes: number;
+  /** Durable transactions: those that put or deleted something. */
+  transactions: number;
+  /** Requests to the node, but for those of slots. */
+  requests: number;
+}
+
+/** Nothing yet. */
+export function noTraffic(): Traffic {
+  return { bytes: 0, transactions: 0, requests: 0 };
 }
 
 function sizeOf(value: unknown): number {
@@ -33,29 +43,54 @@ function sizeOf(value: unknown): number {
 type Row = Readonly<Record<string, unknown>>;
 type AnyTable = Table<Row, string[]>;
 
-function countingTable(table: AnyTable, written: Written): AnyTable {
+function countingTable(table: AnyTable, traffic: Traffic, changed: () => void): AnyTable {
   return {
     get: (...key) => table.get(...key),
     list: (...prefix) => table.list(...prefix),
     listAfter: (...key) => table.listAfter(...key),
     count: (...prefix) => table.count(...prefix),
-    delete: (...prefix) => table.delete(...prefix),
+    delete(...prefix) {
+      changed();
+      table.delete(...prefix);
+    },
     put(row) {
-      for (const value of Object.values(row)) written.bytes += sizeOf(value);
+      changed();
+      for (const value of Object.values(row)) traffic.bytes += sizeOf(value);
       table.put(row);
     },
   };
 }
 
 /** Counts what goes into the tables of a store. */
-function counting({ store, ...rest }: Environment, written: Written): Environment {
-  const transaction: typeof store.transaction = (write) =>
-    store.transaction((tables) => {
+function counting({ store, ...rest }: Environment, traffic: Traffic): Environment {
+  const transaction: typeof store.transaction = (write) => {
+    let writes = 0;
+    const changed = () => {
+      writes++;
+    };
+    const result = store.transaction((tables) => {
       const all = Object.entries(tables) as unknown as [string, AnyTable][];
-      const counted = all.map(([name, table]) => [name, countingTable(table, written)]);
+      const counted = all.map(([name, table]) => [name, countingTable(table, traffic, changed)]);
       return write(Object.fromEntries(counted) as Tables);
     });
+    if (writes > 0) traffic.transactions++;
+    return result;
+  };
   return { ...rest, store: { ...store, transaction } };
+}
+
+/** Counts the requests of a client. */
+function countingRpc(rpc: RpcTransport, traffic: Traffic): RpcTransport {
+  return {
+    unary(...call) {
+      traffic.requests++;
+      return rpc.unary(...call);
+    },
+    stream(...call) {
+      traffic.requests++;
+      return rpc.stream(...call);
+    },
+  };
 }
 
 /** Blobs in memory: what the invite service does is not measured here. */
@@ -90,11 +125,11 @@ export class Place {
   }
 
   /** Opens the client with that database, anew when it is there. */
-  async open(signer: WalletSigner, name: string, written: Written = { bytes: 0 }): Promise<Client> {
+  async open(signer: WalletSigner, name: string, traffic: Traffic = noTraffic()): Promise<Client> {
     const environment: Environment = {
       crypto: nodeCrypto,
       store: openSqliteStore(join(this.#directory, `${name}.db`)),
-      transport: { ...this.transport, close: () => undefined },
+      transport: connectTransport(countingRpc(this.#node.rpc, traffic), () => undefined),
       slots: this.#slots,
       clock: hurriedClock(),
       random: Math.random,
@@ -104,7 +139,7 @@ export class Place {
       keepInvitesFresh: false,
       inviteBaseUrl: "https://latchkey.link/i",
     };
-    const client = await Client.create(signer, counting(environment, written));
+    const client = await Client.create(signer, counting(environment, traffic));
     this.#clients.push(client);
     return client;
   }

@@ -24,10 +24,10 @@ for (const size of values.sizes.split(",")) {
   if (values.json === true) continue;
   console.log(`${result.members} members:`);
   for (const operation of OPERATIONS) {
-    const { cpuMs, writtenBytes } = result.costs[operation];
-    console.log(
-      `  ${operation.padEnd(16)}${cpuMs.toFixed(2).padStart(10)} ms${writtenBytes.toFixed(0).padStart(12)} bytes`,
-    );
+    const { cpuMs, writtenBytes, transactions, requests } = result.costs[operation];
+    const bytes = `${writtenBytes.toFixed(0).padStart(12)} bytes`;
+    const counts = `${transactions.toFixed(1).padStart(8)} transactions${requests.toFixed(1).padStart(7)} requests`;
+    console.log(`  ${operation.padEnd(16)}${cpuMs.toFixed(2).padStart(10)} ms${bytes}${counts}`);
   }
 }
 const joins = results.map(({ costs }) => costs.receiveJoin.cpuMs);

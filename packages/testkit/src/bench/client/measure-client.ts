@@ -3,7 +3,7 @@ import { generatedSigner } from "@latchkey/client/node";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { selectCandidates, decodeInvitePayload, XMTP_CIPHER_SUITE } from "@latchkey/xmtp";
 import { median } from "../measure.ts";
-import { Place, type Written } from "./fixture.ts";
+import { noTraffic, Place, type Traffic } from "./fixture.ts";
 import { Scanners } from "./scanners.ts";
 
 /** One operation of a client: medians. */
@@ -12,6 +12,9 @@ export interface Cost {
   readonly cpuMs: number;
   /** Bytes of the rows that the client has put. */
   readonly writtenBytes: number;
+  readonly transactions: number;
+  /** To the node, but for those of slots. */
+  readonly requests: number;
 }
 
 /** What clients do in a group. */
@@ -37,16 +40,18 @@ export interface ClientResult {
 
 /** Collects what operations cost. */
 class Meter {
-  readonly written: Written = { bytes: 0 };
+  readonly traffic: Traffic = noTraffic();
   readonly #samples = new Map<Operation, Cost[]>();
 
   /** `share` is how many operations of that name are done at once. */
   async run<T>(operation: Operation, work: () => Promise<T>, share = 1): Promise<T> {
-    this.written.bytes = 0;
+    Object.assign(this.traffic, noTraffic());
     const before = process.cpuUsage();
     const result = await work();
     const { user, system } = process.cpuUsage(before);
-    const cost = { cpuMs: (user + system) / 1_000 / share, writtenBytes: this.written.bytes / share };
+    const { bytes, transactions, requests } = this.traffic;
+    const [cpuMs, writtenBytes] = [(user + system) / 1_000 / share, bytes / share];
+    const cost = { cpuMs, writtenBytes, transactions: transactions / share, requests: requests / share };
     this.#samples.set(operation, [...(this.#samples.get(operation) ?? []), cost]);
     return result;
   }
@@ -56,8 +61,9 @@ class Meter {
     const entries = OPERATIONS.map((operation): [Operation, Cost] => {
       const all = this.#samples.get(operation) ?? [];
       const samples = all.length > warmUps ? all.slice(warmUps) : all;
-      const cpuMs = median(samples.map((cost) => cost.cpuMs));
-      return [operation, { cpuMs, writtenBytes: median(samples.map((cost) => cost.writtenBytes)) }];
+      const of = (kind: keyof Cost) => median(samples.map((cost) => cost[kind]));
+      const [cpuMs, writtenBytes] = [of("cpuMs"), of("writtenBytes")];
+      return [operation, { cpuMs, writtenBytes, transactions: of("transactions"), requests: of("requests") }];
     });
     return Object.fromEntries(entries) as Record<Operation, Cost>;
   }
@@ -93,7 +99,7 @@ export async function measureClient(members: number, { runs, warmUps, joins }: C
   const meter = new Meter();
   try {
     const adminSigner = generatedSigner();
-    const admin = await place.open(adminSigner, "admin", meter.written);
+    const admin = await place.open(adminSigner, "admin", meter.traffic);
     const group = await admin.conversations.createGroup([], { name: "Poster" });
     await group.createInvite();
     const scanners = new Scanners(place.transport);
@@ -104,7 +110,7 @@ export async function measureClient(members: number, { runs, warmUps, joins }: C
     let other: Client | undefined;
     for (let turn = 0; turn < joins; turn++) {
       const { url } = await meter.run("createInvite", () => group.createInvite());
-      const joiner = await place.open(generatedSigner(), `joiner ${turn}`, meter.written);
+      const joiner = await place.open(generatedSigner(), `joiner ${turn}`, meter.traffic);
       await meter.run("joinByInvite", () => joiner.conversations.joinByInvite(url));
       await group.sync();
       other?.close();
@@ -126,7 +132,7 @@ export async function measureClient(members: number, { runs, warmUps, joins }: C
     for (let turn = 0; turn < joins; turn++) {
       reopened.close();
       reopened = await meter.run("open", async () => {
-        const client = await place.open(adminSigner, "admin", meter.written);
+        const client = await place.open(adminSigner, "admin", meter.traffic);
         groupOf(client, group.id);
         return client;
       });

@@ -1,10 +1,17 @@
-import { createExternalCommit, verifyGroupInfo, VerifiedTreeCache, XIP_82_EXTERNAL_COMMITS } from "@latchkey/mls";
+import {
+  createExternalCommit,
+  verifyGroupInfo,
+  VerifiedTreeCache,
+  XIP_82_EXTERNAL_COMMITS,
+  type KeyPair,
+} from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import {
   appDataUpdate,
   applyAppDataUpdates,
   COMPONENT,
   createInboxUpdate,
+  createInstallationKeyPackage,
   deriveInboxId,
   encodeMlsCredential,
   InstallationKey,
@@ -18,8 +25,15 @@ import type { Transport } from "@latchkey/client";
 const NONCE = 1n;
 const HMAC_BYTES = 32;
 
+/** A person of the identity log, with the keys of its one installation. */
+export interface Registered {
+  readonly inboxId: string;
+  readonly sequenceId: bigint;
+  readonly signatureKeyPair: KeyPair;
+}
+
 /** Registers a person with one installation, as a client does at its first start. */
-async function register(transport: Transport) {
+async function register(transport: Transport): Promise<Registered> {
   const installation = new InstallationKey(nodeCrypto.randomBytes(32));
   const wallet = localWallet(nodeCrypto.randomBytes(32));
   const timestampNs = BigInt(Date.now()) * 1_000_000n;
@@ -28,6 +42,24 @@ async function register(transport: Transport) {
   const [log = []] = await transport.getIdentityUpdates([{ inboxId, afterSequenceId: 0n }]);
   const { privateKey, publicKey } = installation;
   return { inboxId, sequenceId: log.at(-1)?.sequenceId ?? 0n, signatureKeyPair: { privateKey, publicKey } };
+}
+
+/** Registers people that can be added to groups: each with an installation and its key package. */
+export async function registerPeople(transport: Transport, count: number): Promise<Registered[]> {
+  const people: Registered[] = [];
+  while (people.length < count) {
+    const person = await register(transport);
+    const { inboxId, signatureKeyPair } = person;
+    const bundle = await createInstallationKeyPackage({
+      crypto: nodeCrypto,
+      identity: { credential: encodeMlsCredential(inboxId), signatureKeyPair },
+      inboxId,
+      nowSeconds: BigInt(Math.floor(Date.now() / 1_000)),
+    });
+    await transport.uploadKeyPackage(bundle.bytes);
+    people.push(person);
+  }
+  return people;
 }
 
 /**
