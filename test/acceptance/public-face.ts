@@ -74,6 +74,12 @@ const blobs: Argument = {
   takes: (odd) => isBytes(odd) || isEmptyList(odd),
 };
 const role: Argument = { good: "admin" };
+const wallet: Argument = { good: generatedSigner() };
+const maybeWallet: Argument = { ...wallet, optional: true };
+const ADDRESS = `0x${"ab".repeat(20)}`;
+const address: Argument = { good: ADDRESS };
+const installationIds: Argument = { good: [INBOX_ID], elements: inboxId, takes: isEmptyList };
+const keep: Argument = { ...installationIds, optional: true };
 
 /** Rows for the methods of `Client`. */
 export const CLIENT_ROWS: Rows = {
@@ -92,6 +98,14 @@ export const CLIENT_ROWS: Rows = {
   close: [],
   inboxId: [],
   installationId: [],
+  inboxState: [options()],
+  installations: [options()],
+  previewRevocation: [installationIds, options({ keep })],
+  revokeInstallations: [{ ...installationIds, good: [] }, options({ keep, signer: maybeWallet })],
+  revokeAllOtherInstallations: [options({ keep, signer: maybeWallet })],
+  addAccount: [wallet, options()],
+  removeAccount: [address, options({ signer: maybeWallet })],
+  changeRecovery: [address, options({ signer: maybeWallet })],
 };
 
 /** Rows for the methods of `Conversations`. */
@@ -229,6 +243,8 @@ export const GROUP_ROWS: Rows = {
 
 /** The part of an environment that a look at an invite needs. */
 const previewParts = { crypto: nodeCrypto, slots: client.httpSlots, clock: client.systemClock };
+/** What looks at an inbox without an installation, and reaches no node. */
+const identityParts = { transport: clientNode.grpcTransport("http://127.0.0.1:9"), clock: client.systemClock };
 const slot = { serviceUrl: "https://127.0.0.1:9", externalGroupId: new Uint8Array(16) };
 const credentials = { current: new Uint8Array(32), currentHash: new Uint8Array(32), earlier: [] };
 
@@ -258,7 +274,10 @@ export function functionRows(environment: () => client.Environment, path: (name:
   const file: Argument = { good: path("other.db"), takes: isPath };
   const key: Argument = { good: new Uint8Array(32), optional: true, takes: isBytes };
   return {
-    "Client.create": [signer, { good: environment() }, options()],
+    "Client.create": [{ ...signer, optional: true }, { good: environment() }, options()],
+    "Client.inboxState": [address, { good: { ...identityParts } }, options()],
+    "Client.previewRevocation": [address, installationIds, { good: { ...identityParts } }, options({ keep })],
+    "Client.revokeInstallations": [signer, installationIds, { good: { ...identityParts } }, options({ keep })],
     inspectInvite: [invite],
     imageKind: [bytes],
     decodeContent: [codec, { good: CONTENT, takes: isBytes }],
@@ -277,7 +296,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
     "httpSlots.fetch": [{ good: slot }, { good: {}, optional: true, takes: isPlainEmpty }],
     "httpSlots.exists": [{ good: slot }, { good: 1n, takes: isPosition }, bytes, signal],
     "httpSlots.describe": [{ good: "https://127.0.0.1:9", takes: isWholeText }, signal],
-    createNodeClient: [signer, nodeOptions],
+    createNodeClient: [{ ...signer, optional: true }, nodeOptions],
     nodeEnvironment: [nodeOptions],
     grpcTransport: [{ good: "http://127.0.0.1:9", takes: isWholeText }],
     encodePng: [{ good: [[true]] }, { good: 1, optional: true, takes: (odd) => isCount(odd) && (odd as number) <= 64 }],
@@ -302,9 +321,11 @@ export const NO_CALLS: ReadonlySet<string> = new Set([
 
 /** Every exported function, by the name of its rows. */
 export function exportedFunctions(): Map<string, Call> {
-  const found = new Map<string, Call>([
-    ["Client.create", (...args) => (client.Client as unknown as Record<"create", Call>).create(...args)],
-  ]);
+  const found = new Map<string, Call>();
+  for (const name of publicNames(client.Client)) {
+    if (name === "length" || name === "name" || name === "prototype") continue;
+    found.set(`Client.${name}`, callOf(client.Client, name));
+  }
   for (const [name, value] of Object.entries({ ...client, ...clientNode })) {
     if (typeof value === "function" && !NO_CALLS.has(name)) found.set(name, value as Call);
   }

@@ -162,8 +162,8 @@ export function joinLine({ inboxId, admittedVia, admittedAtNs }: InviteJoin, own
 }
 
 /** A count with its noun. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+export function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : many}`;
 }
 
 /** Why a stream of messages ended, where that was not the user's will. */

@@ -22,6 +22,11 @@ export async function readKey(path: string, kind: KeyKind = "wallet"): Promise<U
   return new Uint8Array(Buffer.from(digits, "hex"));
 }
 
+/** As `readKey`; undefined when there is no such file. */
+export async function readKeyIfThere(path: string): Promise<Uint8Array | undefined> {
+  return (await readIfThere(path)) === undefined ? undefined : readKey(path);
+}
+
 /** Writes a key for its owner alone; throws FILE_UNWRITABLE. */
 export async function writeKey(path: string, key: Uint8Array): Promise<void> {
   await createPrivateDir(dirname(path));

@@ -4,7 +4,7 @@ import type { CommandContext } from "./context.ts";
 import { hasDatabase, readConfig } from "./data-dir.ts";
 import { cliError } from "./errors.ts";
 import { findGroup } from "./find-group.ts";
-import { readKey, readOrCreateKey } from "./key-file.ts";
+import { readKey, readKeyIfThere, readOrCreateKey } from "./key-file.ts";
 import { addresses, type Settings } from "./settings.ts";
 
 /** Opens the client of a data directory for as long as `work` takes. */
@@ -14,7 +14,11 @@ export async function withClient<T>(context: CommandContext, work: (client: Clie
   if (config === undefined) {
     throw cliError("NOT_INITIALISED", `nothing lives in ${settings.dataDir.path} yet; run "latchkey init" first`);
   }
-  const client = await openClient(context, await readKey(config.keyFile), addresses(settings, config));
+  // A registered installation opens without the wallet's key, which may be kept elsewhere.
+  const key = (await hasDatabase(settings.dataDir))
+    ? await readKeyIfThere(config.keyFile)
+    : await readKey(config.keyFile);
+  const client = await openClient(context, key, addresses(settings, config));
   try {
     return await work(client);
   } finally {
@@ -25,12 +29,12 @@ export async function withClient<T>(context: CommandContext, work: (client: Clie
 /** Opens, and if need be registers, the installation whose database lies in the data directory. */
 export async function openClient(
   { settings, signal }: CommandContext,
-  walletKey: Uint8Array,
+  walletKey: Uint8Array | undefined,
   { nodeUrl, inviteServiceUrl }: { readonly nodeUrl: string; readonly inviteServiceUrl: string },
 ): Promise<Client> {
   const dbPath = settings.dataDir.databaseFile;
   const dbEncryptionKey = await databaseKey(settings);
-  return createNodeClient(signerOf(walletKey), {
+  return createNodeClient(walletKey && signerOf(walletKey), {
     dbPath,
     nodeUrl,
     inviteServiceUrl,
@@ -46,7 +50,8 @@ async function databaseKey({ dataDir, databaseKeyFile }: Settings): Promise<Uint
   return (await readOrCreateKey(databaseKeyFile, "database")).key;
 }
 
-function signerOf(walletKey: Uint8Array): ReturnType<typeof generatedSigner> {
+/** The signer of a wallet's key; throws KEY_FILE_INVALID. */
+export function signerOf(walletKey: Uint8Array): ReturnType<typeof generatedSigner> {
   try {
     return generatedSigner(walletKey);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addChatCommand } from "./commands/chat.ts";
+import { addDeviceCommands } from "./commands/device.ts";
 import { addGroupCommands } from "./commands/group.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
@@ -28,6 +29,7 @@ const COMMANDS: readonly AddCommands[] = [
   addReadCommand,
   addChatCommand,
   addCancelCommand,
+  addDeviceCommands,
   addRekeyCommand,
 ];
 

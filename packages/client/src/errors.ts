@@ -191,6 +191,16 @@ export const ERRORS = {
     "This installation was revoked or belongs to no inbox.",
     "Register a new installation.",
   ),
+  NOT_RECOVERY: permanent(
+    "caller",
+    "Only the recovery identifier of the inbox may do this (see `data.recoveryIdentifier`).",
+    "Repeat the call with its signer; nobody was asked.",
+  ),
+  SIGNER_MISSING: permanent(
+    "caller",
+    "This needs a signature of a wallet, and the client was opened without a signer.",
+    "Repeat the call with the signer.",
+  ),
   IDENTITY_MISMATCH: permanent(
     "caller",
     "The database belongs to another wallet.",

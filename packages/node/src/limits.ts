@@ -42,8 +42,10 @@ export const NODE_LIMITS = {
   identityUpdateBytes: MIB,
   /** Identity updates of one inbox, as on XMTP's network: everybody replays all of them. */
   identityUpdatesPerInbox: 256,
-  /** Installations of one inbox at once: native clients stop at 10. */
-  installationsPerInbox: 256,
+  /** Of those, the last ones that take only what the recovery identifier signs, so that a thief cannot use all up. */
+  identityUpdatesReserved: 32,
+  /** Installations of one inbox at once: clients stop at 10, and devices that register at once see each other too late. */
+  installationsPerInbox: 10,
   /** Microseconds of verification that one address may cause at once: five thousand signatures. */
   workBurstMicros: 10_000_000,
   /** Microseconds of verification that one address may cause per second, over time: a quarter of a core. */

@@ -4,9 +4,11 @@ export { XMTP_LIMITS } from "./limits.ts";
 export {
   deriveInboxId,
   ethereumIdentifier,
+  identifierKey,
   installationIdentifier,
   isInboxId,
   rootIdentifier,
+  sameIdentifier,
 } from "./identity/identifier.ts";
 export type { Identifier, RootIdentifier } from "./identity/identifier.ts";
 export { InstallationKey } from "./identity/installation-key.ts";
@@ -24,7 +26,14 @@ export type { SignatureVerdict } from "./identity/signature-verdict.ts";
 export { contractSignature } from "./identity/contract-signature.ts";
 export type { ContractSignature } from "./identity/contract-signature.ts";
 export type { VerifiedSignature } from "./identity/signature.ts";
-export { addInstallationUpdate, createInboxUpdate, revokeInstallationUpdate } from "./identity/build-update.ts";
+export {
+  addAccountUpdate,
+  addInstallationUpdate,
+  changeRecoveryUpdate,
+  createInboxUpdate,
+  revokeInstallationUpdate,
+  revokeMembersUpdate,
+} from "./identity/build-update.ts";
 export {
   FOLLOWS_EXTERNAL_COMMITS,
   IDENTITY_AS_OF_HEADER,

@@ -41,6 +41,8 @@ import type { KeepFreshOptions } from "../upkeep/keep-invites-fresh.ts";
 import type { RemoveOptions } from "../group/remove-members.ts";
 import type { SendOptions } from "../group/send.ts";
 import { checkedServiceUrl } from "../invite/slots.ts";
+import type { RevocationEnvironment, RevokeOptions, SignedCallOptions } from "../identity/account-changes.ts";
+import { requireParts } from "../identity/require-environment.ts";
 import type { JoinOptions } from "../join/options.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 
@@ -219,4 +221,34 @@ export const requireSigner = check("a signer with an address as `identifier` and
   const signer = requireMethods<WalletSigner>("signMessage")(value, name);
   const identifier: unknown = signer.identifier;
   return typeof identifier === "string" && /^0x[0-9a-f]{40}$/i.test(identifier) ? signer : undefined;
+});
+
+export const requireMaybeSigner = optional(requireSigner);
+
+/** An address of Ethereum, in lower case. */
+export const requireEthereumAddress = check("an address of Ethereum: 0x and 40 hex digits", (value) =>
+  typeof value === "string" && /^0x[0-9a-f]{40}$/i.test(value) ? value.toLowerCase() : undefined,
+);
+
+const requireInstallationId = check("an installation id of 64 lower-case hex digits", (value) =>
+  typeof value === "string" && isInboxId(value) ? value : undefined,
+);
+
+/** Ids of installations. */
+export const requireInstallationIds = requireList(requireInstallationId, maxArguments);
+
+export const requireSignedCallOptions = requireFields<SignedCallOptions>({ signer: requireMaybeSigner, signal });
+
+export const requireRevokeOptions = requireFields<RevokeOptions>({
+  signer: requireMaybeSigner,
+  keep: optional(requireInstallationIds),
+  signal,
+});
+
+/** Parts of an environment, and an inbox. */
+export const requireRevocationEnvironment = check("an environment with transport and clock", (value, name) => {
+  const parts = requireParts<RevocationEnvironment>("transport", "clock")(value, name);
+  const { transport, clock, inboxId } = parts;
+  if (inboxId === undefined) return { transport, clock };
+  return { transport, clock, inboxId: requireInboxId(inboxId, `${name}.inboxId`) };
 });

@@ -5,7 +5,33 @@ import type { OwnIdentity } from "../identity/identity-context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
 import type { Environment } from "../identity/environment.ts";
 import { clientError } from "../errors.ts";
-import { requireKeepFreshOptions, requireSigner } from "./arguments.ts";
+import {
+  requireEthereumAddress,
+  requireInstallationIds,
+  requireKeepFreshOptions,
+  requireMaybeSigner,
+  requireRevocationEnvironment,
+  requireRevokeOptions,
+  requireSignedCallOptions,
+  requireSigner,
+} from "./arguments.ts";
+import {
+  addAccount,
+  changeRecovery,
+  inboxOfSigner,
+  previewRevocation,
+  previewWithoutInstallation,
+  removeAccount,
+  revokeAllOthers,
+  revokeInstallations,
+  revokeWithoutInstallation,
+  type RevocationEnvironment,
+  type RevokeOptions,
+  type SignedCallOptions,
+} from "../identity/account-changes.ts";
+import { readInboxState, type InboxState } from "../identity/inbox-state.ts";
+import type { RevokedMember } from "../identity/revocation.ts";
+import { listInstallations, type Installation } from "../group/own-installations.ts";
 import { requireEnvironment } from "../identity/require-environment.ts";
 import { requireCallOptions } from "../public-calls.ts";
 import { isAborted } from "../clock.ts";
@@ -36,6 +62,7 @@ function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcom
 
 /** What opening a client has made so far. */
 interface Opened {
+  readonly signer: WalletSigner | undefined;
   readonly record: IdentityRecord;
   readonly directory: IdentityDirectory;
   readonly time: NodeTime;
@@ -43,7 +70,7 @@ interface Opened {
 }
 
 function contextOf(environment: Environment, opened: Opened): GroupsContext {
-  const { record, directory, time, calls } = opened;
+  const { signer, record, directory, time, calls } = opened;
   const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
   const own: OwnIdentity = {
     inboxId,
@@ -63,7 +90,7 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const waits = { ...newTurns(), slotPolls: new SlotPollBackoff() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
-  const identity = { own, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
+  const identity = { own, signer, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
   const context: ClientContext = { ...environment, ...identity, ...waits, ...learnt };
   const groups = new GroupRegistry(context, { refreshSlots, afterReading });
   directory.onRevocation((tables, inbox, states) => deleteRevokedMessages(groups, tables, inbox, states));
@@ -92,18 +119,23 @@ export class Client {
 
   /**
    * Opens the installation of the store, or makes one: registers inbox and installation with one signature of the
-   * wallet and uploads a key package. Opening a registered installation works offline; the clock is checked and
+   * wallet and uploads a key package. A registered one needs no signer. Opening a registered installation works offline; the clock is checked and
    * interrupted joins are taken up when the node can be reached. A node that does not answer is waited for 3 s before.
    * The client owns store and transport from here on, also when this call fails.
    *
-   * @throws ARGUMENT_INVALID, CLOCK_WRONG, IDENTITY_MISMATCH, IDENTITY_REVOKED, NODE_UNREACHABLE, NODE_REJECTED, and the
-   * codes that begin with STORE_. What the wallet throws passes through.
+   * @throws ARGUMENT_INVALID, CLOCK_WRONG, IDENTITY_MISMATCH, IDENTITY_REVOKED, SIGNER_MISSING, NODE_UNREACHABLE,
+   * NODE_REJECTED, NOT_PERMITTED when the inbox has no room for one more installation, and the codes that begin with
+   * STORE_. What the wallet throws passes through.
    */
-  static async create(signer: WalletSigner, environment: Environment, options: CallOptions = {}): Promise<Client> {
+  static async create(
+    signer: WalletSigner | undefined,
+    environment: Environment,
+    options: CallOptions = {},
+  ): Promise<Client> {
     const parts = requireEnvironment(environment, "environment");
     try {
       return await walledWith(requireCallOptions, options, ({ signal }) =>
-        Client.#open(requireSigner(signer, "signer"), parts, signal),
+        Client.#open(requireMaybeSigner(signer, "signer"), parts, signal),
       );
     } catch (error) {
       closeParts(parts);
@@ -111,7 +143,11 @@ export class Client {
     }
   }
 
-  static async #open(signer: WalletSigner, environment: Environment, signal?: AbortSignal): Promise<Client> {
+  static async #open(
+    signer: WalletSigner | undefined,
+    environment: Environment,
+    signal?: AbortSignal,
+  ): Promise<Client> {
     const time = new NodeTime(environment.clock);
     const directory = new IdentityDirectory(environment.store, environment.transport, {
       time,
@@ -121,7 +157,7 @@ export class Client {
     const known = environment.store.identity.get("self")?.registered === 1n;
     const record = await openAccount(signer, environment, directory, signal);
     const closing = new AbortController();
-    const context = contextOf(environment, { record, directory, time, calls: new PublicCalls(closing.signal) });
+    const context = contextOf(environment, { signer, record, directory, time, calls: new PublicCalls(closing.signal) });
     markKeptMessages(context);
     if (known) await checkClock(context, signal);
     await settleStart(context, known, signal);
@@ -136,6 +172,125 @@ export class Client {
   /** 64 hex digits: this device's public signature key. */
   get installationId(): string {
     return this.#context.calls.now(() => this.#context.own.installationId);
+  }
+
+  /** The own inbox after the newest update of its identity log: recovery identifier, addresses, installations. */
+  inboxState(options: CallOptions = {}): Promise<InboxState> {
+    const { directory, own } = this.#context;
+    return this.#context.calls.run(requireCallOptions, options, ({ signal }) =>
+      readInboxState(directory, own.inboxId, signal),
+    );
+  }
+
+  /** The installations of the own inbox; see `Installation`. Reads every message on disk. */
+  installations(options: CallOptions = {}): Promise<Installation[]> {
+    return this.#context.calls.run(requireCallOptions, options, ({ signal }) =>
+      listInstallations(this.#context, signal),
+    );
+  }
+
+  /** Everything that `revokeInstallations` would take out of the inbox; nobody is asked to sign. */
+  previewRevocation(
+    installationIds: readonly string[],
+    options: Pick<RevokeOptions, "keep" | "signal"> = {},
+  ): Promise<readonly RevokedMember[]> {
+    return this.#context.calls.run(requireRevokeOptions, options, (checked) =>
+      previewRevocation(this.#context, requireInstallationIds(installationIds, "installationIds"), checked),
+    );
+  }
+
+  /**
+   * Revokes installations, with the addresses that only they have and what those added, by one signature of the recovery
+   * identifier; see `revokeInstallations` in `identity/account-changes.ts` for the errors. The next sync takes them out of
+   * the groups.
+   */
+  revokeInstallations(
+    installationIds: readonly string[],
+    options: RevokeOptions = {},
+  ): Promise<readonly RevokedMember[]> {
+    return this.#context.calls.run(requireRevokeOptions, options, (checked) =>
+      revokeInstallations(this.#context, requireInstallationIds(installationIds, "installationIds"), checked),
+    );
+  }
+
+  /** As `revokeInstallations`, of all but this one. */
+  revokeAllOtherInstallations(options: RevokeOptions = {}): Promise<readonly RevokedMember[]> {
+    return this.#context.calls.run(requireRevokeOptions, options, (checked) => revokeAllOthers(this.#context, checked));
+  }
+
+  /**
+   * As the method of that name, without an installation: the signer has to be the recovery identifier. The transport stays
+   * open and the caller's.
+   */
+  static revokeInstallations(
+    signer: WalletSigner,
+    installationIds: readonly string[],
+    environment: RevocationEnvironment,
+    options: Pick<RevokeOptions, "keep" | "signal"> = {},
+  ): Promise<readonly RevokedMember[]> {
+    return walledWith(requireRevokeOptions, options, (checked) =>
+      revokeWithoutInstallation(
+        requireSigner(signer, "signer"),
+        requireInstallationIds(installationIds, "installationIds"),
+        requireRevocationEnvironment(environment, "environment"),
+        checked,
+      ),
+    );
+  }
+
+  /** As the method of that name, without an installation, for the inbox of an address or the named one. */
+  static previewRevocation(
+    identifier: string,
+    installationIds: readonly string[],
+    environment: RevocationEnvironment,
+    options: Pick<RevokeOptions, "keep" | "signal"> = {},
+  ): Promise<readonly RevokedMember[]> {
+    return walledWith(requireRevokeOptions, options, (checked) =>
+      previewWithoutInstallation(
+        requireEthereumAddress(identifier, "identifier"),
+        requireInstallationIds(installationIds, "installationIds"),
+        requireRevocationEnvironment(environment, "environment"),
+        checked,
+      ),
+    );
+  }
+
+  /** As the method of that name, without an installation: the inbox that the address belongs to, or the named one. */
+  static inboxState(
+    identifier: string,
+    environment: RevocationEnvironment,
+    options: CallOptions = {},
+  ): Promise<InboxState> {
+    return walledWith(requireCallOptions, options, async ({ signal }) => {
+      const address = requireEthereumAddress(identifier, "identifier");
+      const parts = requireRevocationEnvironment(environment, "environment");
+      const { directory, inboxId } = await inboxOfSigner({ identifier: address }, parts, signal);
+      return readInboxState(directory, inboxId, signal);
+    });
+  }
+
+  /** Adds the address of a wallet to the inbox, by this installation and with the wallet's own signature. */
+  addAccount(account: WalletSigner, options: CallOptions = {}): Promise<void> {
+    return this.#context.calls.run(requireCallOptions, options, (checked) =>
+      addAccount(this.#context, requireSigner(account, "account"), checked),
+    );
+  }
+
+  /** Removes an address with all that it added; see `removeAccount` in `identity/account-changes.ts` for the errors. */
+  removeAccount(identifier: string, options: SignedCallOptions = {}): Promise<readonly RevokedMember[]> {
+    return this.#context.calls.run(requireSignedCallOptions, options, (checked) =>
+      removeAccount(this.#context, requireEthereumAddress(identifier, "identifier"), checked),
+    );
+  }
+
+  /**
+   * Hands the recovery of the inbox to another address, whose signer alone revokes from then on. Throws NOT_RECOVERY
+   * before anybody is asked to sign.
+   */
+  changeRecovery(identifier: string, options: SignedCallOptions = {}): Promise<void> {
+    return this.#context.calls.run(requireSignedCallOptions, options, (checked) =>
+      changeRecovery(this.#context, requireEthereumAddress(identifier, "identifier"), checked),
+    );
   }
 
   /** The low-level way in: payload and blobs that the application got by itself. */

@@ -10,10 +10,10 @@ import {
 import { byApplication, untilAborted } from "../callbacks.ts";
 import type { Environment } from "./environment.ts";
 import { clientError, codeOf, isRetryable } from "../errors.ts";
-import { CLIENT_LIMITS } from "../limits.ts";
 import type { IdentityRecord } from "../store/records.ts";
 import { withClockChecked } from "./check-clock.ts";
 import type { IdentityDirectory } from "./directory.ts";
+import { requireRoomForInstallation } from "./installation-limit.ts";
 
 /** Nonce of a wallet's first inbox; 0 belongs to legacy keys. */
 const FIRST_INBOX_NONCE = 1n;
@@ -25,21 +25,27 @@ const INSTALLATION_SEED_BYTES = 32;
 const HMAC_ROOT_BYTES = 42;
 
 /**
- * The identity of this installation: read from the store, or made and registered with one signature of the wallet.
+ * The identity of this installation: read from the store, or made and registered with one signature of the wallet. An
+ * installation that is registered opens without a signer.
  *
  * The installation key is stored before it is registered, so that a crash in between leaves no key that the identity
  * log knows and we do not; the next call goes on where this one stopped. Without network only a first call fails.
  *
- * @throws IDENTITY_MISMATCH when the store belongs to another wallet; IDENTITY_REVOKED; errors of the network.
+ * @throws IDENTITY_MISMATCH when the store belongs to another wallet; SIGNER_MISSING; IDENTITY_REVOKED; NOT_PERMITTED for an
+ * inbox that has no room for one more installation; errors of the network.
  */
 export async function openAccount(
-  signer: WalletSigner,
+  signer: WalletSigner | undefined,
   environment: Environment,
   directory: IdentityDirectory,
   signal?: AbortSignal,
 ): Promise<IdentityRecord> {
-  const address = signer.identifier.toLowerCase();
   const stored = environment.store.identity.get("self");
+  if (signer === undefined) {
+    if (stored?.registered === 1n) return stored;
+    throw clientError("SIGNER_MISSING", "the database has no registered installation; give the signer of its wallet");
+  }
+  const address = signer.identifier.toLowerCase();
   if (stored !== undefined && stored.address !== address) {
     throw clientError("IDENTITY_MISMATCH", "the database belongs to another wallet; use the wallet it was made with");
   }
@@ -91,7 +97,7 @@ function currentState(
 }
 
 /** A wallet that asks a person, who may refuse or never answer; what it throws passes through. */
-function patientWallet(signer: WalletSigner, signal: AbortSignal | undefined): WalletSigner {
+export function patientWallet(signer: WalletSigner, signal: AbortSignal | undefined): WalletSigner {
   return {
     identifier: signer.identifier,
     async signMessage(text) {
@@ -118,12 +124,7 @@ async function register(
   for (let attempt = 0; attempt < 3; attempt++) {
     const state = await currentState(inboxId, directory, signal);
     if (state?.hasInstallation(toHex(record.signaturePublicKey)) === true) return;
-    if ((state?.installations().length ?? 0) >= CLIENT_LIMITS.maxInstallations) {
-      throw clientError(
-        "NOT_PERMITTED",
-        `an inbox has at most ${CLIENT_LIMITS.maxInstallations} installations; revoke one first`,
-      );
-    }
+    if (state !== undefined) await requireRoomForInstallation(environment, state, signal);
     const timestampNs = directory.time.bestNs();
     const update =
       state === undefined

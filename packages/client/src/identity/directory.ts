@@ -162,6 +162,13 @@ export class IdentityDirectory {
     throw inboxUnverifiable([inboxId]);
   }
 
+  /** The states of an inbox after each of its updates, oldest first, asked from the node. Throws as `latest`. */
+  async history(inboxId: string, signal?: AbortSignal): Promise<readonly KnownState[]> {
+    const states = (await this.#fetch([inboxId], signal)).get(inboxId)?.states ?? [];
+    if (endsUnverified(states)) throw inboxUnverifiable([inboxId]);
+    return states;
+  }
+
   /** Logs as far as they were read; asks nobody. */
   async #known(inboxIds: readonly string[]): Promise<Map<string, readonly KnownState[]>> {
     const onDisk = inboxIds.filter((inboxId) => this.#kept.inMemory(inboxId) === undefined);
@@ -365,7 +372,12 @@ export function inboxUnverifiable(inboxIds: readonly string[]): ClientError {
 function newest(inboxId: string, log: ReadLog | undefined): LatestIdentity {
   const known = log?.states.at(-1);
   if (known !== undefined) return { inboxId, ...known };
-  throw clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {
+  throw inboxUnknown(inboxId);
+}
+
+/** INBOX_UNKNOWN. */
+export function inboxUnknown(inboxId: string): ClientError {
+  return clientError("INBOX_UNKNOWN", `inbox ${shortId(inboxId)} is not registered at the node`, {
     data: { inboxId: shortId(inboxId) },
   });
 }

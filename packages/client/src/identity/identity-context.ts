@@ -1,4 +1,5 @@
 import type { GroupConfig } from "@latchkey/mls";
+import type { WalletSigner } from "@latchkey/xmtp";
 import type { Mutex } from "../mutex.ts";
 import type { IdentityDirectory } from "./directory.ts";
 import type { Environment } from "./environment.ts";
@@ -19,6 +20,8 @@ export interface OwnIdentity {
 /** The parts of a client that know its identity and those of others. */
 export interface IdentityContext extends Environment {
   readonly own: OwnIdentity;
+  /** The wallet that the client was opened with; a registered installation opens without one. */
+  readonly signer: WalletSigner | undefined;
   readonly directory: IdentityDirectory;
   /** What time it is at the node, as far as it was read. */
   readonly time: NodeTime;

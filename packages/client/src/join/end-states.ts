@@ -114,6 +114,8 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   CLOCK_WRONG: "clock-wrong",
   IDENTITY_PENDING: "out-of-date",
   IDENTITY_REVOKED: "this-device",
+  NOT_RECOVERY: "this-device",
+  SIGNER_MISSING: "this-device",
   IDENTITY_MISMATCH: "this-device",
 };
 

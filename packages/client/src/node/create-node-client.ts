@@ -1,6 +1,6 @@
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { WalletSigner } from "@latchkey/xmtp";
-import { requireSigner } from "../api/arguments.ts";
+import { requireMaybeSigner } from "../api/arguments.ts";
 import { Client } from "../api/client.ts";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../identity/environment.ts";
@@ -44,12 +44,12 @@ function environmentOf(options: NodeClientOptions): Environment {
   };
 }
 
-/** Opens a client in Node; see `Client.create`. */
-export function createNodeClient(signer: WalletSigner, options: NodeClientOptions): Promise<Client> {
+/** Opens a client in Node, a registered installation without a signer too; see `Client.create`. */
+export function createNodeClient(signer: WalletSigner | undefined, options: NodeClientOptions): Promise<Client> {
   return walledWith(requireNodeClientOptions, options, async (checked) => {
     const { signal } = checked;
     // A signer that is none must not leave a database behind.
-    const wallet = requireSigner(signer, "signer");
+    const wallet = requireMaybeSigner(signer, "signer");
     return Client.create(wallet, environmentOf(checked), signal === undefined ? {} : { signal });
   });
 }

@@ -42,7 +42,11 @@ export function createJudge({ store, limits, work }: NodeRuntime): (update: Judg
   }
 
   async function ask({ inboxId, payload, lastId, signatureCount, address }: JudgedUpdate): Promise<IndexChanges> {
-    const bounds = { maxUpdates: limits.identityUpdatesPerInbox, maxInstallations: limits.installationsPerInbox };
+    const bounds = {
+      maxUpdates: limits.identityUpdatesPerInbox,
+      reservedUpdates: limits.identityUpdatesReserved,
+      maxInstallations: limits.installationsPerInbox,
+    };
     const question = { inboxId, lastId, update: payload, ...bounds };
     const options = {
       address,

@@ -6,6 +6,7 @@ import {
   sizeWith,
   verifyIdentityUpdate,
   type AssociationState,
+  type VerifiedIdentityUpdate,
 } from "@latchkey/xmtp";
 import { IdentityUpdateSchema } from "@latchkey/xmtp/proto";
 import { NodeError } from "../errors.ts";
@@ -23,6 +24,8 @@ export interface IdentityQuestion {
   /** The whole log, when the answer before asked for it. */
   readonly entries?: readonly { readonly id: bigint; readonly payload: Uint8Array }[];
   readonly maxUpdates: number;
+  /** Of those, the last ones are for updates that the recovery identifier signs: a thief cannot use them up. */
+  readonly reservedUpdates: number;
   readonly maxInstallations: number;
 }
 
@@ -45,12 +48,14 @@ export function createIdentityJudge(): (question: IdentityQuestion) => IdentityV
     entries,
   }: IdentityQuestion): AssociationState | undefined | { needsLog: true } {
     if (lastId === 0n) return undefined;
-    const known = remembered.get(inboxId);
+    const newest = remembered.get(inboxId);
+    // The question may be older than what is remembered, and the log newer than the question: others publish meanwhile.
+    const known = newest !== undefined && newest.lastId <= lastId ? newest : undefined;
     let state = known?.state;
     if (known?.lastId !== lastId) {
       if (entries === undefined) return { needsLog: true };
       for (const { id, payload } of entries) {
-        if (known !== undefined && id <= known.lastId) continue;
+        if (id > lastId || (known !== undefined && id <= known.lastId)) continue;
         state = applyIdentityUpdate(state, fromBinary(IdentityUpdateSchema, payload));
       }
     }
@@ -66,11 +71,16 @@ export function createIdentityJudge(): (question: IdentityQuestion) => IdentityV
     const before = stateBefore(question);
     if (before !== undefined && "needsLog" in before) return before;
     const count = before?.updateCount ?? 0;
-    if (count >= question.maxUpdates) throw full(`${count} identity updates`);
+    const { maxUpdates, reservedUpdates } = question;
+    if (count >= maxUpdates) throw full(`${count} identity updates`);
     const update = fromBinary(IdentityUpdateSchema, question.update);
     const { byteLength, signatures } = readIdentityUpdate(update);
     sizeWith(before, { byteLength, signatureCount: signatures.length });
-    const after = applyVerifiedUpdate(before, verifyIdentityUpdate(update));
+    const verified = verifyIdentityUpdate(update);
+    const after = applyVerifiedUpdate(before, verified);
+    if (count >= maxUpdates - reservedUpdates && before !== undefined && !isByRecovery(verified, before)) {
+      throw full(`${count} identity updates, and the last ${reservedUpdates} are its recovery identifier's`);
+    }
     const installations = installationsOf(after);
     if (installations > question.maxInstallations && installations > installationsOf(before)) {
       throw full(`${installations} installations`);
@@ -78,6 +88,14 @@ export function createIdentityJudge(): (question: IdentityQuestion) => IdentityV
     const [old, now] = [indexed(before), indexed(after)];
     return { added: difference(now, old), removed: difference(old, now) };
   };
+}
+
+/** Whether the recovery identifier of an inbox has signed every action of an update. */
+function isByRecovery({ actions }: VerifiedIdentityUpdate, { recoveryIdentifier }: AssociationState): boolean {
+  return actions.every((action) => {
+    const { signer } = action.kind === "add" ? action.existing : action.by;
+    return signer.kind === recoveryIdentifier.kind && signer.value === recoveryIdentifier.value;
+  });
 }
 
 function full(what: string): NodeError {

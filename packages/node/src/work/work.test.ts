@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createInboxUpdate, deriveInboxId, identityUpdateText, InstallationKey, localWallet } from "@latchkey/xmtp";
+import {
+  addAccountUpdate,
+  createInboxUpdate,
+  deriveInboxId,
+  identityUpdateText,
+  InstallationKey,
+  localWallet,
+} from "@latchkey/xmtp";
 import {
   IdentityActionSchema,
   IdentityUpdateSchema,
@@ -11,6 +18,7 @@ import {
   type IdentityUpdate,
 } from "@latchkey/xmtp/proto";
 import { connect, startNode } from "../testing/support.ts";
+import { createIdentityJudge } from "./identity-judge.ts";
 
 const wallet = (seed: number) => localWallet(new Uint8Array(32).fill(seed));
 const key = (seed: number) => new InstallationKey(new Uint8Array(32).fill(seed));
@@ -66,7 +74,7 @@ function codeOf(error: unknown): string | null {
 
 describe("the work of verification", () => {
   test("TRU-19 the heaviest legal updates pass: forty devices at once, 512 revocations in one update", async (t) => {
-    const { url } = await startNode(t);
+    const { url } = await startNode(t, { limits: { installationsPerInbox: 41 } });
     const { identity } = connect(t, url);
     const identityUpdate = await createInboxUpdate({
       wallet: wallet(1),
@@ -146,5 +154,53 @@ describe("the work of verification", () => {
     await assert.rejects(publish(add(third), 3n), (error) => codeOf(error) === "IDENTITY_LOG_FULL");
     await publish(revoke(second.publicKey), 4n);
     await publish(add(third), 5n);
+  });
+
+  test("IDENTITY_LOG_FULL: the last updates of an inbox are for what its recovery identifier signs", async (t) => {
+    const { url } = await startNode(t, { limits: { identityUpdatesPerInbox: 4, identityUpdatesReserved: 2 } });
+    const { identity } = connect(t, url);
+    const common = { installation: key(1), timestampNs: 1n };
+    const created = await createInboxUpdate({ wallet: wallet(1), nonce: 1n, ...common });
+    const { inboxId } = created;
+    await identity.publishIdentityUpdate({ identityUpdate: created });
+    const addAccount = async (seed: number) =>
+      identity.publishIdentityUpdate({
+        identityUpdate: await addAccountUpdate({ wallet: wallet(seed), inboxId, ...common }),
+      });
+    await addAccount(2);
+    await assert.rejects(addAccount(3), (error) => codeOf(error) === "IDENTITY_LOG_FULL");
+    const [device] = installations.values();
+    assert.ok(device !== undefined);
+    await identity.publishIdentityUpdate({ identityUpdate: await signed(1, [add(device)], 4n) });
+    await identity.publishIdentityUpdate({ identityUpdate: await signed(1, [revoke(key(1).publicKey)], 5n) });
+    await assert.rejects(
+      signed(1, [revoke(device.publicKey)], 6n).then((identityUpdate) =>
+        identity.publishIdentityUpdate({ identityUpdate }),
+      ),
+      (error) => codeOf(error) === "IDENTITY_LOG_FULL",
+    );
+  });
+
+  test("an update that is judged behind a newer one, by a log that has grown, leaves the inbox usable", async () => {
+    const judge = createIdentityJudge();
+    const bounds = { maxUpdates: 256, reservedUpdates: 32, maxInstallations: 10 };
+    const created = await createInboxUpdate({ wallet: wallet(1), nonce: 1n, installation: key(1), timestampNs: 1n });
+    const { inboxId } = created;
+    const updates = [created];
+    for (const device of [...installations.values()].slice(0, 4)) {
+      updates.push(await signed(1, [add(device)], BigInt(updates.length + 1)));
+    }
+    const log = updates.map((update, index) => ({
+      id: BigInt(index + 1),
+      payload: toBinary(IdentityUpdateSchema, update),
+    }));
+    const ask = (lastId: bigint, update: Uint8Array | undefined) => {
+      assert.ok(update !== undefined);
+      return judge({ inboxId, lastId, update, entries: log, ...bounds });
+    };
+    // Two publishers have read the log when it had two and one updates; it has five when both are judged.
+    ask(2n, log[2]?.payload);
+    ask(1n, log[1]?.payload);
+    for (const lastId of [3n, 4n, 2n]) ask(lastId, log[Number(lastId)]?.payload);
   });
 });

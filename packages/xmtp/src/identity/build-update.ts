@@ -9,7 +9,13 @@ import {
   type Signature,
 } from "../proto.ts";
 import type { WalletSigner } from "./eip191.ts";
-import { deriveInboxId, ethereumIdentifier, installationIdentifier, memberIdentifierInit } from "./identifier.ts";
+import {
+  deriveInboxId,
+  ethereumIdentifier,
+  installationIdentifier,
+  memberIdentifierInit,
+  type Identifier,
+} from "./identifier.ts";
 import type { InstallationKey } from "./installation-key.ts";
 import { identityUpdateText } from "./signature-text.ts";
 
@@ -85,22 +91,81 @@ export async function addInstallationUpdate(options: {
 }
 
 /** Revokes an installation, given by its id in hex; the wallet must be the recovery identifier. */
-export async function revokeInstallationUpdate(options: {
+export function revokeInstallationUpdate(options: {
   wallet: WalletSigner;
   inboxId: string;
   installationId: string;
   timestampNs: bigint;
 }): Promise<IdentityUpdate> {
-  const { wallet, inboxId, installationId, timestampNs } = options;
+  const { installationId, ...rest } = options;
+  return revokeMembersUpdate({ ...rest, members: [installationIdentifier(fromHex(installationId))] });
+}
+
+/**
+ * Revokes members of an inbox, with one signature for all; the wallet must be the recovery identifier. With an address
+ * go the installations that it added, and nothing else (XIP-46).
+ */
+export async function revokeMembersUpdate(options: {
+  wallet: WalletSigner;
+  inboxId: string;
+  members: readonly Identifier[];
+  timestampNs: bigint;
+}): Promise<IdentityUpdate> {
+  const { wallet, inboxId, members, timestampNs } = options;
   const header = { inboxId, clientTimestampNs: timestampNs };
-  const memberToRevoke = memberIdentifierInit(installationIdentifier(fromHex(installationId)));
-  const revoke = (recoveryIdentifierSignature?: Signature) => ({
+  const revoke = (member: Identifier, recoveryIdentifierSignature?: Signature) => ({
     kind: {
       case: "revoke" as const,
-      value: { memberToRevoke, ...(recoveryIdentifierSignature && { recoveryIdentifierSignature }) },
+      value: {
+        memberToRevoke: memberIdentifierInit(member),
+        ...(recoveryIdentifierSignature && { recoveryIdentifierSignature }),
+      },
     },
   });
-  const text = identityUpdateText(create(IdentityUpdateSchema, { ...header, actions: [revoke()] }));
+  const actions = members.map((member) => revoke(member));
+  const text = identityUpdateText(create(IdentityUpdateSchema, { ...header, actions }));
   const signature = await walletSignature(wallet, text);
-  return create(IdentityUpdateSchema, { ...header, actions: [revoke(signature)] });
+  return create(IdentityUpdateSchema, { ...header, actions: members.map((member) => revoke(member, signature)) });
+}
+
+/** Adds the address of a wallet to an inbox, by one of its installations and with the wallet's own signature. */
+export async function addAccountUpdate(options: {
+  installation: InstallationKey;
+  wallet: WalletSigner;
+  inboxId: string;
+  timestampNs: bigint;
+}): Promise<IdentityUpdate> {
+  const { installation, wallet, inboxId, timestampNs } = options;
+  const header = { inboxId, clientTimestampNs: timestampNs };
+  const newMemberIdentifier = memberIdentifierInit(ethereumIdentifier(wallet.identifier));
+  const add = (signatures = {}) => ({ kind: { case: "add" as const, value: { newMemberIdentifier, ...signatures } } });
+  const text = identityUpdateText(create(IdentityUpdateSchema, { ...header, actions: [add()] }));
+  const signatures = {
+    existingMemberSignature: installationSignature(installation, text),
+    newMemberSignature: await walletSignature(wallet, text),
+  };
+  return create(IdentityUpdateSchema, { ...header, actions: [add(signatures)] });
+}
+
+/** Hands the recovery of an inbox to another address; the wallet must be the present recovery identifier. */
+export async function changeRecoveryUpdate(options: {
+  wallet: WalletSigner;
+  inboxId: string;
+  recoveryIdentifier: string;
+  timestampNs: bigint;
+}): Promise<IdentityUpdate> {
+  const { wallet, inboxId, recoveryIdentifier, timestampNs } = options;
+  const header = { inboxId, clientTimestampNs: timestampNs };
+  const change = {
+    newRecoveryIdentifier: ethereumIdentifier(recoveryIdentifier).value,
+    newRecoveryIdentifierKind: IdentifierKind.ETHEREUM,
+  };
+  const unsigned = { kind: { case: "changeRecoveryAddress" as const, value: change } };
+  const text = identityUpdateText(create(IdentityUpdateSchema, { ...header, actions: [unsigned] }));
+  const existingRecoveryIdentifierSignature = await walletSignature(wallet, text);
+  const value = { ...change, existingRecoveryIdentifierSignature };
+  return create(IdentityUpdateSchema, {
+    ...header,
+    actions: [{ kind: { case: "changeRecoveryAddress" as const, value } }],
+  });
 }

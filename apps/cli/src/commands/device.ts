@@ -1,0 +1,13 @@
+import type { Command } from "commander";
+import type { AddCommands, Execute } from "../context.ts";
+import { addDeviceList } from "./device-list.ts";
+import { addDeviceRevoke } from "./device-revoke.ts";
+
+/** The commands below `latchkey device`, each in a file of its own. */
+const COMMANDS: readonly ((device: Command, execute: Execute) => void)[] = [addDeviceList, addDeviceRevoke];
+
+/** `latchkey device …`: the installations of one's own inbox. */
+export const addDeviceCommands: AddCommands = (program, execute) => {
+  const device = program.command("device").description("list and revoke the devices of your inbox");
+  for (const addCommand of COMMANDS) addCommand(device, execute);
+};
