@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { findPostgres, NO_POSTGRES } from "../../packages/node/src/testing/postgres.ts";
 import { ROOT } from "../tidy/source-files.ts";
 import { testEnvironment } from "./environment.ts";
 
 /**
  * `npm test`: runs all test files, or those named. `--durations` adds seconds per file; `--whole` lets slow tests do
- * all their work. Other options go to `node --test`.
+ * all their work. With LATCHKEY_POSTGRES=required in the environment a machine without PostgreSQL fails. Other options go to `node --test`.
  */
 
 const ALL = ["packages/**/*.test.ts", "apps/**/*.test.ts", "test/**/*.test.ts"];
@@ -46,3 +47,8 @@ const child = spawn(
 );
 const [status] = (await once(child, "close")) as [number | null];
 process.exitCode = status ?? 1;
+
+if (files.length === 0 && findPostgres() === undefined) {
+  console.log(`\nPGS-01 to PGS-09 DID NOT RUN: ${NO_POSTGRES}.`);
+  if (process.env["LATCHKEY_POSTGRES"] === "required") process.exitCode = 1;
+}

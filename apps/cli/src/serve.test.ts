@@ -65,11 +65,22 @@ describe("serve", () => {
       ["--metrics-port", "x"],
       ["--public-url", "node.example"],
       ["--public-url", "https://me:secret@node.example"],
+      ["--database", "mysql://db.example/latchkey"],
     ] as const) {
       const { status, stdout } = await latchkey(["serve", option, value, "--json", "--data-dir", home]);
       assert.equal(status, 2, `${option} ${value}`);
       assert.equal(field(lastJson(stdout), "error")["code"], "USAGE");
     }
+    assert.deepEqual(await readdir(home), []);
+  });
+
+  test("a database server that does not answer: exit 4, no password is told, and no directory is made", async (t) => {
+    const home = await tempDir(t);
+    const database = "postgres://latchkey:geheim@localhost/latchkey?host=/nowhere";
+    const { status, stdout, stderr } = await latchkey(["serve", "--database", database, "--json", "--data-dir", home]);
+    assert.equal(status, 4);
+    assert.equal(field(lastJson(stdout), "error")["code"], "STORE_FAILED");
+    assert.ok(!`${stdout}${stderr}`.includes("geheim"));
     assert.deepEqual(await readdir(home), []);
   });
 

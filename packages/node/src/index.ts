@@ -7,6 +7,7 @@ export type { NodeLimits } from "./limits.ts";
 export { NodeError } from "./errors.ts";
 export type { NodeErrorCode } from "./errors.ts";
 export { sqliteStore } from "./storage/sqlite/store.ts";
+export { openPostgresStore } from "./storage/postgres/store.ts";
 export { Notifier } from "./storage/notifier.ts";
 export { servedUntilNs } from "./storage/storage.ts";
 export type {

@@ -1,5 +1,13 @@
 import { once } from "node:events";
-import { createLogger, createNode, type DeliveryNode, type Logger, type NodeOptions } from "@latchkey/node";
+import {
+  createLogger,
+  createNode,
+  openPostgresStore,
+  type DeliveryNode,
+  type Logger,
+  type NodeOptions,
+  type NodeStore,
+} from "@latchkey/node";
 import { InvalidArgumentError } from "commander";
 import type { AddCommands, CommandContext } from "../context.ts";
 import { codeOfSystemError, createPrivateDir, DEFAULT_PORT } from "../data-dir.ts";
@@ -14,6 +22,7 @@ interface ServeOptions {
   readonly jsonLogs?: true;
   readonly publicUrl?: string;
   readonly invitePage?: true;
+  readonly database?: string;
 }
 
 /** `latchkey serve`: a node in this process until Ctrl-C. */
@@ -37,17 +46,21 @@ export const addServeCommand: AddCommands = (program, execute) => {
       parseUrl,
     )
     .option("--invite-page", "state that a proxy serves the page that opens invites, at /i of the same address")
+    .option(
+      "--database <url>",
+      "keep the data in PostgreSQL, which many nodes may share: postgres://user@host/database; the password is better in $PGPASSWORD",
+      parseDatabase,
+    )
     .option("--json-logs", "write one JSON log line per event to standard error")
     .action((options: ServeOptions) => execute((context) => serve(context, options)));
 };
 
 async function serve({ out, settings, signal }: CommandContext, options: ServeOptions): Promise<CommandResult> {
-  const { nodeDir } = settings.dataDir;
-  await createPrivateDir(nodeDir);
+  const place = await placeOf(options.database, settings.dataDir.nodeDir);
   const logger = options.jsonLogs === true ? createLogger("info") : warningsTo((text) => out.warn(text));
   const { host, port, metricsPort, publicUrl, invitePage = false } = options;
   const node = await startNode({
-    dataDir: nodeDir,
+    ...place.options,
     host,
     port,
     logger,
@@ -55,11 +68,29 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(metricsPort === undefined ? {} : { metricsPort }),
   });
-  out.entry({ event: "listening", url: node.url, dataDir: nodeDir }, `Node at ${node.url}, data in ${nodeDir}`);
+  out.entry({ event: "listening", url: node.url, ...place.told }, `Node at ${node.url}, data in ${place.name}`);
   out.line(out.style.dim("Stop it with Ctrl-C."));
   if (!signal.aborted) await once(signal, "abort");
   await node.close();
   return { json: { url: node.url, stopped: true }, human: () => "Stopped; everything is on disk." };
+}
+
+/** Where the data of a node is. */
+interface Place {
+  readonly options: NodeStore;
+  readonly name: string;
+  readonly told: Readonly<Record<string, string>>;
+}
+
+/** The database, named without user and password; or the directory, which is made. */
+async function placeOf(database: string | undefined, nodeDir: string): Promise<Place> {
+  if (database === undefined) {
+    await createPrivateDir(nodeDir);
+    return { options: { dataDir: nodeDir }, name: nodeDir, told: { dataDir: nodeDir } };
+  }
+  const { host, pathname } = new URL(database);
+  const name = `${host}${pathname}`;
+  return { options: { store: openPostgresStore(database) }, name, told: { database: name } };
 }
 
 type StartOptions = NodeOptions & Readonly<{ host: string; port: number }>;
@@ -106,6 +137,11 @@ function parsePort(text: string): number {
 function parseHost(text: string): string {
   if (text === "" || /\s/.test(text)) throw new InvalidArgumentError("Expected an address such as 127.0.0.1 or ::1.");
   return text;
+}
+
+function parseDatabase(text: string): string {
+  if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError("Expected an address like postgres://user@host/database.");
 }
 
 /** Hidden fields of a URL would be shown to everybody who asks. */

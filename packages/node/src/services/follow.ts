@@ -72,7 +72,7 @@ async function readPage(topic: Uint8Array, cursor: bigint, options: FollowOption
     size += bytes;
   };
   try {
-    return await log.read({ topic, direction: "ascending", cursor, limit, maxBytes, reserve });
+    return await log.read({ topic, direction: "ascending", cursor, limit, maxBytes, reserve, isFollowing: true });
   } catch (error) {
     lease.give(size);
     if (!(error instanceof NodeError) || error.retryAfterMs === undefined) throw error;

@@ -93,7 +93,7 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
     async getIdentityUpdates({ requests }, { responseHeader, values }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "inboxes");
       // Taken before the first log is read: each update with an earlier stamp is in the answer.
-      responseHeader.set(IDENTITY_AS_OF_HEADER, runtime.nowNs().toString());
+      responseHeader.set(IDENTITY_AS_OF_HEADER, (await store.identity.asOfNs()).toString());
       const count = answerSize(answerBytes(limits, values), values.get(ANSWER));
       const isJson = values.get(FORMAT) === "json";
       const responses = await mapInTurns(requests, async ({ inboxId, sequenceId }, read) => {

@@ -79,6 +79,8 @@ export interface PageRequest {
   readonly maxBytes: number;
   /** Called with the bytes of each payload before it is kept; what it throws ends the reading. */
   readonly reserve?: (bytes: number) => void;
+  /** The reader was woken for this topic: it may share a read that has begun after that. */
+  readonly isFollowing?: boolean;
 }
 
 export interface Page {
@@ -140,6 +142,11 @@ export interface IdentityStore {
   lastId(inboxId: string): Promise<bigint>;
   /** Updates with ids greater than `afterId`, ascending; `reserve` as for a page. */
   read(inboxId: string, afterId: bigint, reserve?: (bytes: number) => void): Promise<readonly Envelope[]>;
+  /**
+   * A time of the stamps, such that reads that begin afterwards have each update with an earlier stamp. It is behind the
+   * present time while updates are being stored.
+   */
+  asOfNs(): Promise<bigint>;
   /** The inbox that the identifier joined last and still belongs to. */
   findInbox(identifier: IndexedIdentifier): Promise<string | undefined>;
 }

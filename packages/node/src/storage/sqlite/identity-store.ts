@@ -19,6 +19,7 @@ export function sqliteIdentityStore(database: Database, clock: Clock): IdentityS
     async has(digest) {
       return known.get(digest) !== undefined;
     },
+    asOfNs: () => Promise.resolve(clock()),
     async lastId(inboxId) {
       return rows.head(utf8(inboxId))?.id ?? 0n;
     },

@@ -1,13 +1,11 @@
 import { hash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { NodeError } from "../../errors.ts";
+import { slotTag } from "../slot-tag.ts";
 import { servedUntilNs, type SlotQuery, type SlotStore } from "../storage.ts";
 import { SlotCredentials } from "./slot-credentials.ts";
-import { bytes, integer, type Database, type Row } from "./database.ts";
+import { bytes, integer, type Database } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
-
-/** Hex digits of a tag: 128 bits, so that two states of a slot never share one by chance. */
-const TAG_DIGITS = 32;
 
 function u64(value: bigint): Uint8Array {
   const encoded = new Uint8Array(8);
@@ -17,12 +15,6 @@ function u64(value: bigint): Uint8Array {
 
 function parameters({ slotId, match, nowNs }: SlotQuery): SQLInputValue[] {
   return [slotId, u64(nowNs), ...(match === undefined ? [] : [u64(match.epoch), match.digest])];
-}
-
-/** Names a list of blobs: a hash over the hashes of all of them, in their order. */
-function tagOf(rows: readonly Row[]): string {
-  const hashes = rows.map((row) => bytes(row, "content_hash"));
-  return hash("sha256", Buffer.concat(hashes), "hex").slice(0, TAG_DIGITS);
 }
 
 /** The blobs of all slots in one table, ordered by upload. */
@@ -74,7 +66,7 @@ export function sqliteSlotStore(database: Database, writes: GroupCommit): SlotSt
     async measure(query) {
       const rows = (query.match === undefined ? measureAll : measureMatching).all(...parameters(query));
       const blobs = rows.map((row) => ({ id: integer(row, "id"), bytes: Number(integer(row, "size")) }));
-      return { blobs, tag: tagOf(rows) };
+      return { blobs, tag: slotTag(rows.map((row) => bytes(row, "content_hash"))) };
     },
     async blob(id) {
       const row = read.get(id);

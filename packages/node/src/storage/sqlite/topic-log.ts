@@ -2,8 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { bytesKey } from "@latchkey/mls";
 import { bytes, integer, type Database, type Row, type Statement } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { KINDS } from "../kinds.ts";
 import { Notifier } from "../notifier.ts";
-import type { Envelope, EnvelopeHead, EnvelopeKind, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
+import type { Envelope, EnvelopeHead, NewEnvelope, Page, PageRequest, TopicLog } from "../storage.ts";
 
 /** Nanoseconds since 1970, for the stamps of envelopes. */
 export type Clock = () => bigint;
@@ -16,9 +17,6 @@ const MAX_ID = 2n ** 63n - 1n;
 
 /** Payloads up to here come with their row; of larger ones the size does, which SQLite knows without reading them. */
 const SMALL_BYTES = 16 * 1024;
-
-/** Kinds as the column has them; 0 is none. */
-const KINDS: readonly (EnvelopeKind | undefined)[] = [undefined, "application", "handshake"];
 
 /** Look-ups of heads after which other requests get their turn. */
 const TURN = 128;

@@ -5,7 +5,12 @@ import type { NewEnvelope, NewIdentityUpdate, PageRequest, Store, TopicLog } fro
 /** A store under test: empty at first, with a clock that the suite sets. */
 export interface StoreFixture {
   readonly store: Store;
-  setClock(nowNs: bigint): void;
+  /** Sets the clock that the store stamps by. */
+  setClock(nowNs: bigint): void | Promise<void>;
+  /** Whether the store's stamps never go back over all topics, although its clock does. */
+  readonly keepsTime?: boolean;
+  /** Another store on the same data, as another process would have it; left out where one process has the data. */
+  readonly another?: () => Promise<Store>;
   /** Closes the store and opens the same data again. */
   reopen(): Promise<Store>;
   dispose(): Promise<void>;

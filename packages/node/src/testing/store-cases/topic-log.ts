@@ -59,9 +59,9 @@ export function describeTopicLog(storeTest: StoreTest): void {
     "STORE created_ns rises within a topic when the clock stands still or goes back",
     async (fixture, store) => {
       const log = store.groupMessages;
-      fixture.setClock(1_000n);
+      await fixture.setClock(1_000n);
       await log.append([envelope("a"), envelope("b")]);
-      fixture.setClock(10n);
+      await fixture.setClock(10n);
       await log.append([envelope("c")]);
       await log.append([envelope("x", OTHER)]);
       const page = await log.read({ topic: TOPIC, direction: "ascending", cursor: 0n, limit: 9, maxBytes: 1_000 });
@@ -69,7 +69,9 @@ export function describeTopicLog(storeTest: StoreTest): void {
         page.entries.map((entry) => entry.createdNs),
         [1_000n, 1_001n, 1_002n],
       );
-      assert.equal((await log.newest(OTHER))?.createdNs, 10n, "other topics are not held up");
+      const other = (await log.newest(OTHER))?.createdNs;
+      if (fixture.keepsTime === true) assert.ok(other !== undefined && other >= 1_002n, "no stamp goes back");
+      else assert.equal(other, 10n, "other topics are not held up");
     },
   );
 
@@ -80,11 +82,11 @@ export function describeTopicLog(storeTest: StoreTest): void {
       [7n, store.welcomes],
       [9n, store.commitLog],
     ] as const) {
-      fixture.setClock(nowNs);
+      await fixture.setClock(nowNs);
       await log.append([envelope(`at ${nowNs}`)]);
       assert.equal(await store.newestStampNs(), nowNs);
     }
-    fixture.setClock(11n);
+    await fixture.setClock(11n);
     await store.identity.append(identityUpdate("update", 0n, {}));
     assert.equal(await (await fixture.reopen()).newestStampNs(), 11n);
   });
