@@ -333,8 +333,9 @@ export class Checks {
 
   #lookAt(device: Device, group: Group): void {
     if (group.isCurrent) this.#compareWithDisk(device, group);
-    // Two members in the history of an astray device prove to all others that they are parted from it.
-    if (this.#isForked && group.status === "parted") device.harm ??= "misled";
+    // Two members in the history of an astray device prove to all others that they are parted from it. So do two members who
+    // see the other history of the node.
+    if ((this.#isForked || this.#isSplit) && group.status === "parted") device.harm ??= "misled";
     if (device.harm === undefined) insist(group.status !== "parted", `${device.name} is parted, and nobody harmed it`);
     this.#lookAtMessages(device, group);
   }

@@ -116,11 +116,15 @@ async function chooseHistories({ scenario }: Scene): Promise<void> {
   const strangers = new Set(scenario.devices.filter(({ isHostile }) => isHostile).map(({ inboxId }) => inboxId));
   for (const device of honest(scenario)) {
     if (device.histories().length === 0) continue;
-    for (const { claims } of await mustWork(device, "looks for conflicts", (client) =>
+    for (const { groupId, claims } of await mustWork(device, "looks for conflicts", (client) =>
       client.conversations.conflicts(),
     )) {
-      const own = claims.find(({ signer }) => signer === undefined || !strangers.has(signer));
-      if (own === undefined || own.isProven) continue;
+      // Somebody who joined after this device was removed may have added it again.
+      const isOver = device.group(groupId)?.isActive !== true;
+      const own = claims.find(
+        ({ signer, isShown }) => !(isShown && isOver) && (signer === undefined || !strangers.has(signer)),
+      );
+      if (own === undefined || (own.isShown && own.isProven)) continue;
       await mustWork(device, "chooses its group", (client) => client.conversations.choose(own.id));
     }
   }
@@ -174,7 +178,10 @@ export async function converge(scene: Scene): Promise<void> {
     }
     followTheLast(scene);
     const newest = scenario.checks.newest(groupId) ?? fail("nobody has seen the group");
-    if (round % ROUNDS_OF_PATIENCE === ROUNDS_OF_PATIENCE - 1) await bringBack(scene, newest);
+    if (round % ROUNDS_OF_PATIENCE === ROUNDS_OF_PATIENCE - 1) {
+      await chooseHistories(scene);
+      await bringBack(scene, newest);
+    }
     const lost = stranded(scene);
     left = honest(scenario).flatMap((device) => {
       const reason = lost.has(device) ? undefined : unrest(scene, device, newest, lost.size === 0);
