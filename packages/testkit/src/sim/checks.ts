@@ -1,31 +1,11 @@
-import { createHash } from "node:crypto";
-import { equalBytes, toHex, type MlsGroup } from "@latchkey/mls";
-import { decodeMlsCredential, parseInviteUrl, readGroupState, textCodec, type GroupState } from "@latchkey/xmtp";
+import { equalBytes, toHex } from "@latchkey/mls";
+import { parseInviteUrl, textCodec } from "@latchkey/xmtp";
 import type { Group, Store } from "@latchkey/client";
 import { KeyLedger } from "../crash/key-ledger.ts";
 import { loadGroup } from "../crash/store-state.ts";
+import { insist, Violation, viewOf, type EpochView } from "./epoch-view.ts";
 import type { Expectations, Link } from "./expectations.ts";
 import type { Device } from "./device.ts";
-
-/** Something is not as it has to be. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
-
-/** What everybody in one epoch has to agree on. */
-export interface EpochView {
-  readonly epoch: bigint;
-  readonly authenticator: string;
-  readonly treeHash: string;
-  /** Hash of the whole GroupContext: tree, transcript, app data. */
-  readonly context: string;
-  /** Installation ids of all leaves. */
-  readonly installations: ReadonlySet<string>;
-  readonly state: GroupState;
-  /** The envelope that began it. */
-  readonly beganAt: bigint;
-  readonly seenBy: string;
-}
 
 /** A time during which a device was in a group: behind the first envelope, up to the last. */
 export interface Tenure {
@@ -48,10 +28,6 @@ interface Entry {
   readonly beganAt: bigint;
   /** The device was not in the group before. */
   readonly isNew: boolean;
-}
-
-function insist(holds: boolean, text: string): asserts holds {
-  if (!holds) throw new Violation(text);
 }
 
 /** The newest epoch whose keys a database holds; asked before the whole state is read. */
@@ -89,6 +65,8 @@ export class Checks {
   /** By device, the message bytes that it handed to the network. */
   readonly #sent = new Map<string, Uint8Array[]>();
   #found: Error | undefined;
+  /** Epoch authenticators of states that hostile members hold. */
+  readonly #falseStates = new Set<string>();
   /** Somebody came in through an astray device. */
   #isForked = false;
 
@@ -137,12 +115,24 @@ export class Checks {
 
   /** A disk has changed; called inside of the client's own call, so that what is wrong is thrown later. */
   written(device: Device): void {
-    if (device.isHostile) return;
+    if (device.isHostile) {
+      this.#noteFalseStates(device);
+      return;
+    }
     this.#dirty.add(device);
     try {
       this.#inspect(device);
     } catch (error) {
       this.#found ??= error instanceof Error ? error : new Violation(String(error));
+    }
+  }
+
+  /** States of a hostile member: its signed GroupInfos may lead a joiner into one of them. */
+  #noteFalseStates(device: Device): void {
+    const store = device.disk.look();
+    for (const { groupId } of store.groups.list()) {
+      const authenticator = loadGroup(store, groupId)?.epochAuthenticator;
+      if (authenticator !== undefined) this.#falseStates.add(toHex(authenticator));
     }
   }
 
@@ -182,7 +172,7 @@ export class Checks {
     if (now.isActive && isNew) {
       if (last !== undefined) {
         insist(
-          last.untilId !== undefined || device.harm !== undefined,
+          last.untilId !== undefined || device.harm !== undefined || this.#isSplit,
           `${device.name} began again in a group that it was in`,
         );
         last.untilId ??= cursor;
@@ -212,6 +202,7 @@ export class Checks {
    * refreshed. Its word is all that a newcomer has.
    */
   #leadsAstray(groupId: string, view: EpochView, known: EpochView | undefined): boolean {
+    if (known !== undefined && this.#falseStates.has(view.authenticator)) return true;
     const precedes = ({ epoch, state, installations }: EpochView) =>
       epoch === view.epoch - 1n &&
       state.name === view.state.name &&
@@ -364,24 +355,4 @@ export class Checks {
       insist(genuine, `${device.name} shows a text under somebody else's name`);
     }
   }
-}
-
-function viewOf(mls: MlsGroup, beganAt: bigint, seenBy: string): EpochView {
-  const state = readGroupState(mls.appData);
-  const installations = new Set<string>();
-  for (const { leafNode } of mls.members()) {
-    const inboxId = decodeMlsCredential(leafNode.credential);
-    insist(state.members.has(inboxId), "a leaf of somebody who is no member");
-    installations.add(toHex(leafNode.signatureKey));
-  }
-  return {
-    epoch: mls.epoch,
-    authenticator: toHex(mls.epochAuthenticator),
-    treeHash: toHex(mls.treeHash),
-    context: createHash("sha256").update(mls.contextBytes).digest("hex"),
-    installations,
-    state,
-    beganAt,
-    seenBy,
-  };
 }

@@ -1,7 +1,8 @@
 import { peekMlsMessage, toHex, fromHex } from "@latchkey/mls";
 import type { Client, Group } from "@latchkey/client";
 import { contradictions, hasIntent, loadGroup } from "../crash/store-state.ts";
-import { Violation, type EpochView, type Tenure } from "./checks.ts";
+import type { Tenure } from "./checks.ts";
+import { Violation, type EpochView } from "./epoch-view.ts";
 import { join, rename, say, type Scenario } from "./actions.ts";
 import type { Device } from "./device.ts";
 import type { World } from "./world.ts";
