@@ -24,6 +24,11 @@ const STATUS: Record<NodeErrorCode, { readonly rpc: Code; readonly http: number 
   STORE_FAILED: { rpc: Code.Internal, http: 500 },
 };
 
+/** A store that says when to come again is away for a moment, as the whole node would be. */
+function statusOf({ code, retryAfterMs }: NodeError): (typeof STATUS)[NodeErrorCode] {
+  return code === "STORE_FAILED" && retryAfterMs !== undefined ? STATUS.NODE_BUSY : STATUS[code];
+}
+
 /** Header of error answers that carries `LatchkeyError.code`, finer than the status. */
 export const ERROR_HEADER = "x-latchkey-error";
 
@@ -39,7 +44,7 @@ function retryAfterSeconds(error: LatchkeyError): string | undefined {
 export function toConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (!(error instanceof LatchkeyError)) return new ConnectError("internal error", Code.Internal);
-  const code = error instanceof NodeError ? STATUS[error.code].rpc : Code.InvalidArgument;
+  const code = error instanceof NodeError ? statusOf(error).rpc : Code.InvalidArgument;
   const metadata = new Headers({ [ERROR_HEADER]: error.code });
   const retryAfter = retryAfterSeconds(error);
   if (retryAfter !== undefined) metadata.set("retry-after", retryAfter);
@@ -60,7 +65,7 @@ export function toHttpError(error: unknown): HttpError {
   }
   const retryAfter = retryAfterSeconds(error);
   const headers = { [ERROR_HEADER]: error.code, ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }) };
-  return { status: STATUS[error.code].http, headers, body: { code: error.code, message: error.message } };
+  return { status: statusOf(error).http, headers, body: { code: error.code, message: error.message } };
 }
 
 /** Answers a request that fails. */

@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -39,6 +39,9 @@ export function findPostgres(): string | undefined {
   return directories.find((directory) => ["initdb", "postgres"].every((name) => existsSync(join(directory, name))));
 }
 
+/** Name of a server's socket in its folder. */
+export const SOCKET = ".s.PGSQL.5432";
+
 /** How a server is started. */
 export interface PostgresOptions {
   /** Whether commits wait for the disk, as in production; off in tests, which end processes and not machines. */
@@ -65,11 +68,11 @@ export class PostgresServer {
     const bin = findPostgres();
     if (bin === undefined) throw new Error(NO_POSTGRES);
     const directory = mkdtempSync(join(tmpdir(), "latchkey-pg-"));
-    const fast = isDurable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+    const fast = isDurable ? {} : { fsync: "off", full_page_writes: "off" };
     const server = new PostgresServer(bin, directory, { ...fast, ...settings });
     mkdirSync(server.#data, { mode: 0o700 });
     const ids = identity();
-    if (ids !== undefined) for (const path of [directory, server.#data]) chownSync(path, ids.uid, ids.gid);
+    for (const path of [directory, server.#data]) server.giveToServer(path);
     const initialize = ["-D", server.#data, "-U", "latchkey", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
     await promisify(execFile)(join(bin, "initdb"), initialize, { ...ids, cwd: directory });
     await server.resume();
@@ -78,6 +81,28 @@ export class PostgresServer {
 
   get #data(): string {
     return join(this.directory, "data");
+  }
+
+  /** Another server on a copy of the data of this one, which must be halted: what a standby without delay would have. */
+  async copy(): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), "latchkey-pg-"));
+    const copied = new PostgresServer(this.#bin, directory, this.#settings);
+    cpSync(this.#data, copied.#data, { recursive: true });
+    const ids = identity();
+    if (ids !== undefined) await promisify(execFile)("chown", ["-R", `${ids.uid}:${ids.gid}`, directory]);
+    await copied.resume();
+    return copied;
+  }
+
+  /** Makes the server's user the owner of a folder. */
+  giveToServer(path: string): void {
+    const ids = identity();
+    if (ids !== undefined) chownSync(path, ids.uid, ids.gid);
+  }
+
+  /** The file of the server's socket. */
+  get socket(): string {
+    return join(this.directory, SOCKET);
   }
 
   /** Process id of the server's first process. */

@@ -8,11 +8,16 @@ const CHANNEL = "latchkey";
 /** Bytes of one notification; PostgreSQL takes less than 8 000. */
 const MAX_BYTES = 7_500;
 
-/** Milliseconds between two heartbeats, which the process sends to itself: a connection that is gone is seen by them. */
-const HEARTBEAT_MS = 10_000;
+/** How often a process looks after what it hears. */
+export interface ListeningTimes {
+  /** Milliseconds between two heartbeats, which the process sends to itself: a connection that is gone is seen by them. */
+  readonly heartbeatMs: number;
+  /** Milliseconds between two looks for what notifications have missed, with a share of it by chance. */
+  readonly pollMs: number;
+}
 
-/** Milliseconds between two looks for what notifications have missed, with a share of it by chance. */
-const POLL_MS = 2_000;
+export const LISTENING_TIMES: ListeningTimes = { heartbeatMs: 10_000, pollMs: 2_000 };
+
 const POLL_JITTER = 0.5;
 
 /** Milliseconds between two attempts to connect, doubled up to the second. */
@@ -26,6 +31,7 @@ const RECONNECT_MS = [100, 2_000] as const;
 export class Notifications {
   readonly #connections: Connections;
   readonly #logs: readonly TopicWatch[];
+  readonly #times: ListeningTimes;
   readonly #stop = new AbortController();
   #client: Client | undefined;
   /** Notifications of ours carry it, so that we skip them. */
@@ -37,8 +43,9 @@ export class Notifications {
   #isTelling = false;
   #loops: readonly Promise<void>[] = [];
 
-  constructor(connections: Connections, logs: readonly TopicWatch[]) {
+  constructor(connections: Connections, logs: readonly TopicWatch[], times: ListeningTimes) {
     this.#connections = connections;
+    this.#times = times;
     this.#logs = logs;
     this.#untold = logs.map(() => new Map<string, bigint>());
   }
@@ -140,7 +147,7 @@ export class Notifications {
       const client = this.#client;
       if (client !== undefined) {
         pauseMs = RECONNECT_MS[0];
-        await this.#pause(HEARTBEAT_MS, client);
+        await this.#pause(this.#times.heartbeatMs, client);
         // The query fails after its time-out when the server is gone without a word.
         await client.query(`NOTIFY ${CHANNEL}`).catch(() => this.#lose(client));
         continue;
@@ -158,7 +165,7 @@ export class Notifications {
 
   async #keepPolling(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await this.#pause(POLL_MS * (1 + POLL_JITTER * (Math.random() - 0.5)));
+      await this.#pause(this.#times.pollMs * (1 + POLL_JITTER * (Math.random() - 0.5)));
       for (const log of this.#logs) await log.poll().catch(() => undefined);
     }
   }

@@ -3,7 +3,7 @@ import type { KeyPackageStore, Store, StoreContext, StoreFactory } from "../stor
 import { Connections } from "./connections.ts";
 import { postgresIdentityStore } from "./identity-store.ts";
 import { migrate } from "./migrate.ts";
-import { Notifications } from "./notifications.ts";
+import { LISTENING_TIMES, Notifications, type ListeningTimes } from "./notifications.ts";
 import { bytes, integer } from "./rows.ts";
 import { LOG_TABLES } from "./schema.ts";
 import { postgresSlotStore } from "./slot-store.ts";
@@ -25,10 +25,11 @@ export function openPostgresStore(url: string): StoreFactory {
   if (typeof given !== "string" || !/^postgres(?:ql)?:\/\//.test(given) || !URL.canParse(given)) {
     throw new NodeError("ARGUMENT_INVALID", "url must be an address like postgres://user@host/database");
   }
-  return (context) => open(url, context);
+  return (context) => connectStore(url, context, LISTENING_TIMES);
 }
 
-async function open(url: string, { maxBytes }: StoreContext): Promise<Store> {
+/** The same with other times, for tests. */
+export async function connectStore(url: string, { maxBytes }: StoreContext, times: ListeningTimes): Promise<Store> {
   const connections = new Connections(url);
   const floor = new StampFloor();
   try {
@@ -43,6 +44,7 @@ async function open(url: string, { maxBytes }: StoreContext): Promise<Store> {
     const notifications = new Notifications(
       connections,
       logs.map(({ watch }) => watch),
+      times,
     );
     await notifications.start();
     const [groupMessages, welcomes, commitLog] = logs.map(({ log }) => log);
