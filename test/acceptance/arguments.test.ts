@@ -14,8 +14,8 @@ import {
   INVITES_ROWS,
   oddCalls,
   publicNames,
-  type Rows,
 } from "./public-face.ts";
+import type { Rows } from "./public-arguments.ts";
 import { textsOf, World } from "./support.ts";
 
 /** What a call is refused with; undefined when it is not. A stream is asked for its first message. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as node from "@latchkey/node";
 import { createLogger, createNode, NodeError, NODE_LIMITS } from "@latchkey/node";
-import { oddCalls, type Argument, type Rows } from "./public-face.ts";
+import type { Argument, Rows } from "./public-arguments.ts";
+import { oddCalls } from "./public-face.ts";
 
 const isPort = (odd: unknown) => typeof odd === "number" && Number.isInteger(odd) && odd >= 0 && odd < 65_536;
 const isName = (odd: unknown) =>

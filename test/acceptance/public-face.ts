@@ -1,85 +1,50 @@
 import * as client from "@latchkey/client";
 import * as clientNode from "@latchkey/client/node";
 import { nodeCrypto } from "@latchkey/mls/node";
-import { encodeTextMessage } from "@latchkey/xmtp";
 import { generatedSigner } from "@latchkey/client/node";
+import {
+  isText,
+  isWholeText,
+  isBytes,
+  isPosition,
+  isFunction,
+  isPositive,
+  isFuture,
+  isCount,
+  isUses,
+  isPath,
+  signal,
+  flag,
+  text,
+  maybeText,
+  bytes,
+  inboxId,
+  CONTENT,
+  codec,
+  inboxIds,
+  options,
+  isPlainEmpty,
+  listOptions,
+  pointer,
+  refreshPointers,
+  invite,
+  joinOptions,
+  blobs,
+  role,
+  wallet,
+  maybeWallet,
+  address,
+  installationIds,
+  keep,
+  linkNewOptions,
+  linkDeviceOptions,
+  type Argument,
+  type Rows,
+} from "./public-arguments.ts";
 import type { Device, World } from "./support.ts";
 
 /** A call of the public face, with arguments of which one may make no sense. */
 type Call = (...args: unknown[]) => unknown;
-
-/** One argument: what makes sense in its place, and whether the call can do without it. */
-export interface Argument {
-  readonly good: unknown;
-  readonly optional?: boolean;
-  /** Odd values that have an outcome of their own, which the documentation states. */
-  readonly takes?: (odd: unknown) => boolean;
-  /** Fields of an object and what makes sense in them. */
-  readonly fields?: Readonly<Record<string, Argument>>;
-  /** Elements of an array. */
-  readonly elements?: Argument;
-}
-
-/** A public method or function: its arguments in order. */
-export type Rows = Readonly<Record<string, readonly Argument[]>>;
-
-const isText = (odd: unknown) => typeof odd === "string";
-const isWholeText = (odd: unknown) => typeof odd === "string" && odd.isWellFormed();
-const isBytes = (odd: unknown) => odd instanceof Uint8Array;
-const isPosition = (odd: unknown) => typeof odd === "bigint" && odd >= 0n && odd < 1n << 63n;
-const isFlag = (odd: unknown) => typeof odd === "boolean";
-const isFunction = (odd: unknown) => typeof odd === "function";
-const isEmptyList = (odd: unknown) => Array.isArray(odd) && odd.length === 0;
-const isPositive = (odd: unknown) => isPosition(odd) && odd !== 0n;
-const isFuture = (odd: unknown) => isPosition(odd) && (odd as bigint) > 1n << 62n;
-const isCount = (odd: unknown) => typeof odd === "number" && Number.isInteger(odd) && odd > 0 && odd < 2 ** 31;
-
-const isUses = (odd: unknown) => typeof odd === "number" && Number.isInteger(odd) && odd > 0 && odd < 2 ** 32;
-const isPath = (odd: unknown) => isWholeText(odd) && odd !== "" && !(odd as string).includes("\0");
-
-const INBOX_ID = "ab".repeat(32);
-
-const signal: Argument = { good: new AbortController().signal, optional: true };
-const flag: Argument = { good: false, optional: true, takes: isFlag };
-const text: Argument = { good: "a text", takes: isWholeText };
-const maybeText: Argument = { ...text, optional: true };
-const bytes: Argument = { good: new Uint8Array(3), takes: isBytes };
-const inboxId: Argument = { good: INBOX_ID };
-/** An EncodedContent of a text. */
-const CONTENT = encodeTextMessage(new Uint8Array(16), "text").content;
-const codec: Argument = { good: client.textCodec };
-const inboxIds: Argument = { good: [INBOX_ID], elements: inboxId, takes: isEmptyList };
-
-function options(fields: Readonly<Record<string, Argument>> = {}): Argument {
-  return { good: {}, optional: true, fields: { signal, ...fields }, takes: (odd) => isPlainEmpty(odd) };
-}
-
-function isPlainEmpty(odd: unknown): boolean {
-  return typeof odd === "object" && odd !== null && !Array.isArray(odd) && Reflect.ownKeys(odd).length === 0;
-}
-
-const after: Argument = { good: 1n, optional: true, takes: isPosition };
-const listOptions: Argument = { good: {}, optional: true, fields: { after }, takes: isPlainEmpty };
-const pointer = { good: { kind: "opaque", bytes: Uint8Array.of(1) } };
-const refreshPointers: Argument = { good: [], optional: true, takes: isEmptyList };
-const invite: Argument = { good: "latchkey:AAAA", takes: (odd) => isText(odd) || isBytes(odd) };
-const joinOptions = options({
-  timeoutMs: { good: 1_000, optional: true, takes: isCount },
-  onProgress: { good: () => undefined, optional: true, takes: isFunction },
-  allOrNothing: flag,
-});
-const blobs: Argument = {
-  good: [new Uint8Array(3)],
-  elements: bytes,
-  takes: (odd) => isBytes(odd) || isEmptyList(odd),
-};
-const role: Argument = { good: "admin" };
-const wallet: Argument = { good: generatedSigner() };
-const maybeWallet: Argument = { ...wallet, optional: true };
-const ADDRESS = `0x${"ab".repeat(20)}`;
-const address: Argument = { good: ADDRESS };
-const installationIds: Argument = { good: [INBOX_ID], elements: inboxId, takes: isEmptyList };
-const keep: Argument = { ...installationIds, optional: true };
 
 /** Rows for the methods of `Client`. */
 export const CLIENT_ROWS: Rows = {
@@ -98,6 +63,7 @@ export const CLIENT_ROWS: Rows = {
   close: [],
   inboxId: [],
   installationId: [],
+  linkDevice: [linkDeviceOptions],
   inboxState: [options()],
   installations: [options()],
   previewRevocation: [installationIds, options({ keep })],
@@ -275,6 +241,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
   const key: Argument = { good: new Uint8Array(32), optional: true, takes: isBytes };
   return {
     "Client.create": [{ ...signer, optional: true }, { good: environment() }, options()],
+    "Client.linkNewDevice": [{ good: environment() }, linkNewOptions],
     "Client.inboxState": [address, { good: { ...identityParts } }, options()],
     "Client.previewRevocation": [address, installationIds, { good: { ...identityParts } }, options({ keep })],
     "Client.revokeInstallations": [signer, installationIds, { good: { ...identityParts } }, options({ keep })],
@@ -297,6 +264,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
     "httpSlots.exists": [{ good: slot }, { good: 1n, takes: isPosition }, bytes, signal],
     "httpSlots.describe": [{ good: "https://127.0.0.1:9", takes: isWholeText }, signal],
     createNodeClient: [{ ...signer, optional: true }, nodeOptions],
+    linkNodeDevice: [nodeOptions, linkNewOptions],
     nodeEnvironment: [nodeOptions],
     grpcTransport: [{ good: "http://127.0.0.1:9", takes: isWholeText }],
     encodePng: [{ good: [[true]] }, { good: 1, optional: true, takes: (odd) => isCount(odd) && (odd as number) <= 64 }],

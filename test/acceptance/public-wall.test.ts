@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import type { Client, Environment, Group } from "@latchkey/client";
 import { LatchkeyError } from "@latchkey/mls";
-import { callOf, CLIENT_ROWS, CONVERSATIONS_ROWS, GROUP_ROWS, INVITES_ROWS, type Rows } from "./public-face.ts";
+import { callOf, CLIENT_ROWS, CONVERSATIONS_ROWS, GROUP_ROWS, INVITES_ROWS } from "./public-face.ts";
+import type { Rows } from "./public-arguments.ts";
 import { groupOf, textsOf, World } from "./support.ts";
 
 /** What a part does in the place of its work. */

@@ -109,11 +109,11 @@ export class World {
     return wrap({ ...nodeEnvironment({ dbPath, nodeUrl: this.node.url, keepInvitesFresh: false }), clock });
   }
 
-  /** Closes a device's client and opens it again, as after a restart of its program. */
-  async restart(device: Device, wrap?: Wrap): Promise<void> {
+  /** Closes a device's client and opens it again, as after a restart of its program; with `unsigned` without its wallet. */
+  async restart(device: Device, wrap?: Wrap, unsigned?: "unsigned"): Promise<void> {
     device.client.close();
     device.environment = this.environment(device.dbPath, device.clock, wrap);
-    device.client = await Client.create(device.signer, device.environment);
+    device.client = await Client.create(unsigned === undefined ? device.signer : undefined, device.environment);
   }
 
   /** An admin and a member in a group, synced. */

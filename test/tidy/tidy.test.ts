@@ -43,6 +43,7 @@ const CLIENT_FOLDERS: readonly string[] = [
   "node",
   "web",
   "api",
+  "link",
   "upkeep",
   "join",
   "invite",

@@ -66,6 +66,11 @@ export const ERRORS = {
     "A member's program cannot follow joins by invite and would be left behind (see `data`).",
     "Have them update it, or make the invite with `force`.",
   ),
+  INVITE_WRONG_KIND: permanent(
+    "message",
+    "The code links a device to an inbox; it is not an invite to a group.",
+    "Use it in the list of devices, and only if you have begun that yourself.",
+  ),
   ALREADY_MEMBER: permanent("message", "This inbox is a member of the group.", "Open the group instead of joining it."),
   JOIN_LOST: transient("availability", "Other changes of the group came first each time.", "Join again."),
   JOIN_TIMEOUT: transient(
@@ -200,6 +205,32 @@ export const ERRORS = {
     "caller",
     "This needs a signature of a wallet, and the client was opened without a signer.",
     "Repeat the call with the signer.",
+  ),
+  LINK_MALFORMED: permanent(
+    "message",
+    "The text or picture is not the code of a device, or only a part of one.",
+    "Scan the code again, or begin the link anew on the other device.",
+  ),
+  LINK_NOT_EMPTY: permanent(
+    "caller",
+    "This device has an inbox already, and only an empty one can be linked.",
+    "Link a device that is new, or name another database.",
+  ),
+  LINK_DISTURBED: permanent(
+    "message",
+    "Somebody else has seen the code of a device and interfered.",
+    "Nothing was signed. Begin again where nobody sees the screens.",
+  ),
+  LINK_FAILED: permanent(
+    "message",
+    "The digits differ, or the other device has ended the link (see `data.reason`).",
+    "Nothing was signed. Begin again with a new code.",
+  ),
+  LINK_EXPIRED: permanent("message", "The code of a device is valid for two minutes.", "Begin again with a new code."),
+  LINK_OPEN: permanent(
+    "availability",
+    "The link ended after an addition was signed: the device may still come in (see `data.installationId`).",
+    "Look at the list of devices, and revoke it if it is not wanted.",
   ),
   IDENTITY_MISMATCH: permanent(
     "caller",

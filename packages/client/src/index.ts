@@ -50,6 +50,16 @@ export type { ResolvedPointer } from "./transport/slot-service.ts";
 export { httpSlots, slotKeys } from "./invite/slots.ts";
 export type { SlotKey } from "./invite/slots.ts";
 export type { Slot, SlotContents, SlotCredentials, SlotFetchOptions, SlotService } from "./transport/slot-service.ts";
+export type {
+  BroughtHistory,
+  DeviceCode,
+  LinkDeviceOptions,
+  LinkedDevice,
+  LinkNewDeviceOptions,
+  LinkProgress,
+  LinkProgressListener,
+  MissedGroup,
+} from "./link/options.ts";
 export type { JoinOptions } from "./join/options.ts";
 export type { JoinProgress, JoinStep, ProgressListener } from "./join/progress.ts";
 export type { Permission, ServicePointer } from "@latchkey/xmtp";

@@ -201,4 +201,34 @@ export const CLIENT_LIMITS = {
   welcomeBatchBytes: 1024 * 1024,
   /** Times an upload or Welcome that failed for good is offered again before it is dropped. */
   maxFollowUpAttempts: 20,
+  /** How long the code of a device can be used, in milliseconds: a person walks from one device to the other. */
+  linkCodeMs: 120_000,
+  /** How long the old device may take to sign and publish once the digits were typed: its wallet may ask a person. */
+  linkSignMs: 120_000,
+  /** How much longer the new device waits to see that in the identity log, in milliseconds: an update under way, and a node's
+   * clock for identities that lags behind, as IDN-01 allows. */
+  linkGraceMs: 60_000,
+  /** Pauses between two looks at a box of a link, in milliseconds: the first, and the longest. */
+  linkPollMs: 50,
+  maxLinkPollMs: 1_000,
+  /** How long a blob of a link stays at the service, in milliseconds: as long as both devices may take. */
+  linkBlobMs: 300_000,
+  /** How long a new device waits until the old one has added it to the groups, in milliseconds: some hundreds of them. */
+  linkArrivalMs: 120_000,
+  /** Groups that a linked device is added to at once: each commit waits for the node several times. */
+  linkGroupsAtOnce: 4,
+  /** Messages of each group that are brought to a linked device unless the caller says otherwise, and at most. */
+  historyMessages: 100,
+  maxHistoryMessages: 10_000,
+  /** Bytes of messages in one part of the history: 1 MiB once it is padded. Parts under way, each until it is acknowledged. */
+  historyPartBytes: 1024 * 1024 - 64,
+  historyWindow: 4,
+  /** Bytes of a history: a slot service stores them for five minutes. */
+  maxHistoryBytes: 32 * 1024 * 1024,
+  /** Bytes that the messages of a link are padded to: the service sees no difference between them. */
+  linkMessageBytes: 1_024,
+  /** How long a device tries to tell the other one that it has ended the link, in milliseconds. */
+  linkFarewellMs: 3_000,
+  /** Bytes of a service's address in the code of a device: it has to fit a QR code that is shown on a phone. */
+  maxLinkServiceBytes: 255,
 } as const;

@@ -34,6 +34,8 @@ export {
   revokeInstallationUpdate,
   revokeMembersUpdate,
 } from "./identity/build-update.ts";
+export { deviceLinkText, deviceLinkUpdate } from "./identity/device-link.ts";
+export type { DeviceLink, DeviceLinkSignatures } from "./identity/device-link.ts";
 export {
   FOLLOWS_EXTERNAL_COMMITS,
   IDENTITY_AS_OF_HEADER,
@@ -128,6 +130,7 @@ export {
   encodeTextMessage,
   encodeWith,
   messageId,
+  readContent,
 } from "./content/message-content.ts";
 export type { IncomingContent, OutgoingContent } from "./content/message-content.ts";
 export { replyCodec } from "./content/reply.ts";

@@ -43,7 +43,9 @@ import type { SendOptions } from "../group/send.ts";
 import { checkedServiceUrl } from "../invite/slots.ts";
 import type { RevocationEnvironment, RevokeOptions, SignedCallOptions } from "../identity/account-changes.ts";
 import { requireParts } from "../identity/require-environment.ts";
+import { requireInvite } from "../invite/require-invite.ts";
 import type { JoinOptions } from "../join/options.ts";
+import type { LinkDeviceOptions, LinkNewDeviceOptions } from "../link/options.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 
 /*
@@ -229,6 +231,24 @@ export const requireMaybeSigner = optional(requireSigner);
 export const requireEthereumAddress = check("an address of Ethereum: 0x and 40 hex digits", (value) =>
   typeof value === "string" && /^0x[0-9a-f]{40}$/i.test(value) ? value.toLowerCase() : undefined,
 );
+
+const linkOptions = {
+  code: optional(requireInvite),
+  onProgress: optional(requireFunction<NonNullable<LinkNewDeviceOptions["onProgress"]>>()),
+  signal,
+};
+
+export const requireLinkNewDeviceOptions = requireFields<LinkNewDeviceOptions>({
+  ...linkOptions,
+  confirmInbox: optional(requireFunction<NonNullable<LinkNewDeviceOptions["confirmInbox"]>>()),
+});
+
+export const requireLinkDeviceOptions = requireFields<LinkDeviceOptions>({
+  ...linkOptions,
+  readDigits: requireFunction<LinkDeviceOptions["readDigits"]>(),
+  history: optional(requireWholeNumber(0, CLIENT_LIMITS.maxHistoryMessages)),
+  signer: requireMaybeSigner,
+});
 
 const requireInstallationId = check("an installation id of 64 lower-case hex digits", (value) =>
   typeof value === "string" && isInboxId(value) ? value : undefined,

@@ -1,7 +1,6 @@
-import { LatchkeyError, toHex, XIP_82_EXTERNAL_COMMITS, type GroupConfig } from "@latchkey/mls";
-import { encodeMlsCredential, leafInboxId, type WalletSigner } from "@latchkey/xmtp";
+import { LatchkeyError } from "@latchkey/mls";
+import type { WalletSigner } from "@latchkey/xmtp";
 import type { ClientContext } from "../group/client-context.ts";
-import type { OwnIdentity } from "../identity/identity-context.ts";
 import { Conversations, type JoinedGroup } from "./conversations.ts";
 import type { Environment } from "../identity/environment.ts";
 import { clientError } from "../errors.ts";
@@ -9,6 +8,8 @@ import {
   requireEthereumAddress,
   requireInstallationIds,
   requireKeepFreshOptions,
+  requireLinkDeviceOptions,
+  requireLinkNewDeviceOptions,
   requireMaybeSigner,
   requireRevocationEnvironment,
   requireRevokeOptions,
@@ -44,20 +45,27 @@ import { openAccount } from "../identity/account.ts";
 import { checkClock } from "../identity/check-clock.ts";
 import { IdentityDirectory } from "../identity/directory.ts";
 import { NodeTime } from "../identity/node-time.ts";
+import { groupConfigOf, ownIdentityOf } from "../identity/own-identity.ts";
 import { keepKeyPackage } from "../identity/key-packages.ts";
 import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions } from "../upkeep/keep-invites-fresh.ts";
 import { tryFinishRenewal } from "../group/renewal.ts";
 import { uploadBlob } from "../invite/upload.ts";
 import { afterReading } from "../upkeep/after-reading.ts";
 import type { JoinOptions } from "../join/options.ts";
+import { arrive } from "../link/arrive.ts";
+import { settleLink, settleNewDevice } from "../link/link-journal.ts";
+import { linkToInbox } from "../link/new-device.ts";
+import { linkDevice } from "../link/old-device.ts";
+import type { LinkDeviceOptions, LinkedDevice, LinkNewDeviceOptions } from "../link/options.ts";
 import { SlotPollBackoff } from "../transport/slot-poll-backoff.ts";
 import { resumeInTurn } from "../join/resume.ts";
 import { Mutex } from "../mutex.ts";
 import { PublicCalls, walledWith, type CallOptions } from "../public-calls.ts";
 import type { IdentityRecord } from "../store/records.ts";
 
-function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcomeTurn"> {
-  return { joinTurn: new Mutex(), keyPackageTurn: new Mutex(), welcomeTurn: new Mutex() };
+function newTurns(): Pick<ClientContext, "joinTurn" | "keyPackageTurn" | "welcomeTurn" | "linkTurn"> {
+  const [joinTurn, keyPackageTurn, welcomeTurn, linkTurn] = [new Mutex(), new Mutex(), new Mutex(), new Mutex()];
+  return { joinTurn, keyPackageTurn, welcomeTurn, linkTurn };
 }
 
 /** What opening a client has made so far. */
@@ -71,22 +79,8 @@ interface Opened {
 
 function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const { signer, record, directory, time, calls } = opened;
-  const { inboxId, signaturePrivateKey, signaturePublicKey, hmacRoot } = record;
-  const own: OwnIdentity = {
-    inboxId,
-    installationId: toHex(signaturePublicKey),
-    installationKey: signaturePublicKey,
-    hmacRoot,
-  };
-  const groupConfig: GroupConfig = {
-    crypto: environment.crypto,
-    identity: {
-      credential: encodeMlsCredential(inboxId),
-      signatureKeyPair: { privateKey: signaturePrivateKey, publicKey: signaturePublicKey },
-    },
-    identityOf: leafInboxId,
-    externalCommitPolicy: XIP_82_EXTERNAL_COMMITS,
-  };
+  const own = ownIdentityOf(record);
+  const groupConfig = groupConfigOf(environment.crypto, record);
   const waits = { ...newTurns(), slotPolls: new SlotPollBackoff() };
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
@@ -95,6 +89,12 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const groups = new GroupRegistry(context, { refreshSlots, afterReading });
   directory.onRevocation((tables, inbox, states) => deleteRevokedMessages(groups, tables, inbox, states));
   return { ...context, groups };
+}
+
+function identityLogs({ store, transport, clock }: Environment): Pick<Opened, "directory" | "time"> {
+  const time = new NodeTime(clock);
+  // Time is the clock's alone: whatever moves by itself would escape a virtual one.
+  return { time, directory: new IdentityDirectory(store, transport, { time, pause: () => clock.sleep(0) }) };
 }
 
 /**
@@ -143,17 +143,44 @@ export class Client {
     }
   }
 
+  /**
+   * Links this new device to the inbox of another device of its owner, and opens it. One of the two shows a code, which the
+   * other one reads; then this one shows six digits, which a person types into the other one. No private key travels. The
+   * client owns store and transport from here on, also when this call fails.
+   *
+   * @throws LINK_NOT_EMPTY, LINK_MALFORMED, LINK_DISTURBED, LINK_FAILED, LINK_EXPIRED, after which the store is empty as
+   * before; LINK_OPEN, after which a second call finishes what is open, or begins anew; CLOCK_WRONG; errors of the network.
+   */
+  static async linkNewDevice(environment: Environment, options: LinkNewDeviceOptions = {}): Promise<Client> {
+    const parts = requireEnvironment(environment, "environment");
+    try {
+      return await walledWith(requireLinkNewDeviceOptions, options, (checked) => Client.#link(parts, checked));
+    } catch (error) {
+      closeParts(parts);
+      throw error;
+    }
+  }
+
+  static async #link(environment: Environment, options: LinkNewDeviceOptions): Promise<Client> {
+    const signal = options.signal ?? new AbortController().signal;
+    const channel = await linkToInbox({ ...environment, ...identityLogs(environment) }, { ...options, signal });
+    const client = await Client.#open(undefined, environment, signal);
+    try {
+      if (channel !== undefined) await arrive(client.#context, channel, options.onProgress, signal);
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
   static async #open(
     signer: WalletSigner | undefined,
     environment: Environment,
     signal?: AbortSignal,
   ): Promise<Client> {
-    const time = new NodeTime(environment.clock);
-    const directory = new IdentityDirectory(environment.store, environment.transport, {
-      time,
-      // Time is the clock's alone: whatever moves by itself would escape a virtual one.
-      pause: () => environment.clock.sleep(0),
-    });
+    const { time, directory } = identityLogs(environment);
+    await settleNewDevice({ ...environment, time, directory }, signal);
     const known = environment.store.identity.get("self")?.registered === 1n;
     const record = await openAccount(signer, environment, directory, signal);
     const closing = new AbortController();
@@ -293,6 +320,20 @@ export class Client {
     );
   }
 
+  /**
+   * Links a new device to this inbox and adds it to all groups; see `Client.linkNewDevice` for the other side. Offer it in a
+   * list of devices only, and say that the new device will read everything and can act as its owner.
+   *
+   * @throws LINK_MALFORMED, LINK_DISTURBED, LINK_FAILED, LINK_EXPIRED, after which nothing was signed or published; LINK_OPEN;
+   * NOT_PERMITTED when the inbox has no room for one more; IDENTITY_REVOKED; errors of the network. What the wallet and
+   * `readDigits` throw passes through.
+   */
+  linkDevice(options: LinkDeviceOptions): Promise<LinkedDevice> {
+    return this.#context.calls.run(requireLinkDeviceOptions, options, (checked) =>
+      this.#context.linkTurn.run(() => linkDevice(this.#context, checked), checked.signal),
+    );
+  }
+
   /** The low-level way in: payload and blobs that the application got by itself. */
   joinGroupByExternalInvite(
     payload: Uint8Array,
@@ -334,6 +375,7 @@ function closeParts({ transport, store }: Pick<Environment, "transport" | "store
 /** Key package, interrupted joins and renewals of invites. A registered installation opens without network: then both wait. */
 async function settleStart(context: GroupsContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
   try {
+    await settleLink(context, signal);
     await keepKeyPackage(context, signal);
     await context.joinTurn.run(() => resumeInTurn(context, signal), signal);
     for (const { groupId } of context.store.inviteRenewals.list()) {

@@ -21,6 +21,11 @@ export interface Message {
   readonly text: string | undefined;
   /** Serialized EncodedContent. */
   readonly content: Uint8Array;
+  /**
+   * Id of the own device that brought the message when this one was linked: nothing proves who wrote it. Undefined for
+   * what this device has read itself.
+   */
+  readonly broughtBy: string | undefined;
 }
 
 /** A member of a group. */
@@ -76,8 +81,9 @@ export interface Removal extends RemovalOutcome {
 
 /** A message of the store as applications see it. */
 export function toMessage(record: MessageRecord): Message {
-  const { id, messageId, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content } = record;
-  return { id: messageId, sequenceId: id, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content };
+  const { id: sequenceId, messageId: id, senderInboxId, senderInstallationId, sentAtNs } = record;
+  const { contentType, text, content, broughtBy } = record;
+  return { id, sequenceId, senderInboxId, senderInstallationId, sentAtNs, contentType, text, content, broughtBy };
 }
 
 /** A join of the store as applications see it. */

@@ -6,6 +6,8 @@ import type { SlotPollBackoff } from "../transport/slot-poll-backoff.ts";
 export interface ClientContext extends IdentityContext {
   /** Held while a join by invite runs: one at a time. */
   readonly joinTurn: Mutex;
+  /** Held while a new device is linked: one at a time. */
+  readonly linkTurn: Mutex;
   /** By invite service: what links to it begin with, learnt from each service once. */
   readonly linkBases: Map<string, string | undefined>;
   /** Held while Welcomes are read: each leads to one group, which is returned once. */

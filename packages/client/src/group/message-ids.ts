@@ -51,10 +51,34 @@ export function keptId(context: ClientContext, groupId: Uint8Array, sent: Sent):
  * a sender repeats a message whose fate it does not know, and readers show it once.
  */
 export function keepMessage(core: GroupCore, tables: Tables, message: MessageRecord, key?: Uint8Array): void {
+  dropBroughtCopy(core.context, tables, message);
   if (!noteMessageId(core.context, tables, message, key)) return;
   tables.messages.put(message);
   noteLeaveRequest(tables, message);
   noteExpiry(core, tables, message);
+}
+
+/** What the log has takes the place of a message that an own device brought: that one proves nothing. */
+function dropBroughtCopy(marking: Marking, { messageIds, messages }: Tables, message: MessageRecord): void {
+  const { groupId } = message;
+  const mark = messageMark(marking, message);
+  const known = messageIds.get(groupId, mark);
+  if (known === undefined || messages.get(groupId, known.id)?.broughtBy === undefined) return;
+  messages.delete(groupId, known.id);
+  messageIds.delete(groupId, mark);
+}
+
+/**
+ * Keeps a message that an own device brought, unless the log has shown it, or something else at its place. False when it was
+ * not kept.
+ */
+export function keepBrought({ context, record }: GroupCore, tables: Tables, message: MessageRecord): boolean {
+  const { groupId, id } = message;
+  // What lies ahead is read from the log itself.
+  if (id > record.cursor || tables.messages.get(groupId, id) !== undefined) return false;
+  if (!noteMessageId(context, tables, message)) return false;
+  tables.messages.put(message);
+  return true;
 }
 
 /** False when the message was kept before. */

@@ -36,5 +36,6 @@ export function messageRecord(
     contentType,
     text: text ?? fallback,
     content,
+    broughtBy: undefined,
   };
 }

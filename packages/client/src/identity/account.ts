@@ -13,16 +13,11 @@ import { clientError, codeOf, isRetryable } from "../errors.ts";
 import type { IdentityRecord } from "../store/records.ts";
 import { withClockChecked } from "./check-clock.ts";
 import type { IdentityDirectory } from "./directory.ts";
+import { newIdentityRecord } from "./own-identity.ts";
 import { requireRoomForInstallation } from "./installation-limit.ts";
 
 /** Nonce of a wallet's first inbox; 0 belongs to legacy keys. */
 const FIRST_INBOX_NONCE = 1n;
-
-/** Bytes of an Ed25519 seed. */
-const INSTALLATION_SEED_BYTES = 32;
-
-/** Bytes of the root of `sender_hmac` keys, as XMTP has it. */
-const HMAC_ROOT_BYTES = 42;
 
 /**
  * The identity of this installation: read from the store, or made and registered with one signature of the wallet. An
@@ -63,19 +58,8 @@ async function newIdentity(
   signal: AbortSignal | undefined,
 ): Promise<IdentityRecord> {
   const known = await environment.transport.getInboxId(address, signal);
-  const installation = new InstallationKey(environment.crypto.randomBytes(INSTALLATION_SEED_BYTES));
-  const record: IdentityRecord = {
-    name: "self",
-    inboxId: known ?? deriveInboxId(address, FIRST_INBOX_NONCE),
-    address,
-    signaturePrivateKey: installation.privateKey,
-    signaturePublicKey: installation.publicKey,
-    hmacRoot: environment.crypto.randomBytes(HMAC_ROOT_BYTES),
-    welcomeCursor: 0n,
-    welcomeCheckedId: 0n,
-    registered: 0n,
-    messagesMarked: 1n,
-  };
+  const inboxId = known ?? deriveInboxId(address, FIRST_INBOX_NONCE);
+  const record = newIdentityRecord(environment.crypto, { inboxId, address });
   environment.store.transaction(({ identity }) => identity.put(record));
   return record;
 }

@@ -20,16 +20,22 @@ import type { KeyPackageRecord } from "../store/records.ts";
 import { surplus } from "../store/surplus.ts";
 import { faultByItself, unusableBy, type KeyPackageFault, type UnusableInstallation } from "./key-package-faults.ts";
 
+/** What it takes to make a key package and to give it to the node. */
+export type KeyPackageContext = Pick<
+  IdentityContext,
+  "crypto" | "store" | "transport" | "time" | "own" | "groupConfig" | "keyPackageTurn"
+>;
+
 /**
  * Makes a new key package, keeps it and uploads it; the ones before stay readable for a day, because Welcomes for
  * them may be under way. What retired longer ago is deleted: its keys must not outlive their use. So is the oldest when
  * there are too many, because anybody who sends Welcomes makes some.
  */
-export function rotateKeyPackage(context: IdentityContext, signal?: AbortSignal): Promise<void> {
+export function rotateKeyPackage(context: KeyPackageContext, signal?: AbortSignal): Promise<void> {
   return context.keyPackageTurn.run(() => rotateInTurn(context, signal), signal);
 }
 
-async function rotateInTurn(context: IdentityContext, signal: AbortSignal | undefined): Promise<void> {
+async function rotateInTurn(context: KeyPackageContext, signal: AbortSignal | undefined): Promise<void> {
   // One at a time: a node that takes none must not make us pile them up.
   await uploadKeyPackages(context, signal);
   const nowNs = context.time.bestNs();
@@ -65,7 +71,7 @@ async function rotateInTurn(context: IdentityContext, signal: AbortSignal | unde
  * True when there is no key package in use, or only one that is older than `keyPackageRotationSeconds` or from before
  * X-Wing was offered.
  */
-function needsRotation(context: IdentityContext): boolean {
+function needsRotation(context: KeyPackageContext): boolean {
   const nowSeconds = context.time.bestNs() / 1_000_000_000n;
   const current = context.store.keyPackages.list().filter(({ retiredAtNs }) => retiredAtNs === undefined);
   return current.every(({ bundle, wrapperPrivateKey }) => {
@@ -77,13 +83,13 @@ function needsRotation(context: IdentityContext): boolean {
 }
 
 /** Replaces a key package that has grown old, and takes up an upload that was interrupted. */
-export function keepKeyPackage(context: IdentityContext, signal?: AbortSignal): Promise<void> {
+export function keepKeyPackage(context: KeyPackageContext, signal?: AbortSignal): Promise<void> {
   const keep = () => (needsRotation(context) ? rotateInTurn : uploadKeyPackages)(context, signal);
   return context.keyPackageTurn.run(keep, signal);
 }
 
 /** Uploads the newest key package if that is not done yet, and retires the ones before. */
-async function uploadKeyPackages(context: IdentityContext, signal?: AbortSignal): Promise<void> {
+async function uploadKeyPackages(context: KeyPackageContext, signal?: AbortSignal): Promise<void> {
   const waiting = context.store.keyPackages.list().filter(({ uploaded }) => uploaded === 0n);
   for (const row of waiting) {
     await uploadOrForget(context, row, signal);
@@ -98,7 +104,7 @@ async function uploadKeyPackages(context: IdentityContext, signal?: AbortSignal)
 }
 
 /** One that the node refuses (made while the clock was wrong, say) is nobody's: the next one is made anew. */
-async function uploadOrForget(context: IdentityContext, row: KeyPackageRecord, signal?: AbortSignal): Promise<void> {
+async function uploadOrForget(context: KeyPackageContext, row: KeyPackageRecord, signal?: AbortSignal): Promise<void> {
   try {
     await context.transport.uploadKeyPackage(decodeKeyPackageBundle(row.bundle).bytes, signal);
   } catch (error) {

@@ -73,12 +73,12 @@ export function codePath(bitmap: QrBitmap): string {
 const SVG_SCALE = 8;
 
 /** An SVG document of the code, with a title for those who do not see it. */
-export function qrSvg(bitmap: QrBitmap): string {
+export function qrSvg(bitmap: QrBitmap, title = "QR code of an invite"): string {
   const size = bitmap.length;
   const side = size * SVG_SCALE;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="${side}" height="${side}" viewBox="0 0 ${size} ${size}"` +
-    ` shape-rendering="crispEdges"><title>QR code of an invite</title>` +
+    ` shape-rendering="crispEdges"><title>${title}</title>` +
     `<rect width="${size}" height="${size}" fill="#fff"/><path fill="#000" d="${codePath(bitmap)}"/></svg>\n`
   );
 }

@@ -81,6 +81,7 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   INVITE_ROTATED: "revoked",
   INVITE_SLOT_CLOSED: "revoked",
   INVITE_LEAVES_BEHIND: "not-supported",
+  INVITE_WRONG_KIND: "damaged-link",
   ALREADY_MEMBER: "already-in",
   JOIN_LOST: "busy",
   JOIN_TIMEOUT: "busy",
@@ -116,6 +117,12 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   IDENTITY_REVOKED: "this-device",
   NOT_RECOVERY: "this-device",
   SIGNER_MISSING: "this-device",
+  LINK_MALFORMED: "damaged-link",
+  LINK_NOT_EMPTY: "this-device",
+  LINK_DISTURBED: "not-supported",
+  LINK_FAILED: "not-supported",
+  LINK_EXPIRED: "expired",
+  LINK_OPEN: "not-supported",
   IDENTITY_MISMATCH: "this-device",
 };
 

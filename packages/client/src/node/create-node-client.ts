@@ -1,9 +1,10 @@
 import { nodeCrypto } from "@latchkey/mls/node";
 import type { WalletSigner } from "@latchkey/xmtp";
-import { requireMaybeSigner } from "../api/arguments.ts";
+import { requireLinkNewDeviceOptions, requireMaybeSigner } from "../api/arguments.ts";
 import { Client } from "../api/client.ts";
 import { systemClock } from "../clock.ts";
 import type { Environment } from "../identity/environment.ts";
+import type { LinkNewDeviceOptions } from "../link/options.ts";
 import { httpSlots } from "../invite/slots.ts";
 import type { NodeClientOptions } from "./options.ts";
 import { grpcTransport } from "./grpc-transport.ts";
@@ -42,6 +43,16 @@ function environmentOf(options: NodeClientOptions): Environment {
     ...(options.resolvePointer && { resolvePointer: options.resolvePointer }),
     ...(options.loopbackHttp === undefined ? {} : { loopbackHttp: options.loopbackHttp }),
   };
+}
+
+/** Links a new device to an inbox in Node; see `Client.linkNewDevice`. The options of the client come first. */
+export function linkNodeDevice(options: NodeClientOptions, link: LinkNewDeviceOptions = {}): Promise<Client> {
+  return walledWith(requireNodeClientOptions, options, async (checked) => {
+    // Options that make no sense must not leave a database behind.
+    const how = requireLinkNewDeviceOptions(link, "link");
+    const signal = checked.signal ?? how.signal;
+    return Client.linkNewDevice(environmentOf(checked), signal === undefined ? how : { ...how, signal });
+  });
 }
 
 /** Opens a client in Node, a registered installation without a signer too; see `Client.create`. */

@@ -1,4 +1,4 @@
-export { createNodeClient, nodeEnvironment } from "./create-node-client.ts";
+export { createNodeClient, linkNodeDevice, nodeEnvironment } from "./create-node-client.ts";
 export type { NodeClientOptions } from "./options.ts";
 export { grpcTransport } from "./grpc-transport.ts";
 export { encodePng } from "./png.ts";

@@ -128,6 +128,8 @@ export interface MessageRecord {
   readonly text: string | undefined;
   /** The EncodedContent as sent. */
   readonly content: Uint8Array;
+  /** Id of the own installation that brought it when this one was linked; undefined for what was read from the log. */
+  readonly broughtBy: string | undefined;
 }
 
 /**

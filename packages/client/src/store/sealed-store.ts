@@ -40,6 +40,7 @@ export const CARRIERS = {
   inviteRenewals: "template",
   rejections: undefined,
   defects: undefined,
+  deviceLinks: "installationKey",
   histories: "welcomedBy",
   hints: "committer",
   gaps: undefined,

@@ -1,3 +1,4 @@
+import type { DeviceLinkRecord } from "./device-link-record.ts";
 import type {
   AdmissionRecord,
   DefectRecord,
@@ -77,6 +78,7 @@ interface Records {
   readonly inviteRenewals: InviteRenewalRecord;
   readonly rejections: RejectionRecord;
   readonly defects: DefectRecord;
+  readonly deviceLinks: DeviceLinkRecord;
   readonly histories: HistoryRecord;
   readonly hints: HintRecord;
   readonly gaps: GapRecord;
@@ -108,6 +110,7 @@ export const TABLE_KEYS = {
   inviteRenewals: ["groupId"],
   rejections: ["groupId", "id"],
   defects: ["groupId", "id"],
+  deviceLinks: ["name"],
   histories: ["groupId"],
   hints: ["groupId", "kind"],
   gaps: ["groupId", "fromId"],

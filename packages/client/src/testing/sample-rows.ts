@@ -20,7 +20,8 @@ export const GROUP_ID = Uint8Array.of(1, 2, 3);
 export function sampleMessage(id: bigint, text?: string): MessageRecord {
   const sender = { senderInboxId: "inbox", senderInstallationId: "installation" };
   const rest = { messageId: `m${id}`, contentType: "type", content: Uint8Array.of(9), sentAtNs: (1n << 62n) + id };
-  return { groupId: GROUP_ID, id, text, ...sender, ...rest };
+  const broughtBy = undefined;
+  return { groupId: GROUP_ID, id, text, broughtBy, ...sender, ...rest };
 }
 
 export const SAMPLE_IDENTITY: IdentityRecord = {
@@ -84,6 +85,7 @@ export const SAMPLE_ROWS: { readonly [T in TableName]: readonly [RowOf<T>, ...Ro
   messages: [
     { ...sampleMessage(1n, "text that nobody else shall read"), content: sampleBytes("content") },
     { ...sampleMessage(2n), senderInboxId: "sender that nobody else shall know", content: sampleBytes("second") },
+    { ...sampleMessage(3n), broughtBy: "own device that brought it", content: sampleBytes("third") },
   ],
   expiries: [{ ...key, expiresAtNs: 1n, id: 2n }],
   outbox: [
@@ -212,6 +214,16 @@ export const SAMPLE_ROWS: { readonly [T in TableName]: readonly [RowOf<T>, ...Ro
     { ...key, id: 2n, code: "DECODE", rule: "rule", message: "text" },
   ],
   defects: [{ ...key, id: 1n, syncs: 2n, countedAtNs: 1n }],
+  deviceLinks: [
+    {
+      name: "self",
+      role: "old",
+      inboxId: "inbox of the link",
+      installationKey: sampleBytes("new installation"),
+      update: sampleBytes("signed addition"),
+      deadlineNs: 9n,
+    },
+  ],
   histories: [
     {
       ...key,

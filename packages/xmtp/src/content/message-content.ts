@@ -131,12 +131,16 @@ export function decodeMessageContent(groupId: Uint8Array, plaintext: Uint8Array)
   }
   const envelope = decodeProto(PlaintextEnvelopeSchema, plaintext);
   const content = contentOf(envelope);
+  const id = messageId(groupId, envelope.content.value?.idempotencyKey ?? "", content);
+  return { plaintext, messageId: id, ...readContent(content) };
+}
+
+/** What a serialized EncodedContent says. Throws DecodeError for malformed content. */
+export function readContent(content: Uint8Array): Omit<IncomingContent, "plaintext" | "messageId"> {
   const encoded = decodeProto(EncodedContentSchema, content);
   const { type, fallback, content: body } = encoded;
   if (type === undefined) throw new DecodeError("a message does not say its content type");
   return {
-    plaintext,
-    messageId: messageId(groupId, envelope.content.value?.idempotencyKey ?? "", content),
     content,
     contentType: `${type.authorityId}/${type.typeId}:${type.versionMajor}.${type.versionMinor}`,
     text: valueOf(textCodec, encoded)?.value,

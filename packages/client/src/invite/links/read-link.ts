@@ -1,5 +1,6 @@
 import { CLIENT_LIMITS } from "../../limits.ts";
 import { cleanText, foldWidth, hasBrokenWords, hasDashes, type HyphenReading } from "./clean-text.ts";
+import { refuseDeviceCode } from "./device-code.ts";
 import { undoEncodings } from "./encodings.ts";
 import { findPayloads, type PayloadInText, type PayloadSearch } from "./find-payload.ts";
 import { malformedInvite } from "./malformed.ts";
@@ -24,7 +25,10 @@ const DASHES: readonly HyphenReading[] = [
   { en: 1, em: 1, breaks: false },
 ];
 
-/** Finds the one invite of a text, however it was passed on. Throws INVITE_MALFORMED, whose `rule` names the cause. */
+/**
+ * Finds the one invite of a text, however it was passed on. Throws INVITE_MALFORMED, whose `rule` names the cause, and
+ * INVITE_WRONG_KIND where the code of a device stands in it: what a stranger sends must not link a device.
+ */
 export function readLink(given: string): FoundInvite {
   if (given.length > CLIENT_LIMITS.maxInviteTextCharacters) {
     throw malformedInvite(
@@ -33,6 +37,7 @@ export function readLink(given: string): FoundInvite {
     );
   }
   let text = foldWidth(given);
+  refuseDeviceCode(percentDecoded(text));
   for (let layer = 0; ; layer++) {
     const invite = inviteIn(text, layer > 0);
     if (invite !== undefined) return invite;

@@ -263,6 +263,17 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (group_id, mark)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE device_links (
+    name TEXT NOT NULL PRIMARY KEY,
+    role TEXT NOT NULL,
+    inbox_id TEXT NOT NULL,
+    installation_key BLOB NOT NULL,
+    "update" BLOB NOT NULL,
+    deadline_ns INTEGER NOT NULL
+  ) STRICT;
+  ALTER TABLE messages ADD COLUMN brought_by TEXT;
+  `,
 ];
 
 /** The version this program writes. */
