@@ -25,6 +25,18 @@ export class Apart {
     }
   }
 
+  /** Runs a task for each item, at most `width` at a time. */
+  async each<T>(items: Iterable<T>, width: number, task: (item: T) => Promise<unknown>): Promise<void> {
+    const left = items[Symbol.iterator]();
+    const lane = async () => {
+      for (let next = left.next(); next.done !== true; next = left.next()) {
+        const { value } = next;
+        await this.run(() => task(value));
+      }
+    };
+    await Promise.all(Array.from({ length: width }, lane));
+  }
+
   /** Throws the first failure, if there was one. */
   finish(): void {
     if (this.#failure !== undefined) throw this.#failure;

@@ -125,6 +125,8 @@ export const CLIENT_LIMITS = {
   maxClaimEnvelopes: 200,
   /** Gaps remembered per group, oldest dropped first: each is a return. */
   maxGaps: 64,
+  /** Groups that one synchronization reads at once: as many requests as a node takes of one client without making it wait. */
+  groupsAtOnce: 8,
   /** Groups whose being forgotten is remembered, oldest dropped first. */
   maxForgottenGroups: 4_096,
   /** Refusals remembered per group, oldest dropped first. */

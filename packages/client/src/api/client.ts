@@ -57,6 +57,7 @@ import { settleLink, settleNewDevice } from "../link/link-journal.ts";
 import { linkToInbox } from "../link/new-device.ts";
 import { linkDevice } from "../link/old-device.ts";
 import type { LinkDeviceOptions, LinkedDevice, LinkNewDeviceOptions } from "../link/options.ts";
+import { withHiddenGroups } from "../store/hidden-groups.ts";
 import { SlotPollBackoff } from "../transport/slot-poll-backoff.ts";
 import { resumeInTurn } from "../join/resume.ts";
 import { Mutex } from "../mutex.ts";
@@ -85,7 +86,13 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const learnt = { welcomesAhead: new Set<bigint>(), linkBases: new Map<string, string | undefined>() };
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
   const identity = { own, signer, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
-  const context: ClientContext = { ...environment, ...identity, ...waits, ...learnt };
+  const context: ClientContext = {
+    ...environment,
+    ...withHiddenGroups(environment.store),
+    ...identity,
+    ...waits,
+    ...learnt,
+  };
   const groups = new GroupRegistry(context, { refreshSlots, afterReading });
   directory.onRevocation((tables, inbox, states) => deleteRevokedMessages(groups, tables, inbox, states));
   return { ...context, groups };

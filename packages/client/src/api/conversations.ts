@@ -29,7 +29,7 @@ import { listPendingJoins, resumePendingJoins, type PendingJoin } from "../join/
 import type { CallOptions, PublicCalls } from "../public-calls.ts";
 import type { GroupStatus } from "../store/records.ts";
 import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "../upkeep/conflicts.ts";
-import { readAndSettle } from "../upkeep/after-reading.ts";
+import { readAndSettleAll } from "../upkeep/after-reading.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
 const GROUP_ID_BYTES = 16;
@@ -107,7 +107,7 @@ export class Conversations {
     const apart = new Apart(signal);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
-    for (const core of this.#context.groups.all()) await apart.run(() => readAndSettle(core, signal));
+    await readAndSettleAll(this.#context, this.#context.groups.all(), apart, signal);
     await apart.run(() => settleConflicts(this.#context, signal));
     await apart.run(() => keepKeyPackage(this.#context, signal));
     for (const core of this.#context.groups.listed()) tellFailed(core);

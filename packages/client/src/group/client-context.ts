@@ -1,9 +1,12 @@
 import type { IdentityContext } from "../identity/identity-context.ts";
 import type { Mutex } from "../mutex.ts";
+import type { HiddenGroups } from "../store/hidden-groups.ts";
 import type { SlotPollBackoff } from "../transport/slot-poll-backoff.ts";
 
 /** The parts of a client that its groups, invites and joins share. */
 export interface ClientContext extends IdentityContext {
+  /** Histories of groups that are not shown. */
+  readonly hiddenGroups: HiddenGroups;
   /** Held while a join by invite runs: one at a time. */
   readonly joinTurn: Mutex;
   /** Held while a new device is linked: one at a time. */

@@ -1,4 +1,3 @@
-import { toHex } from "@latchkey/mls";
 import type { ClientContext } from "./client-context.ts";
 import type { GroupRecord, HistoryRecord } from "../store/records.ts";
 import { TABLE_KEYS, type AnyTable, type ReadTables, type TableName, type Tables } from "../store/store.ts";
@@ -47,12 +46,8 @@ export function newEntryKey({ crypto }: ClientContext): Uint8Array {
 }
 
 /** The entries of a group id that are not shown, oldest first. */
-export function hiddenEntries({ store }: ClientContext, mlsGroupId: Uint8Array): GroupRecord[] {
-  const id = toHex(mlsGroupId);
-  return store.groups
-    .list()
-    .filter((entry) => entry.role !== "shown" && toHex(entry.mlsGroupId) === id)
-    .sort((a, b) => (a.createdAtNs < b.createdAtNs ? -1 : 1));
+export function hiddenEntries({ hiddenGroups }: ClientContext, mlsGroupId: Uint8Array): readonly GroupRecord[] {
+  return hiddenGroups.of(mlsGroupId);
 }
 
 /** Whether a person can choose the entry in place of the one that is shown. */

@@ -116,7 +116,10 @@ class Caller {
   }
 }
 
-type GroupMethods = Pick<Transport, "sendGroupMessages" | "queryGroupMessages" | "subscribeGroupMessages">;
+type GroupMethods = Pick<
+  Transport,
+  "sendGroupMessages" | "queryGroupMessages" | "newestGroupMessages" | "subscribeGroupMessages"
+>;
 
 function groupMethods(mls: Client<typeof MlsApi>, caller: Caller): GroupMethods {
   return {
@@ -130,6 +133,15 @@ function groupMethods(mls: Client<typeof MlsApi>, caller: Caller): GroupMethods 
         const answer = await mls.queryGroupMessages(request, options);
         return pageOf(answer.messages.map(groupEnvelope), answer.pagingInfo);
       });
+    },
+    newestGroupMessages(groupIds, signal) {
+      return inParts(groupIds, CLIENT_LIMITS.lookUpKeys, (part) =>
+        caller.lookUp("GetNewestGroupMessage", signal, async (options) => {
+          const answer = await mls.getNewestGroupMessage({ groupIds: [...part] }, options);
+          sameLength(answer.responses, part, "GetNewestGroupMessage");
+          return answer.responses.map(({ groupMessage }) => groupMessage?.version.value?.id);
+        }),
+      );
     },
     subscribeGroupMessages(position, signal) {
       const filters = [{ groupId: position.topic, idCursor: position.afterId }];

@@ -59,6 +59,12 @@ export interface Transport {
   sendGroupMessages(messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void>;
   /** Envelopes behind `afterId`, ascending. */
   queryGroupMessages(position: Position, signal?: AbortSignal): Promise<Page<Envelope>>;
+  /**
+   * The ids of the newest envelopes of groups, in order; undefined for an empty log, and where a node refuses the question. Of
+   * any length: it is asked in parts. Without this method, every log is read to learn that nothing came.
+   */
+  readonly newestGroupMessages?:
+    ((groupIds: readonly Uint8Array[], signal?: AbortSignal) => Promise<readonly (bigint | undefined)[]>) | undefined;
   /** What lies behind the position, then whatever comes, until the signal is aborted. */
   subscribeGroupMessages(position: Position, signal: AbortSignal): AsyncIterable<Envelope>;
   sendWelcomeMessages(messages: readonly WelcomeMessageInput[], signal?: AbortSignal): Promise<void>;

@@ -1,4 +1,8 @@
+import type { Apart } from "../apart.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import type { GroupsContext } from "../group/group-registry.ts";
+import { findQuietGroups } from "../group/quiet-groups.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 import { deleteExpired } from "../group/disappearing.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import { syncLocked } from "../group/sync.ts";
@@ -46,6 +50,19 @@ export async function afterReading(core: GroupCore, signal: AbortSignal | undefi
 export async function readAndSettle(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   await core.exclusive(() => syncLocked(core, signal), signal);
   await afterReading(core, signal);
+}
+
+/** As `readAndSettle` for many groups, some at a time; the logs with news are found by one question. */
+export async function readAndSettleAll(
+  context: GroupsContext,
+  cores: readonly GroupCore[],
+  apart: Apart,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const quiet = await findQuietGroups(context, cores, signal);
+  await apart.each(cores, CLIENT_LIMITS.groupsAtOnce, (core) =>
+    quiet.has(core) ? afterReading(core, signal) : readAndSettle(core, signal),
+  );
 }
 
 /**

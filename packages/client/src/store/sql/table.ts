@@ -14,7 +14,7 @@ function camelCase(name: string): string {
 export class SqlTable implements AnyTable {
   readonly #driver: SqlDriver;
   readonly #name: string;
-  readonly #columns: readonly { name: string; field: string }[];
+  readonly #columns: readonly { name: string; column: string; field: string }[];
   readonly #key: readonly string[];
   readonly #statements = new Map<string, SqlStatement>();
   readonly #guard: () => void;
@@ -27,6 +27,7 @@ export class SqlTable implements AnyTable {
     const info = driver.prepare(`PRAGMA table_info(${name})`).all();
     this.#columns = info.map((column) => ({
       name: `"${String(column["name"])}"`,
+      column: String(column["name"]),
       field: camelCase(String(column["name"])),
     }));
     this.#key = info
@@ -78,7 +79,7 @@ export class SqlTable implements AnyTable {
       .all(...values.map((value) => value ?? null))
       .map((found) => {
         const row: Record<string, Value> = {};
-        for (const [name, value] of Object.entries(found)) row[camelCase(name)] = value ?? undefined;
+        for (const { column, field } of this.#columns) row[field] = found[column] ?? undefined;
         return row;
       });
   }
