@@ -245,6 +245,8 @@ export function functionRows(environment: () => client.Environment, path: (name:
     "Client.inboxState": [address, { good: { ...identityParts } }, options()],
     "Client.previewRevocation": [address, installationIds, { good: { ...identityParts } }, options({ keep })],
     "Client.revokeInstallations": [signer, installationIds, { good: { ...identityParts } }, options({ keep })],
+    newRecoveryWords: [],
+    recoverySigner: [{ good: `${"test ".repeat(11)}junk` }],
     inspectInvite: [invite],
     imageKind: [bytes],
     decodeContent: [codec, { good: CONTENT, takes: isBytes }],

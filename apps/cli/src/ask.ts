@@ -16,3 +16,21 @@ export async function confirm({ stdin, stdout, signal }: CommandContext, questio
     terminal.close();
   }
 }
+
+/**
+ * One line of what a person types, or a program writes to standard input; the question is shown to people only. Empty where
+ * standard input has ended. Rejects when the command or the signal ends.
+ */
+export async function askLine(
+  { stdin, stdout, out, signal }: CommandContext,
+  question: string,
+  end: AbortSignal = signal,
+): Promise<string> {
+  const terminal = createInterface({ input: stdin, ...(out.json ? {} : { output: stdout }) });
+  const ended = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+  try {
+    return await Promise.race([terminal.question(out.json ? "" : `${question} `, { signal: end }), ended]);
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,5 +1,5 @@
 import { codeOf, LatchkeyError, type Client, type Group } from "@latchkey/client";
-import { createNodeClient, generatedSigner } from "@latchkey/client/node";
+import { createNodeClient, generatedSigner, type NodeClientOptions } from "@latchkey/client/node";
 import type { CommandContext } from "./context.ts";
 import { hasDatabase, readConfig } from "./data-dir.ts";
 import { cliError } from "./errors.ts";
@@ -32,15 +32,18 @@ export async function openClient(
   walletKey: Uint8Array | undefined,
   { nodeUrl, inviteServiceUrl }: { readonly nodeUrl: string; readonly inviteServiceUrl: string },
 ): Promise<Client> {
-  const dbPath = settings.dataDir.databaseFile;
+  const options = await clientOptions(settings, { nodeUrl, inviteServiceUrl });
+  return createNodeClient(walletKey && signerOf(walletKey), { ...options, signal });
+}
+
+/** How the client of a data directory is opened. */
+export async function clientOptions(
+  settings: Settings,
+  { nodeUrl, inviteServiceUrl }: { readonly nodeUrl: string; readonly inviteServiceUrl: string },
+): Promise<NodeClientOptions> {
   const dbEncryptionKey = await databaseKey(settings);
-  return createNodeClient(walletKey && signerOf(walletKey), {
-    dbPath,
-    nodeUrl,
-    inviteServiceUrl,
-    signal,
-    ...(dbEncryptionKey === undefined ? {} : { dbEncryptionKey }),
-  });
+  const dbPath = settings.dataDir.databaseFile;
+  return { dbPath, nodeUrl, inviteServiceUrl, ...(dbEncryptionKey === undefined ? {} : { dbEncryptionKey }) };
 }
 
 /** The key that the database has or, when there is none yet, will have; made when its file is missing for a new one. */

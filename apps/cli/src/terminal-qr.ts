@@ -1,4 +1,3 @@
-import type { Invite } from "@latchkey/client";
 import type { Style } from "./style.ts";
 
 const COLOUR_CODES = /\u001b\[[\d;]*m/g;
@@ -28,12 +27,17 @@ export function backgroundOf({ COLORFGBG }: Readonly<Record<string, string | und
   return Number(colour) === 7 || Number(colour) > 8 ? "light" : "dark";
 }
 
+/** Anything that is shown as a QR code: an invite, or a device. */
+export interface Drawable {
+  toQR(format: "svg" | "terminal"): string;
+}
+
 /**
- * The QR code of an invite as lines of text, dark on light. Without colours the light modules are what is drawn, as usual
+ * A QR code as lines of text, dark on light. Without colours the light modules are what is drawn, as usual
  * terminals are dark; on one that says it is light the dark ones are. Where nothing is known, see `isReversible`.
  */
-export function terminalQr(invite: Invite, style: Style, background?: Background): string {
-  const coloured = invite.toQR("terminal");
+export function terminalQr(drawable: Drawable, style: Style, background?: Background): string {
+  const coloured = drawable.toQR("terminal");
   if (style.colour) return coloured;
   const plain = coloured.replace(COLOUR_CODES, "");
   return background === "light" ? plain : plain.replace(/[ █▀▄]/g, (block) => INVERTED[block] ?? block);

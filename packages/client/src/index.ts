@@ -71,6 +71,7 @@ export type { EndText, InviteEndState } from "./join/end-states.ts";
 export type { PendingJoin } from "./join/resume.ts";
 export type { Defect, DefectListener } from "./store/defects.ts";
 export type { Claim, Conflict } from "./upkeep/conflicts.ts";
+export { newRecoveryWords, recoverySigner } from "./identity/recovery-words.ts";
 export type { Environment } from "./identity/environment.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";

@@ -1,7 +1,7 @@
-import { Client, systemClock, type RevokedMember, type RevokeOptions } from "@latchkey/client";
+import { Client, recoverySigner, systemClock, type RevokedMember, type RevokeOptions } from "@latchkey/client";
 import { grpcTransport } from "@latchkey/client/node";
 import { Option, type Command } from "commander";
-import { canAsk, confirm } from "../ask.ts";
+import { askLine, canAsk, confirm } from "../ask.ts";
 import type { CommandContext, Execute } from "../context.ts";
 import { readConfig } from "../data-dir.ts";
 import { plural } from "../describe.ts";
@@ -16,6 +16,7 @@ import { quoted, shortId } from "../text.ts";
 interface RevokeDeviceOptions {
   readonly allOthers?: true;
   readonly keyFile?: string;
+  readonly words?: true;
   readonly keep?: readonly string[];
   readonly yes?: true;
 }
@@ -29,6 +30,7 @@ export function addDeviceRevoke(device: Command, execute: Execute): void {
     .addOption(new Option("--all-others", "all devices but this one"))
     .option("--keep <device...>", "devices that stay although they came in by a revoked one")
     .option("--key-file <file>", "key of the recovery address, where it is not that of this directory")
+    .addOption(new Option("--words", "read recovery words from standard input").conflicts("keyFile"))
     .option("--yes", "do not ask")
     .action((devices: string[], options: RevokeDeviceOptions) =>
       execute((context) => revoke(context, devices, options)),
@@ -64,11 +66,11 @@ async function revoke(
 function withOwnClient(
   context: CommandContext,
   devices: readonly string[],
-  { allOthers, keyFile, ...options }: RevokeDeviceOptions,
+  { allOthers, keyFile, words, ...options }: RevokeDeviceOptions,
 ): Promise<CommandResult> {
   const { signal } = context;
   return withClient(context, async (client) => {
-    const signer = keyFile === undefined ? undefined : signerOf(await readKey(keyFile));
+    const signer = words === true ? await signerByWords(context) : keyFile && signerOf(await readKey(keyFile));
     const all = (await client.installations({ signal })).map(({ id }) => id);
     const optionsOf = (keep: readonly string[]): RevokeOptions => ({ keep, signal, ...(signer && { signer }) });
     const inbox: Inbox = {
@@ -89,10 +91,11 @@ function withOwnClient(
 async function withKeyAlone(
   context: CommandContext,
   devices: readonly string[],
-  { keyFile, ...options }: RevokeDeviceOptions,
+  { keyFile, words, ...options }: RevokeDeviceOptions,
 ): Promise<CommandResult> {
   const { settings, signal } = context;
-  const signer = signerOf(await readKey(keyFile ?? settings.dataDir.keyFile));
+  const signer =
+    words === true ? await signerByWords(context) : signerOf(await readKey(keyFile ?? settings.dataDir.keyFile));
   const transport = grpcTransport(addresses(settings, undefined).nodeUrl);
   const parts = { transport, clock: systemClock };
   try {
@@ -107,6 +110,10 @@ async function withKeyAlone(
   } finally {
     transport.close();
   }
+}
+
+async function signerByWords(context: CommandContext): Promise<ReturnType<typeof recoverySigner>> {
+  return recoverySigner(await askLine(context, "Recovery words:"));
 }
 
 async function run(
