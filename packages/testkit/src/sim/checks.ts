@@ -30,6 +30,8 @@ interface Entry {
   readonly isNew: boolean;
 }
 
+const NOBODY = new Uint8Array(0);
+
 /** The newest epoch whose keys a database holds; asked before the whole state is read. */
 function newestEpoch(store: Store, groupId: Uint8Array): bigint {
   let newest = -1n;
@@ -116,6 +118,7 @@ export class Checks {
   /** A disk has changed; called inside of the client's own call, so that what is wrong is thrown later. */
   written(device: Device): void {
     if (device.isHostile) {
+      if (device.inboxId !== undefined) this.#claims.hostile.add(device.inboxId);
       this.#noteFalseStates(device);
       return;
     }
@@ -229,7 +232,9 @@ export class Checks {
     const view = viewOf(mls, beganAt, device.name);
     const key = this.#keyOf(toHex(groupId), view.epoch, view.authenticator);
     const known = this.epochs.get(key);
-    if (isNew && known?.authenticator !== view.authenticator && this.#leadsAstray(toHex(groupId), view, known)) {
+    const isOther = known?.authenticator !== view.authenticator;
+    const signer = toHex(store.histories.get(groupId)?.welcomedBy ?? NOBODY);
+    if (isNew && isOther && (this.#claims.hostile.has(signer) || this.#leadsAstray(toHex(groupId), view, known))) {
       device.harm ??= "misled";
       this.#isForked = true;
     }

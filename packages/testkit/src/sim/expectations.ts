@@ -26,6 +26,8 @@ export class Expectations {
   readonly texts = new Map<string, { readonly inboxId: string; readonly installationId: string }>();
   /** Texts of removed members. Only a parted device, in an epoch from before the removal, may show one. */
   readonly textsOfRemoved = new Set<string>();
+  /** Inboxes of strangers and of members that turned: a Welcome of one leads anywhere. */
+  readonly hostile = new Set<string>();
   readonly names = new Set<string>();
   /** Inboxes that somebody meant to add, to remove, or to make an admin. */
   readonly added = new Set<string>();

@@ -29,6 +29,8 @@ export const TROUBLES = [
   "one-lie",
   /** The database of a device is put back to an older copy. */
   "restored-disk",
+  /** A second group has a member that judges commits as XMTP's native library does. */
+  "mixed",
 ] as const;
 
 export type Trouble = (typeof TROUBLES)[number];
@@ -48,16 +50,34 @@ const SHARE: Readonly<Record<Trouble, number>> = {
   "lagging-node": 0.3,
   "one-lie": 0.25,
   "restored-disk": 0.25,
+  mixed: 0.5,
 };
 
 /** A node that withholds logs keeps a restored device from learning which keys it has used: nobody could. */
 const WITHHOLDING: readonly Trouble[] = ["hostile-node", "split-view"];
 
+/**
+ * Troubles that part members of XMTP's native library by its own rules: it refuses a missing identity update at first sight,
+ * and follows commits of a hostile member that ours refuse.
+ */
+const PARTING_NATIVES: readonly Trouble[] = [
+  "hostile-node",
+  "hostile-member",
+  "split-view",
+  "poison",
+  "lagging-node",
+  "one-lie",
+];
+
 /** The troubles of a seed. */
 export function troublesOf(random: SeededRandom): Trouble[] {
   const drawn = TROUBLES.filter((trouble) => random.chance(SHARE[trouble]));
   const withholds = drawn.some((trouble) => WITHHOLDING.includes(trouble));
-  return drawn.filter((trouble) => trouble !== "restored-disk" || !withholds);
+  const partsNatives = drawn.some((trouble) => PARTING_NATIVES.includes(trouble));
+  return drawn.filter((trouble) => {
+    if (trouble === "restored-disk") return !withholds;
+    return trouble !== "mixed" || !partsNatives;
+  });
 }
 
 /** What becomes of one request. */

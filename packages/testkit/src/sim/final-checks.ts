@@ -5,6 +5,7 @@ import type { Tenure } from "./checks.ts";
 import { Violation, type EpochView } from "./epoch-view.ts";
 import { join, rename, say, type Scenario } from "./actions.ts";
 import type { Device } from "./device.ts";
+import type { NativeMember } from "./native-member.ts";
 import type { World } from "./world.ts";
 
 /** Rounds in which everybody reads, until all have to agree. */
@@ -24,6 +25,8 @@ export interface Scene {
   readonly scenario: Scenario;
   readonly world: World;
   readonly groupId: string;
+  /** Of a second group beside that one. */
+  readonly otherGroupId?: string | undefined;
   readonly newDevice: (name: string) => Device;
 }
 
@@ -107,6 +110,8 @@ function unrest(
   const leavers = store.leaveRequests.list(fromHex(groupId)).filter(({ inboxId }) => newest.state.members.has(inboxId));
   if (leavers.length > 0 && hasAdmin) return "somebody waits to be let go";
   if (group?.isActive !== true) return isListed ? "it is in the group and does not know" : undefined;
+  // A hostile member has invited it to a group of its own under this id, and nobody else has spoken there.
+  if (!isListed && device.isAstray && group.status === "pending") return undefined;
   if (!isListed) return "it believes to be in the group";
   if (group.epochAuthenticator === newest.authenticator) return undefined;
   return `it is in epoch ${group.epoch}, the newest of ${scenario.devices.length} devices is ${newest.epoch}`;
@@ -216,6 +221,20 @@ export async function talk(scene: Scene): Promise<void> {
   await converge(scene);
 }
 
+/** Everybody in the group of a native member reads it to the end, and its state is theirs. */
+export async function nativeIsInStep({ scenario, groupId }: Scene, member: NativeMember): Promise<void> {
+  for (let round = 0; round < 2; round++) {
+    for (const device of honest(scenario)) await mustWork(device, "syncs", (client) => client.conversations.sync());
+    await member.read();
+  }
+  const newest = scenario.checks.newest(groupId);
+  const isListed = newest?.installations.has(member.device.installationId ?? "") === true;
+  const expected = isListed ? newest.authenticator : undefined;
+  if (member.epochAuthenticator === expected) return;
+  const refusal = member.lastRefusal ?? "nothing";
+  fail(`the native member is not in epoch ${newest?.epoch ?? 0n} of its group; it refused ${refusal}`);
+}
+
 /** A stranger gets in by the invite in force, after a member has looked after it. */
 export async function letStrangerIn(scene: Scene): Promise<void> {
   const { scenario, groupId } = scene;
@@ -250,9 +269,11 @@ export async function nothingLost({ scenario, world, groupId }: Scene): Promise<
   const log = await world.log(fromHex(groupId));
   const epochOf = new Map(log.map(({ id, data }) => [id, headerEpoch(data)]));
   const history = checks.history(groupId);
+  const tenuresOf = (name: string) => (checks.tenures.get(name) ?? []).filter((tenure) => tenure.groupId === groupId);
   const harmed = new Set(devices.filter(({ harm }) => harm !== undefined).map(({ name }) => name));
   for (const [index, claim] of claims.done.entries()) {
     const duringTrouble = index < claims.duringTrouble;
+    if (claim.groupId !== groupId) continue;
     if (duringTrouble && harmed.has(claim.device)) continue;
     if (claim.kind === "named" && !history.some(({ state }) => state.name === claim.name)) {
       fail(`a name that was acknowledged to ${claim.device} was never there`);
@@ -260,18 +281,17 @@ export async function nothingLost({ scenario, world, groupId }: Scene): Promise<
     if (claim.kind === "added" && !history.some(({ state }) => state.members.has(claim.inboxId))) {
       fail(`a member whose adding was acknowledged to ${claim.device} was never there`);
     }
-    if (claim.kind === "joined" && checks.tenures.get(claim.device) === undefined) {
+    if (claim.kind === "joined" && tenuresOf(claim.device).length === 0) {
       fail(`${claim.device} was told that it had joined and never was in`);
     }
     if (claim.kind !== "sent") continue;
     const epoch = epochOf.get(claim.id) ?? fail("a message that was acknowledged is not in the log");
     // Sent while the log waited for an identity update, behind a removal that was not read yet: it fails with NOT_A_MEMBER.
-    const own = checks.tenures.get(claim.device)?.findLast(({ afterId }) => afterId < claim.id);
+    const own = tenuresOf(claim.device).findLast(({ afterId }) => afterId < claim.id);
     if (own?.untilId !== undefined && own.untilId < claim.id) continue;
     for (const device of devices.filter(({ isHostile, isWanted }) => isWanted && !isHostile)) {
       if (device.isAstray || (duringTrouble && harmed.has(device.name))) continue;
-      const tenures = checks.tenures.get(device.name) ?? [];
-      const reads = tenures.some((tenure) => isWithin(tenure, claim.id) && epoch >= tenure.fromEpoch);
+      const reads = tenuresOf(device.name).some((tenure) => isWithin(tenure, claim.id) && epoch >= tenure.fromEpoch);
       // After a return from a removal the messages before it are in an entry of their own.
       const isRead = device.histories().some((group) => group.messages().some(({ text }) => text === claim.text));
       if (reads && !isRead) fail(`${device.name} never reads what ${claim.device} was told is sent: "${claim.text}"`);
@@ -288,7 +308,7 @@ function headerEpoch(data: Uint8Array): bigint {
 }
 
 /** Those who were removed read nothing that came later, and nothing they said later was accepted. */
-export async function removedAreOut({ scenario, world, groupId }: Scene): Promise<void> {
+export async function removedAreOut({ scenario, world, groupId, otherGroupId }: Scene): Promise<void> {
   const { checks, devices } = scenario;
   const log = await world.log(fromHex(groupId));
   for (const device of devices.filter(({ harm }) => harm === undefined)) {
@@ -304,7 +324,9 @@ export async function removedAreOut({ scenario, world, groupId }: Scene): Promis
   }
   const history = checks.history(groupId);
   for (const device of devices.filter(({ isHostile, harm }) => !isHostile && harm === undefined)) {
-    for (const message of device.histories().flatMap((group) => group.messages())) {
+    // An archived history has an id of its own, which says nothing about its group.
+    const ofGroup = device.histories().filter(({ id }) => id === groupId || otherGroupId === undefined);
+    for (const message of ofGroup.flatMap((group) => group.messages())) {
       const inForce = history.findLast(({ beganAt }) => beganAt < message.sequenceId);
       if (inForce === undefined || inForce.installations.has(message.senderInstallationId)) continue;
       fail(`${device.name} accepted message ${message.sequenceId} of somebody who was not in epoch ${inForce.epoch}`);

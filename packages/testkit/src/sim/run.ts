@@ -8,6 +8,7 @@ import {
   converge,
   cursorsMoved,
   letStrangerIn,
+  nativeIsInStep,
   LONGEST_WAIT_MS,
   nothingLost,
   removedAreOut,
@@ -22,6 +23,7 @@ import { HostileNode, splitView } from "./hostile-node.ts";
 import { HostileMember, HostileScanner } from "./hostile-people.ts";
 import { LaggingNode } from "./lagging-node.ts";
 import { Liar } from "./liar.ts";
+import { NativeMember } from "./native-member.ts";
 import { PoisonMember } from "./poison-member.ts";
 import { Poisoner } from "./poison.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -76,6 +78,9 @@ const CAST = [
   ["lin-1", "lin", true, 100],
 ] as const;
 
+/** Owner of the device that runs XMTP's native library. */
+const NATIVE_OWNER = "nat";
+
 class Run {
   readonly scheduler: Scheduler;
   readonly world: World;
@@ -88,6 +93,8 @@ class Run {
   readonly #actions: number;
   readonly #tampering: Tampering;
   readonly #running = new Set<Promise<unknown>>();
+  /** The native member of the second group, and that group's id. */
+  #native: { readonly member: NativeMember; readonly groupId: string } | undefined;
   #isOver = false;
   #broken: string | undefined;
 
@@ -168,7 +175,31 @@ class Run {
       "an invite",
     );
     claims.giveOut(invite.url, group.id);
+    if (faults.troubles.has("mixed")) await this.#beginMixed(ada, members);
     return group.id;
+  }
+
+  async #endMixed(scene: Scene, { member, groupId }: { member: NativeMember; groupId: string }): Promise<void> {
+    const mixed = { ...scene, groupId, otherGroupId: scene.groupId };
+    await nativeIsInStep(mixed, member);
+    await nothingLost(mixed);
+    await removedAreOut(mixed);
+  }
+
+  /** A second group, with a member that runs XMTP's native library. */
+  async #beginMixed(ada: Device, others: readonly string[]): Promise<void> {
+    const { claims } = this;
+    const member = new NativeMember(this.newDevice("nat-1", NATIVE_OWNER), this.scenario);
+    await member.register();
+    const inboxIds = [...others, member.device.inboxId ?? ""];
+    for (const inboxId of inboxIds) claims.added.add(inboxId);
+    claims.names.add("Mixed circle");
+    const create = ada.run("creates the mixed group", (client) =>
+      client.conversations.createGroup(inboxIds, { name: "Mixed circle" }),
+    );
+    const { id: groupId } = await this.#required(create, "the mixed group is created");
+    await member.read();
+    this.#native = { member, groupId };
   }
 
   #hasAny(...troubles: readonly Trouble[]): boolean {
@@ -203,7 +234,8 @@ class Run {
     const { faults, world, devices, scheduler } = this;
     // Some worlds are hasty, others leave time between two actions of one person.
     const paceMs = scheduler.randomFor("pace").pick([300, 1_000, 2_500]);
-    const honest = devices.filter(({ owner }) => owner !== "mal" && owner !== "lin");
+    const honest = devices.filter(({ owner }) => !["mal", "lin", NATIVE_OWNER].includes(owner));
+    this.#often("native member", 4_000, () => this.#native?.member.act());
     for (const device of honest) {
       this.#often(`${device.name}/actions`, paceMs, (random) => {
         if (device.client === undefined) return undefined;
@@ -212,7 +244,7 @@ class Run {
         return random.chance(0.7) ? action : undefined;
       });
     }
-    for (const device of devices) {
+    for (const device of devices.filter(({ owner }) => owner !== NATIVE_OWNER)) {
       const joins = honest.includes(device) && !device.isWanted ? 8 * paceMs : 4_000;
       this.#often(`${device.name}/life`, joins, () => {
         if (honest.includes(device)) device.isWanted = true;
@@ -288,7 +320,7 @@ class Run {
     if (!isSplit) world.veils.clear();
     while (this.#running.size > 0) await Promise.all(this.#running);
     const newDevice = (name: string) => this.newDevice(name, name.split("-")[0] ?? name);
-    const scene: Scene = { scenario, world, groupId, newDevice };
+    const scene: Scene = { scenario, world, groupId, newDevice, otherGroupId: this.#native?.groupId };
     await startAll(scene);
     // Joins that name an update that never comes hold a group up for two minutes, and no longer (IDN-02).
     if (this.#hasAny("poison", "lagging-node", "one-lie")) await this.scheduler.sleep(LONGEST_WAIT_MS);
@@ -301,6 +333,7 @@ class Run {
       await nothingLost(scene);
       await removedAreOut(scene);
       await cursorsMoved(scene);
+      if (this.#native !== undefined) await this.#endMixed(scene, this.#native);
     }
     booksClose(scene);
   }

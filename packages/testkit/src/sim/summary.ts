@@ -68,6 +68,7 @@ const FAULTS = [
   "identities late",
   "lies",
   "disks restored",
+  "native messages",
 ] as const;
 
 /** Outcomes that have to be met as well. */
