@@ -26,7 +26,8 @@ const MAX_LONGER = 500;
 
 /** Who may import whom (docs/architecture.md). Arrows go downwards only. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  "apps/cli": ["@latchkey/client", "@latchkey/node"],
+  "apps/cli": ["@latchkey/client", "@latchkey/node", "@latchkey/page"],
+  "apps/web": ["@latchkey/client", "@latchkey/node", "@latchkey/mls"],
   "packages/client": ["@latchkey/xmtp", "@latchkey/mls"],
   "packages/node": ["@latchkey/xmtp", "@latchkey/mls"],
   "packages/slot-conformance": ["@latchkey/xmtp", "@latchkey/mls"],

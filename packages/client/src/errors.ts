@@ -237,6 +237,16 @@ export const ERRORS = {
     "The database belongs to another wallet.",
     "Use the wallet it was created with.",
   ),
+  IDENTITY_MISSING: permanent(
+    "caller",
+    "This browser has no identity for this site.",
+    "Make one, or link this browser to an identity of another device.",
+  ),
+  IDENTITY_FORGOTTEN: permanent(
+    "availability",
+    "The browser has deleted a part of what this site had stored.",
+    "Link this browser as a new device of the same person; what is left stays as it is.",
+  ),
 } as const satisfies Record<string, ErrorFacts>;
 
 export type ErrorCode = keyof typeof ERRORS;

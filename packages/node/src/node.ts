@@ -12,6 +12,8 @@ import { NODE_LIMITS, type NodeLimits } from "./limits.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { requireNodeOptions, type NodeOptions } from "./options.ts";
+import { readPageFiles } from "./page/page-files.ts";
+import { createPageHandler, type PageHandler } from "./page/page-handler.ts";
 import { createQuotas } from "./quotas.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { budgetedWork } from "./work/work.ts";
@@ -64,7 +66,8 @@ export async function createNode(given: NodeOptions): Promise<DeliveryNode> {
   const work = budgetedWork(limits, metrics, monotonicMs);
   const runtime: NodeRuntime = { store, limits, metrics, quotas, work, logger, nowNs, clockOffsetNs };
   const stopping = new AbortController();
-  const router = createRouter(runtime, options, stopping.signal);
+  const page = await openPage(options, store);
+  const router = createRouter(runtime, options, stopping.signal, page);
   const overhead = proxied ? undefined : createOverhead(runtime);
   const host = options.host ?? "127.0.0.1";
   let metricsServer: MetricsServer | undefined;
@@ -134,7 +137,24 @@ async function openStore(
   }
 }
 
-function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: AbortSignal): Router {
+/** The handler of the page, if there is one; its requests go to this node under whatever address it is reached. */
+async function openPage({ pageDir, publicUrl }: NodeOptions, store: Store): Promise<PageHandler | undefined> {
+  if (pageDir === undefined) return undefined;
+  try {
+    const connect = publicUrl === undefined ? [] : [new URL(publicUrl).origin];
+    return createPageHandler(await readPageFiles(pageDir), { connect });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function createRouter(
+  runtime: NodeRuntime,
+  options: NodeOptions,
+  stopping: AbortSignal,
+  page: PageHandler | undefined,
+): Router {
   const { limits } = runtime;
   const limiter = (burst: number, perSecond: number): RateLimiter =>
     new RateLimiter({ burst, perSecond, maxKeys: limits.rateLimiterKeys, monotonicMs });
@@ -154,8 +174,8 @@ function createRouter(runtime: NodeRuntime, options: NodeOptions, stopping: Abor
   const slots = createSlotsHandler(runtime, createSlotService(runtime, monotonicMs), slotLimiters);
   const trustForwardedFor = options.trustForwardedFor ?? false;
   const servesMetrics = options.metricsPort === undefined;
-  const statement = { page: options.invitePage ?? false, publicUrl: options.publicUrl };
-  return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, statement, stopping });
+  const statement = { page: page !== undefined || (options.invitePage ?? false), publicUrl: options.publicUrl };
+  return new Router({ runtime, rpc, slots, trustForwardedFor, servesMetrics, statement, page, stopping });
 }
 
 function createOverhead({ limits, metrics }: NodeRuntime): Overhead {

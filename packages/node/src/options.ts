@@ -49,6 +49,8 @@ export interface NodeSettings {
   readonly publicUrl?: string;
   /** Whether a proxy serves the page that opens invites at `/i` of the same origin; false by default. */
   readonly invitePage?: boolean;
+  /** Folder of a built page, `@latchkey/page`, which this node serves itself; see `docs/operator.md`. */
+  readonly pageDir?: string;
   /** The machine's clocks; the system's by default. */
   readonly clock?: Clocks;
   /** Wall clock in nanoseconds since 1970, beside the system's monotonic clock; `clock` goes before it. */
@@ -119,6 +121,7 @@ const requireOptions = requireFields<NodeSettings & GivenStore>({
   trustForwardedFor: optional(requireFlag),
   publicUrl: optional(requirePublicUrl),
   invitePage: optional(requireFlag),
+  pageDir: optional(requireName("the path of a directory", MAX_PATH_CHARACTERS)),
   clock: optional(requireMethods<Clocks>("wallNs", "monotonicNs")),
   nowNs: optional(requireFunction<() => bigint>()),
 });

@@ -13,6 +13,7 @@ import type { AddCommands, CommandContext } from "../context.ts";
 import { codeOfSystemError, createPrivateDir, DEFAULT_PORT } from "../data-dir.ts";
 import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
+import { pageDir } from "../page-dir.ts";
 import { printableLine } from "../text.ts";
 
 interface ServeOptions {
@@ -22,6 +23,7 @@ interface ServeOptions {
   readonly jsonLogs?: true;
   readonly publicUrl?: string;
   readonly invitePage?: true;
+  readonly page: boolean;
   readonly database?: string;
 }
 
@@ -45,6 +47,7 @@ export const addServeCommand: AddCommands = (program, execute) => {
       "address under which others reach the node, stated at /.well-known/latchkey",
       parseUrl,
     )
+    .option("--no-page", "do not serve the page that opens invites in browsers, though it was built")
     .option("--invite-page", "state that a proxy serves the page that opens invites, at /i of the same address")
     .option(
       "--database <url>",
@@ -59,6 +62,7 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
   const place = await placeOf(options.database, settings.dataDir.nodeDir);
   const logger = options.jsonLogs === true ? createLogger("info") : warningsTo((text) => out.warn(text));
   const { host, port, metricsPort, publicUrl, invitePage = false } = options;
+  const page = options.page ? pageDir() : undefined;
   const node = await startNode({
     ...place.options,
     host,
@@ -67,8 +71,10 @@ async function serve({ out, settings, signal }: CommandContext, options: ServeOp
     invitePage,
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(metricsPort === undefined ? {} : { metricsPort }),
+    ...(page === undefined ? {} : { pageDir: page }),
   });
   out.entry({ event: "listening", url: node.url, ...place.told }, `Node at ${node.url}, data in ${place.name}`);
+  if (page !== undefined) out.line(`The page that opens invites is at ${publicUrl ?? node.url}.`);
   out.line(out.style.dim("Stop it with Ctrl-C."));
   if (!signal.aborted) await once(signal, "abort");
   await node.close();

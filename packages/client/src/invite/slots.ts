@@ -92,9 +92,16 @@ async function readBody(
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of response.body ?? []) {
+    // Safari's streams have no asynchronous iterator.
+    const reader = response.body?.getReader();
+    for (;;) {
+      const { value: chunk } = (await reader?.read()) ?? {};
+      if (chunk === undefined) break;
       length += chunk.length;
-      if (length > maxBytes) break;
+      if (length > maxBytes) {
+        await reader?.cancel();
+        break;
+      }
       chunks.push(chunk);
     }
   } catch (error) {

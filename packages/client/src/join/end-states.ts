@@ -124,6 +124,8 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   LINK_EXPIRED: "expired",
   LINK_OPEN: "not-supported",
   IDENTITY_MISMATCH: "this-device",
+  IDENTITY_MISSING: "this-device",
+  IDENTITY_FORGOTTEN: "this-device",
 };
 
 /** The end that an error of `previewInvite` or `joinByInvite` leads to; errors of lower packages count as unsupported. */

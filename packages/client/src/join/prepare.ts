@@ -124,7 +124,9 @@ async function checkCandidate(
   const own = context.groups.get(groupId);
   const isIn = own?.active === true && own.record.status !== "parted";
   if (isIn && !mayBePhantom(context, own, epoch)) {
-    throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead");
+    throw clientError("ALREADY_MEMBER", "this installation is in the group already; open it instead", {
+      data: { groupId: own.id },
+    });
   }
   const scan = scanOf(request, groupId, epoch, logCursor);
   // Whoever was removed still stands in blobs from before: that those are over is the truth to tell.

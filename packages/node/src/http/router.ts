@@ -11,6 +11,7 @@ import { readTarget } from "./paths.ts";
 import type { RpcHandler } from "./rpc.ts";
 import { CANDIDATES_HEADER, SERVED_UNTIL_HEADER, SLOTS_PATH, WAITING_HEADER, type SlotsHandler } from "./slots-api.ts";
 import { NEXT_CREDENTIAL_HEADER } from "./slot-writer.ts";
+import type { PageHandler } from "../page/page-handler.ts";
 
 /** Where a service states what it is; see "Where links lead" in `docs/invite-slots.md`. */
 const WELL_KNOWN_PATH = "/.well-known/latchkey";
@@ -36,9 +37,14 @@ export interface RouterOptions {
   /** False when metrics have a listener of their own. */
   readonly servesMetrics: boolean;
   readonly statement: ServiceStatement;
+  /** The page, where this node serves it. */
+  readonly page: PageHandler | undefined;
   /** Once aborted, connections of HTTP/1.1 are closed behind their answer. */
   readonly stopping: AbortSignal;
 }
+
+/** Requests that pages of other origins have no business with. */
+const OWN_ORIGIN: ReadonlySet<string> = new Set(["healthz", "metrics", "page"]);
 
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, HEAD, POST, PUT",
@@ -127,8 +133,9 @@ export class Router {
     try {
       const url = parseUrl(request);
       method = methodName(url.pathname, request);
+      if (method === "other" && this.#options.page?.has(url.pathname) === true) method = "page";
       if (this.#options.stopping.aborted && request.httpVersionMajor === 1) response.setHeader("connection", "close");
-      if (method !== "healthz" && method !== "metrics") this.#allowBrowsers(response);
+      if (!OWN_ORIGIN.has(method)) this.#allowBrowsers(response);
       if (request.method === "OPTIONS") {
         response.writeHead(204, PREFLIGHT_HEADERS);
         response.end();
@@ -150,6 +157,10 @@ export class Router {
       return;
     }
     if (method === "other") throw new NodeError("NOT_FOUND", "there is nothing here");
+    if (method === "page" && this.#options.page?.takes(url.pathname, request) === true) {
+      this.#options.page.send(url.pathname, request, response);
+      return;
+    }
     if (request.method !== "GET" && request.method !== "HEAD") {
       throw new NodeError("METHOD_NOT_ALLOWED", "this understands GET and HEAD");
     }
