@@ -21,6 +21,8 @@ export { applyIdentityUpdate, applyVerifiedUpdate, replayIdentityLog, sizeWith }
 export { readIdentityUpdate, verifyIdentityUpdate, withVerifiedSignatures } from "./identity/verify-update.ts";
 export type { UnverifiedIdentityUpdate, VerifiedAction, VerifiedIdentityUpdate } from "./identity/verify-update.ts";
 export { verifySignature } from "./identity/signature.ts";
+export { judgeSignatures } from "./identity/judge-signatures.ts";
+export { overruledByRule, RULE_CURVES, type Ed25519phCheck, type IdentityCurves } from "./identity/identity-curves.ts";
 export { decodeSignatureVerdict, encodeSignatureVerdict } from "./identity/signature-verdict.ts";
 export type { SignatureVerdict } from "./identity/signature-verdict.ts";
 export { contractSignature } from "./identity/contract-signature.ts";

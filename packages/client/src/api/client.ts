@@ -98,10 +98,10 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   return { ...context, groups };
 }
 
-function identityLogs({ store, transport, clock }: Environment): Pick<Opened, "directory" | "time"> {
+function identityLogs({ store, transport, clock, judgeLogs }: Environment): Pick<Opened, "directory" | "time"> {
   const time = new NodeTime(clock);
   // Time is the clock's alone: whatever moves by itself would escape a virtual one.
-  return { time, directory: new IdentityDirectory(store, transport, { time, pause: () => clock.sleep(0) }) };
+  return { time, directory: new IdentityDirectory(store, transport, { time, judgeLogs, pause: () => clock.sleep(0) }) };
 }
 
 /**

@@ -18,7 +18,9 @@ import { generatedSigner, nodeEnvironment } from "../node/index.ts";
 import type { Transport } from "../transport/transport.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { openSqliteStore } from "../node/sqlite-store.ts";
+import { judgeInWorkers } from "../node/signature-workers.ts";
 import { IdentityDirectory } from "./directory.ts";
+import type { JudgeLogs } from "./judge-ahead.ts";
 import { SignatureTurns } from "./signature-turns.ts";
 
 type GetUpdates = Transport["getIdentityUpdates"];
@@ -164,7 +166,7 @@ function served(t: TestContext, logs: ReadonlyMap<string, readonly IdentityUpdat
         );
     },
   });
-  const open = () => {
+  const open = (judgeLogs?: JudgeLogs) => {
     const verifications = [0];
     const turns = new SignatureTurns(
       (text, signature) => {
@@ -176,7 +178,7 @@ function served(t: TestContext, logs: ReadonlyMap<string, readonly IdentityUpdat
         verifications.push(0);
       },
     );
-    return { directory: new IdentityDirectory(store, transport, { turns }), verifications };
+    return { directory: new IdentityDirectory(store, transport, { turns, judgeLogs }), verifications };
   };
   return { store, open };
 }
@@ -259,4 +261,45 @@ test("TRU-03 states are kept in memory up to a bound, and read from disk behind 
   for (const inbox of all.slice(0, 1)) await read(inbox);
   assert.equal(rows, 4, "the first made room");
   assert.equal(total(verifications), spent);
+});
+
+test("SPD-03 signatures of many logs are verified in other threads, with the verdicts of the rule, and kept", async (t) => {
+  const all = await Promise.all(Array.from({ length: 36 }, (_, index) => log(1 + (index % 3))));
+  const [bad] = all.slice(-1);
+  assert.ok(bad !== undefined);
+  const logs = new Map(all.map(({ inboxId, updates }) => [inboxId, updates]));
+  const [first, second, third] = bad.updates;
+  assert.ok(first !== undefined && second !== undefined && third !== undefined);
+  logs.set(bad.inboxId, [first, { ...second, clientTimestampNs: second.clientTimestampNs + 1_000_000_000n }, third]);
+  const { store, open } = served(t, logs);
+  const { directory, verifications } = open(judgeInWorkers);
+  const ids = [...logs.keys()];
+  const latest = await directory.latest(ids);
+  assert.equal(total(verifications), 0, "none on the event loop");
+  const expected = all.map(({ updates }, index) => (index === all.length - 1 ? 1 : updates.length));
+  assert.deepEqual(
+    latest.map(({ state }) => state.installations().length),
+    expected,
+  );
+  const alone = served(t, logs);
+  await alone.open().directory.latest(ids);
+  assert.deepEqual(store.identityVerdicts.list(), alone.store.identityVerdicts.list());
+
+  const again = open(judgeInWorkers);
+  await again.directory.latest(ids);
+  assert.equal(total(again.verifications), 0);
+});
+
+test("SPD-03 what the threads do not judge is verified in turns", async (t) => {
+  const { inboxId, updates } = await log(3);
+  const { store, open } = served(t, new Map([[inboxId, updates]]));
+  for (const judge of [async () => undefined, async () => [], async () => [[undefined, new Uint8Array([1])]]]) {
+    const { directory, verifications } = open(judge);
+    assert.equal((await directory.latestOf(inboxId)).sequenceId, 3n);
+    assert.equal(total(verifications), 6);
+    store.transaction((tables) => {
+      tables.identityUpdates.delete();
+      tables.identityVerdicts.delete();
+    });
+  }
 });

@@ -7,6 +7,7 @@ import { CLIENT_LIMITS } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
+import { judgeAhead, type JudgeLogs } from "./judge-ahead.ts";
 import { bytesOfChange, KeptLogs, type LogChange, type RevocationListener } from "./kept-logs.ts";
 import { NodeTime } from "./node-time.ts";
 import { isRevokedAt } from "./revocations.ts";
@@ -43,6 +44,8 @@ interface DirectoryOptions {
   /** Bounds what is kept in memory, in members and signatures of states. */
   readonly maxEntries?: number;
   readonly turns?: SignatureTurns;
+  /** See `Environment`. */
+  readonly judgeLogs?: JudgeLogs | undefined;
   readonly time?: NodeTime;
   /** Lets others get their turn of the event loop; default: a timer of the platform. */
   readonly pause?: () => Promise<void>;
@@ -59,6 +62,7 @@ export class IdentityDirectory {
   readonly #transport: Transport;
   readonly #kept: KeptLogs;
   readonly #turns: SignatureTurns;
+  readonly #judgeLogs: JudgeLogs | undefined;
   /** What time it is at the node. */
   readonly time: NodeTime;
   /** By inbox, the time up to which the last reading of its log was complete. */
@@ -73,6 +77,7 @@ export class IdentityDirectory {
     const { maxBytes = CLIENT_LIMITS.maxIdentityBytes, maxEntries = CLIENT_LIMITS.maxIdentityEntries } = options;
     this.#kept = new KeptLogs(store, maxBytes, maxEntries);
     this.#turns = options.turns ?? new SignatureTurns(undefined, options.pause, contractVerifier(transport));
+    this.#judgeLogs = options.judgeLogs;
     this.time = options.time ?? new NodeTime(systemClock);
   }
 
@@ -102,7 +107,8 @@ export class IdentityDirectory {
     const logs = await this.#readFromStart(inboxIds, options.signal);
     for (const [inboxId, log] of logs) {
       const { states, completeNs } = log;
-      const agreedNs = smaller(before.get(inboxId) ?? 0n, completeNs);
+      const beforeNs = before.get(inboxId) ?? 0n;
+      const agreedNs = beforeNs < completeNs ? beforeNs : completeNs;
       const confirmed = { completeNs: agreedNs, lastId: completeNs > 0n ? lastId(states) : 0n };
       this.#note(this.#confirmed, inboxId, confirmed);
       logs.set(inboxId, { ...log, confirmed });
@@ -173,7 +179,8 @@ export class IdentityDirectory {
   async #known(inboxIds: readonly string[]): Promise<Map<string, readonly KnownState[]>> {
     const onDisk = inboxIds.filter((inboxId) => this.#kept.inMemory(inboxId) === undefined);
     const inMemory = new Map(inboxIds.map((inboxId) => [inboxId, this.#kept.inMemory(inboxId) ?? []]));
-    return onDisk.length === 0 ? inMemory : mapOf(inMemory, await this.#inTurn(onDisk, () => this.#load(onDisk)));
+    if (onDisk.length === 0) return inMemory;
+    return new Map([...inMemory, ...(await this.#inTurn(onDisk, () => this.#load(onDisk)))]);
   }
 
   /** Logs as far as they were read, and how complete the last reading of each was. */
@@ -348,7 +355,7 @@ export class IdentityDirectory {
       if (generation === this.#kept.generation) this.#kept.keep(changes);
       [changes, bytes] = [[], 0];
     };
-    for (const { inboxId, before, entries } of logs) {
+    for (const { inboxId, before, entries } of await judgeAhead(this.#judgeLogs, logs)) {
       const replayed = await replayLog(inboxId, before, entries, this.#turns);
       all.set(inboxId, replayed);
       const change = changeOf(inboxId, replayed);
@@ -386,14 +393,6 @@ function isSame(a: KnownState, b: KnownState | undefined): boolean {
   return a.sequenceId === b?.sequenceId && a.serverTimestampNs === b.serverTimestampNs;
 }
 
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
 function serialized({ sequenceId, serverTimestampNs, update }: IdentityLogEntry): Omit<ReplayEntry, "verdict"> {
   return { sequenceId, serverTimestampNs, update: toBinary(IdentityUpdateSchema, update) };
-}
-
-function mapOf<K, V>(first: ReadonlyMap<K, V>, later: ReadonlyMap<K, V>): Map<K, V> {
-  return new Map([...first, ...later]);
 }

@@ -1,5 +1,6 @@
 import type { CryptoProvider } from "@latchkey/mls";
 import type { Clock } from "../clock.ts";
+import type { JudgeLogs } from "./judge-ahead.ts";
 import type { DefectListener } from "../store/defects.ts";
 import type { FailedMessageListener } from "../store/queued-message.ts";
 import type { QrBitmap } from "../qr-bitmap.ts";
@@ -17,6 +18,8 @@ export interface Environment {
   readonly clock: Clock;
   /** Numbers in [0, 1) for the jitter of delays; nothing secret rests on them. */
   readonly random: () => number;
+  /** Judges the signatures of identity logs in other threads; without it they are judged a few in a turn of the event loop. */
+  readonly judgeLogs?: JudgeLogs;
   readonly encodePng: (bitmap: QrBitmap, scale?: number) => Uint8Array;
   /** The texts of the QR codes in an image file; without it an image is not an invite. Throws INVITE_NO_QR. */
   readonly readQr?: (image: Uint8Array, signal?: AbortSignal) => Promise<readonly string[]>;

@@ -28,6 +28,8 @@ export interface ReplayEntry {
   readonly serverTimestampNs: bigint;
   readonly update: Uint8Array;
   readonly verdict: Uint8Array | undefined;
+  /** A verdict that was given for this replay, and is to be kept. */
+  readonly judged?: Uint8Array | undefined;
 }
 
 /** What a replay came to. */
@@ -80,7 +82,7 @@ export async function replayLog(
   const accepted: ReplayEntry[] = [];
   const verdicts = new Map<bigint, Uint8Array>();
   for (const entry of entries) {
-    const { sequenceId, serverTimestampNs, update, verdict: kept } = entry;
+    const { sequenceId, serverTimestampNs, update, verdict: kept, judged } = entry;
     const last = states.at(-1);
     if (states.length >= CLIENT_LIMITS.maxIdentityUpdates) break;
     if (sequenceId <= (last?.sequenceId ?? 0n)) continue;
@@ -89,6 +91,10 @@ export async function replayLog(
       sizeWith(last?.state, { ...unverified, signatureCount: unverified.signatures.length });
       await turns.spend(unverified.update.actions.length);
       let verdict = kept && decodeSignatureVerdict(update, kept);
+      if (verdict === undefined && judged !== undefined) {
+        verdict = decodeSignatureVerdict(update, judged);
+        if (verdict !== undefined) verdicts.set(sequenceId, judged);
+      }
       if (verdict === undefined) {
         verdict = await judge(unverified, turns);
         if (verdict === undefined) {

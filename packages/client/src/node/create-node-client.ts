@@ -12,6 +12,7 @@ import { walledNow, walledWith } from "../public-calls.ts";
 import { requireNodeClientOptions } from "./arguments.ts";
 import { encodePng } from "./png.ts";
 import { readQrFromImage } from "./read-qr.ts";
+import { judgeInWorkers } from "./signature-workers.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 /** The environment of a client in Node: OpenSSL, SQLite, gRPC. Throws ARGUMENT_INVALID, and as `openSqliteStore`. */
@@ -31,6 +32,7 @@ function environmentOf(options: NodeClientOptions): Environment {
     random: Math.random,
     encodePng,
     readQr: readQrFromImage,
+    judgeLogs: judgeInWorkers,
     joinReceipts: options.joinReceipts ?? true,
     inviteServiceUrl: options.inviteServiceUrl ?? options.nodeUrl,
     keepInvitesFresh: options.keepInvitesFresh ?? true,

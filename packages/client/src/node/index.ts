@@ -2,6 +2,7 @@ export { createNodeClient, linkNodeDevice, nodeEnvironment } from "./create-node
 export type { NodeClientOptions } from "./options.ts";
 export { grpcTransport } from "./grpc-transport.ts";
 export { encodePng } from "./png.ts";
+export { judgeInWorkers } from "./signature-workers.ts";
 export { readQrFromImage } from "./read-qr.ts";
 export { generatedSigner, walletSigner } from "./signers.ts";
 export type { MessageAccount } from "./options.ts";

@@ -3,6 +3,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { IdentityError } from "../errors.ts";
 import { ethereumIdentifier, type RootIdentifier } from "./identifier.ts";
+import { RULE_CURVES, type IdentityCurves } from "./identity-curves.ts";
 
 /** What signs for a wallet: any EIP-191 `personal_sign`. */
 export interface WalletSigner {
@@ -40,20 +41,29 @@ function parityOf(v: number): 0 | 1 | undefined {
  * as it is: the signature with v turned as well, as a wallet would mirror it, is somebody else's. `normalized` has 65
  * bytes, v as it came, and is what replays are found by. Throws IdentityError `IDENTITY_BAD_SIGNATURE`.
  */
-export function recoverEip191(text: string, signature: Uint8Array): { signer: RootIdentifier; normalized: Uint8Array } {
+export function recoverEip191(
+  text: string,
+  signature: Uint8Array,
+  curves: IdentityCurves = RULE_CURVES,
+): { signer: RootIdentifier; normalized: Uint8Array } {
   if (signature.length !== 65) throw badSignature(`a wallet signature has 65 bytes, not ${signature.length}`);
   const v = signature[64] ?? 0;
   const parity = parityOf(v);
   if (parity === undefined) throw badSignature(`a wallet signature ends with v = ${v}; it must be 27 or 28`);
+  const low = lowSignature(signature.subarray(0, 64));
+  const publicKey = curves.recoverSecp256k1(eip191Hash(text), low, parity);
+  if (publicKey === undefined) throw badSignature("no wallet key can be recovered from a signature");
+  return { signer: ethereumIdentifier(ethereumAddress(publicKey)), normalized: concatBytes(low, Uint8Array.of(v)) };
+}
+
+/** r and s, a high s replaced by its low mirror image. */
+function lowSignature(bytes: Uint8Array): Uint8Array {
   try {
-    const parsed = secp256k1.Signature.fromBytes(signature.subarray(0, 64), "compact");
-    const s = parsed.hasHighS() ? secp256k1.Point.Fn.neg(parsed.s) : parsed.s;
-    const low = new secp256k1.Signature(parsed.r, s, parity);
-    const publicKey = low.recoverPublicKey(eip191Hash(text)).toBytes(false);
-    const normalized = concatBytes(low.toBytes("compact"), Uint8Array.of(v));
-    return { signer: ethereumIdentifier(ethereumAddress(publicKey)), normalized };
+    const { r, s } = secp256k1.Signature.fromBytes(bytes, "compact");
+    const low = new secp256k1.Signature(r, s);
+    return low.hasHighS() ? new secp256k1.Signature(r, secp256k1.Point.Fn.neg(s)).toBytes("compact") : bytes;
   } catch (cause) {
-    throw badSignature("no wallet key can be recovered from a signature", cause);
+    throw badSignature("r or s of a wallet signature is 0 or not below the group order", cause);
   }
 }
 

@@ -1,7 +1,7 @@
 import { toHex, utf8 } from "@latchkey/mls";
 import { ed25519ph } from "@noble/curves/ed25519.js";
 import { IdentityError } from "../errors.ts";
-import { verifyEd25519ph } from "./ed25519-rule.ts";
+import { RULE_CURVES, type IdentityCurves } from "./identity-curves.ts";
 
 const CONTEXT = utf8("IDENTITY UPDATE SIGNATURE");
 
@@ -35,7 +35,12 @@ export class InstallationKey {
   }
 
   /** By the rule of `verifyEd25519ph`; false for a wrong signature as well as for malformed bytes. */
-  static verify(publicKey: Uint8Array, text: string, signature: Uint8Array): boolean {
-    return verifyEd25519ph(publicKey, utf8(text), CONTEXT, signature);
+  static verify(
+    publicKey: Uint8Array,
+    text: string,
+    signature: Uint8Array,
+    curves: IdentityCurves = RULE_CURVES,
+  ): boolean {
+    return curves.verifyEd25519ph({ publicKey, message: utf8(text), context: CONTEXT, signature });
   }
 }

@@ -3,6 +3,7 @@ import { IdentityError } from "../errors.ts";
 import type { Signature } from "../proto.ts";
 import { recoverEip191 } from "./eip191.ts";
 import { installationIdentifier, type Identifier } from "./identifier.ts";
+import type { IdentityCurves } from "./identity-curves.ts";
 import { InstallationKey } from "./installation-key.ts";
 import { verifyLegacyKey } from "./legacy-key.ts";
 import { verifyPasskey } from "./passkey.ts";
@@ -25,17 +26,21 @@ export interface VerifiedSignature {
  * that does not hold, and `IDENTITY_UNSUPPORTED_SIGNATURE` for a smart-contract wallet, which only its chain can verify: see
  * `contractSignature`.
  */
-export function verifySignature(text: string, message: Signature | undefined): VerifiedSignature {
+export function verifySignature(
+  text: string,
+  message: Signature | undefined,
+  curves?: IdentityCurves,
+): VerifiedSignature {
   const signature = message?.signature;
   switch (signature?.case) {
     case "erc191": {
-      const { signer, normalized } = recoverEip191(text, signature.value.bytes);
+      const { signer, normalized } = recoverEip191(text, signature.value.bytes, curves);
       return { signer, kind: "erc_191", seen: toHex(normalized), chainId: undefined };
     }
     case "installationKey": {
       const { bytes, publicKey } = signature.value;
       const signer = installationIdentifier(publicKey);
-      if (!InstallationKey.verify(publicKey, text, bytes)) {
+      if (!InstallationKey.verify(publicKey, text, bytes, curves)) {
         throw new IdentityError("IDENTITY_BAD_SIGNATURE", "an installation's signature does not fit the update's text");
       }
       return { signer, kind: "installation_key", seen: toHex(bytes), chainId: undefined };
@@ -45,7 +50,7 @@ export function verifySignature(text: string, message: Signature | undefined): V
       return { signer, kind: "passkey", seen: toHex(compact), chainId: undefined };
     }
     case "delegatedErc191": {
-      const { signer, walletSignature } = verifyLegacyKey(text, signature.value);
+      const { signer, walletSignature } = verifyLegacyKey(text, signature.value, curves);
       return { signer, kind: "delegated_erc_191", seen: toHex(walletSignature), chainId: undefined };
     }
     case "erc6492":

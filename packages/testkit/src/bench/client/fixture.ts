@@ -12,7 +12,7 @@ import {
   type Tables,
   type Transport,
 } from "@latchkey/client";
-import { encodePng, openSqliteStore } from "@latchkey/client/node";
+import { encodePng, judgeInWorkers, openSqliteStore } from "@latchkey/client/node";
 import { toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { openInProcess, type InProcessNode } from "@latchkey/node/internals";
@@ -134,6 +134,7 @@ export class Place {
       clock: hurriedClock(),
       random: Math.random,
       encodePng,
+      judgeLogs: judgeInWorkers,
       inviteServiceUrl: "https://invites.example",
       joinReceipts: false,
       keepInvitesFresh: false,
