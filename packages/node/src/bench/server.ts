@@ -24,10 +24,10 @@ export class BenchServer {
     this.directory = directory;
   }
 
-  /** Starts one below a directory on a disk, by default where the system keeps temporary files. */
-  static async start(parent: string = tmpdir()): Promise<BenchServer> {
+  /** Starts one below a directory on a disk, by default where the system keeps temporary files; or on a PostgreSQL database. */
+  static async start(parent: string = tmpdir(), database?: string): Promise<BenchServer> {
     const directory = mkdtempSync(join(parent, "latchkey-bench-"));
-    const child = fork(new URL("./serve.ts", import.meta.url), [join(directory, "node")]);
+    const child = fork(new URL("./serve.ts", import.meta.url), [database ?? join(directory, "node")]);
     const [url] = (await once(child, "message")) as [string];
     return new BenchServer(child, url, directory);
   }
@@ -39,10 +39,25 @@ export class BenchServer {
     return (await answer)[0];
   }
 
+  /** Whether the process lives. */
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   async stop(): Promise<void> {
+    if (this.isAlive) {
+      const exited = once(this.#child, "exit");
+      this.#child.disconnect();
+      await exited;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Ends the process at once, as a crash does. */
+  async kill(): Promise<void> {
     const exited = once(this.#child, "exit");
-    this.#child.disconnect();
+    this.#child.kill("SIGKILL");
     await exited;
-    rmSync(this.directory, { recursive: true });
+    await this.stop();
   }
 }

@@ -24,12 +24,12 @@ export class Subject {
     this.#sampler = setInterval(() => this.#sample(), 25);
   }
 
-  /** `execArgv` goes to Node beside the bound of the heap, for a profile. */
-  static async start(execArgv: readonly string[] = []): Promise<Subject> {
+  /** On SQLite, or on a PostgreSQL database. `execArgv` goes to Node beside the bound of the heap, for a profile. */
+  static async start(execArgv: readonly string[] = [], database?: string): Promise<Subject> {
     const directory = mkdtempSync(join(tmpdir(), "latchkey-siege-"));
     const script = new URL("./serve.ts", import.meta.url);
     const args = [`--max-old-space-size=${HEAP_MB}`, ...execArgv];
-    return new Subject(await Forked.start(script, [join(directory, "node")], args), directory);
+    return new Subject(await Forked.start(script, [database ?? join(directory, "node")], args), directory);
   }
 
   get isAlive(): boolean {

@@ -4,7 +4,7 @@ import type { NewEnvelope } from "../storage.ts";
 import type { Connections } from "./connections.ts";
 import { breaksConnection, lacksLocks } from "./failures.ts";
 import { lockKey } from "./lock-key.ts";
-import { bytes, integer } from "./rows.ts";
+import { integer } from "./rows.ts";
 import type { LogTable } from "./schema.ts";
 import type { StampFloor } from "./stamp-floor.ts";
 
@@ -106,12 +106,11 @@ export class AppendQueue {
 
   async #store(batch: readonly Waiting[]): Promise<void> {
     const envelopes = batch.flatMap((call) => call.envelopes);
-    const topics = new Map(envelopes.map(({ topic, digest }) => [bytesKey(digest), topic]));
     const locks = new Set(envelopes.map(({ topic }) => lockKey(this.#table, topic)));
-    const rows = await this.#connections
+    const [row] = await this.#connections
       .run({
         name: `${this.#table} append`,
-        text: `SELECT id, created_ns, digest FROM append_${this.#table}_1($1, $2, $3, $4, $5, $6, $7)`,
+        text: `SELECT newest_ns, ids, stored FROM append_${this.#table}_1($1, $2, $3, $4, $5, $6, $7)`,
         values: [
           [...locks].sort((a, b) => (a < b ? -1 : 1)),
           this.#floor.ns,
@@ -126,18 +125,30 @@ export class AppendQueue {
         this.#observer.unknown();
         throw error;
       });
-    const stored = new Set<string>();
+    const ids = listOf(row?.["ids"]);
+    if (ids.length > 0) this.#floor.raise(integer(row, "newest_ns"));
+    const stored = storedOf(envelopes, ids.length, listOf(row?.["stored"]));
     const grown = new Map<string, bigint>();
-    for (const row of rows) {
-      const digest = bytesKey(bytes(row, "digest"));
-      const key = bytesKey(topics.get(digest) ?? new Uint8Array());
-      const id = integer(row, "id");
-      stored.add(digest);
-      if (id > (grown.get(key) ?? 0n)) grown.set(key, id);
-      this.#floor.raise(integer(row, "created_ns"));
+    let at = 0;
+    for (const [index, { topic }] of envelopes.entries()) {
+      // Ids ascend, so the last one of a topic is its newest.
+      if (stored[index] === true) grown.set(bytesKey(topic), BigInt(ids[at++] ?? 0));
     }
     if (grown.size > 0) this.#observer.grown(grown);
-    // Of envelopes with one digest the first was stored.
-    for (const call of batch) call.resolve(call.envelopes.map(({ digest }) => stored.delete(bytesKey(digest))));
+    let start = 0;
+    for (const call of batch) call.resolve(stored.slice(start, (start += call.envelopes.length)));
   }
+}
+
+/** The elements of an array as PostgreSQL writes it; none for NULL. */
+function listOf(value: unknown): string[] {
+  return typeof value === "string" ? value.slice(1, -1).split(",") : [];
+}
+
+/** Which envelopes were stored: all, or those whose digests are given. Of envelopes with one digest the first was stored. */
+function storedOf(envelopes: readonly NewEnvelope[], count: number, digests: readonly string[]): boolean[] {
+  if (count === envelopes.length) return envelopes.map(() => true);
+  // A digest looks like `"\\\\x0a0b"`.
+  const known = new Set(digests.map((digest) => digest.slice(digest.indexOf("x") + 1, -1)));
+  return envelopes.map(({ digest }) => known.delete(Buffer.from(digest).toString("hex")));
 }

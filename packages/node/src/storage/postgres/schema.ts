@@ -33,14 +33,14 @@ function logTable(name: LogTable): string {
 }
 
 /**
- * Appends a batch. The first statement locks the topics in the order of their hashes. The next one has a younger snapshot, so
+ * Appends a batch, and gives the newest time, the ids of what was stored in order, and its digests unless all was. The first statement locks the topics in the order of their hashes. The next one has a younger snapshot, so
  * it sees the newest time of each topic.
  */
 function appendFunction(name: LogTable): string {
   return `
     CREATE FUNCTION append_${name}_1(
       locks bigint[], floor_ns bigint, topics bytea[], digests bytea[], kinds smallint[], sizes integer[], payloads bytea
-    ) RETURNS TABLE (id bigint, created_ns bigint, digest bytea) LANGUAGE plpgsql VOLATILE AS $$
+    ) RETURNS TABLE (newest_ns bigint, ids bigint[], stored bytea[]) LANGUAGE plpgsql VOLATILE AS $$
     #variable_conflict use_column
     DECLARE
       base_ns bigint;
@@ -58,12 +58,16 @@ function appendFunction(name: LogTable): string {
           SELECT log.created_ns FROM ${name} AS log WHERE log.topic = t.topic ORDER BY log.id DESC LIMIT 1
         )) AS last_ns
         FROM (SELECT DISTINCT topic FROM batch) AS t
+      ), added AS (
+        INSERT INTO ${name} AS log (created_ns, kind, topic, digest, payload)
+        SELECT last_ns + nth, kind, topic, digest, substr(payloads, start + 1, size)
+        FROM batch JOIN heads USING (topic) ORDER BY n
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING log.id, log.created_ns, log.digest
       )
-      INSERT INTO ${name} AS log (created_ns, kind, topic, digest, payload)
-      SELECT last_ns + nth, kind, topic, digest, substr(payloads, start + 1, size)
-      FROM batch JOIN heads USING (topic) ORDER BY n
-      ON CONFLICT (digest) DO NOTHING
-      RETURNING log.id, log.created_ns, log.digest;
+      SELECT max(created_ns), array_agg(id ORDER BY id),
+        CASE WHEN count(*) < cardinality(topics) THEN array_agg(digest ORDER BY id) END
+      FROM added;
     END $$;
   `;
 }
