@@ -2,7 +2,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/**", "**/gen/**", "coverage/**", "apps/web/dist/**"] },
+  { ignores: ["**/node_modules/**", "**/gen/**", "coverage/**", "apps/web/dist/**", "build/**"] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -19,9 +19,9 @@ function walk(folder: string): string[] {
   });
 }
 
-/** All files below packages, apps, test and docs whose name ends so, generated ones left out. */
+/** All files below packages, apps, release, test and docs whose name ends so, generated ones left out. */
 export function filesEndingWith(suffix: string): SourceFile[] {
-  return ["packages", "apps", "test", "docs"]
+  return ["packages", "apps", "release", "test", "docs"]
     .flatMap((folder) => walk(join(ROOT, folder)))
     .filter((path) => path.endsWith(suffix))
     .map((path) => ({ path: relative(ROOT, path).split(sep).join("/"), text: readFileSync(path, "utf8") }));

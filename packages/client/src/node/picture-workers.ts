@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { PictureAnswer } from "./pictures/picture-worker.ts";
 
@@ -8,9 +7,6 @@ const WORKER_HEAP_MB = 64;
 
 /** Time after which a worker without work is ended, in milliseconds: its start costs more than a small picture. */
 const IDLE_MS = 2_000;
-
-/** The worker's module has the extension of this one, as source and built. */
-const WORKER_URL = new URL(`./pictures/picture-worker${extname(import.meta.url)}`, import.meta.url);
 
 /** A worker that is ready for the next picture. */
 let idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout } | undefined;
@@ -23,7 +19,7 @@ function takeWorker(): Worker {
     worker.ref();
     return worker;
   }
-  return new Worker(WORKER_URL, {
+  return new Worker(new URL("./pictures/picture-worker.ts", import.meta.url), {
     execArgv: [],
     stdout: true,
     stderr: true,

@@ -2,8 +2,6 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
-  createPrivateKey,
-  createPublicKey,
   diffieHellman,
   generateKeyPairSync,
   hash,
@@ -20,24 +18,19 @@ import { checkedPrivateKey, checkPublicKey } from "../crypto/raw-keys.ts";
 import { SuiteBase } from "../crypto/suite-base.ts";
 import type { Aead, HashName, SuiteParameters } from "../crypto/suites.ts";
 import { CryptoError } from "../errors.ts";
+import { keyObjects } from "./key-objects.ts";
 import { randomBytes, view } from "./random.ts";
 
 const TAG_LENGTH = 16;
 
 function rawPrivate(curve: Curve, key: Uint8Array): KeyObject {
-  const { keyType, namedCurve } = CURVES[curve];
   const whole = checkedPrivateKey(curve, key);
-  return imported("private", curve, () =>
-    createPrivateKey({ key: whole, format: "raw-private", asymmetricKeyType: keyType, namedCurve }),
-  );
+  return imported("private", curve, () => keyObjects.importPrivate(curve, whole));
 }
 
 function rawPublic(curve: Curve, key: Uint8Array): KeyObject {
-  const { keyType, namedCurve } = CURVES[curve];
   checkPublicKey(curve, key);
-  return imported("public", curve, () =>
-    createPublicKey({ key, format: "raw-public", asymmetricKeyType: keyType, namedCurve }),
-  );
+  return imported("public", curve, () => keyObjects.importPublic(curve, key));
 }
 
 /** OpenSSL also refuses points that are not on their curve. */
@@ -47,10 +40,6 @@ function imported(kind: string, curve: Curve, create: () => KeyObject): KeyObjec
   } catch (cause) {
     throw new CryptoError(`the bytes are no ${kind} key on ${curve}`, { cause });
   }
-}
-
-function exportPublic(key: KeyObject): Uint8Array {
-  return view(createPublicKey(key).export({ format: "raw-public" }));
 }
 
 /** One cipher suite of RFC 9420 §17.1 on OpenSSL. */
@@ -112,11 +101,14 @@ export class OpenSslSuite extends SuiteBase implements CipherSuite {
 
   async generateSignatureKeyPair(): Promise<KeyPair> {
     const privateKey = generatePrivateKey(this.#signature);
-    return { privateKey: view(privateKey.export({ format: "raw-private" })), publicKey: exportPublic(privateKey) };
+    return {
+      privateKey: keyObjects.exportPrivate(this.#signature, privateKey),
+      publicKey: keyObjects.exportPublic(this.#signature, privateKey),
+    };
   }
 
   async signaturePublicKey(privateKey: Uint8Array): Promise<Uint8Array> {
-    return exportPublic(rawPrivate(this.#signature, privateKey));
+    return keyObjects.exportPublic(this.#signature, rawPrivate(this.#signature, privateKey));
   }
 
   async sign(privateKey: Uint8Array, message: Uint8Array): Promise<Uint8Array> {
@@ -139,7 +131,7 @@ export class OpenSslSuite extends SuiteBase implements CipherSuite {
   }
 
   async dhPublicKey(privateKey: Uint8Array): Promise<Uint8Array> {
-    return exportPublic(rawPrivate(this.#kem, privateKey));
+    return keyObjects.exportPublic(this.#kem, rawPrivate(this.#kem, privateKey));
   }
 
   async dh(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array> {
