@@ -6,7 +6,7 @@ import { LatchkeyError } from "./errors.ts";
  */
 export type Check<T> = (value: unknown, name: string) => T;
 
-/** ARGUMENT_INVALID: what was expected of which argument. */
+/** ARGUMENT_INVALID: names the argument and its expected form. */
 export function argumentInvalid(name: string, expected: string, cause?: unknown): LatchkeyError {
   const options = { scope: "caller", data: { argument: name } } as const;
   const text = `\`${name}\` has to be ${expected}; nothing was done`;
@@ -28,7 +28,7 @@ export function check<T>(expected: string, read: (value: unknown, name: string) 
   };
 }
 
-/** A text without lone surrogates, which no encoding carries. */
+/** A text without lone surrogates, because no encoding carries them. */
 export const requireText = check("a text of whole Unicode characters", (value) =>
   typeof value === "string" && value.isWellFormed() ? value : undefined,
 );

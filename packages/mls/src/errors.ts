@@ -48,7 +48,7 @@ export class LatchkeyError extends Error {
   }
 }
 
-/** The bytes are not a well-formed encoding of what was expected (code `DECODE`). */
+/** The bytes are not a well-formed encoding of the expected type (code `DECODE`). */
 export class DecodeError extends LatchkeyError {
   constructor(message: string, options: LatchkeyErrorOptions = {}) {
     super("DECODE", message, options);

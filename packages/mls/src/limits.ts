@@ -16,7 +16,10 @@ export const MLS_LIMITS = {
   maxCapabilities: 512,
   /** Steps a ratchet is turned forward for one message, before its AEAD is tried (CVE-2026-59644). */
   maxRatchetSteps: 2_048,
-  /** Keys of skipped messages kept per ratchet, the oldest dropped first: bounds what a lossy sender can make us store. */
+  /**
+   * Keys of skipped messages kept per ratchet, the oldest dropped first. Bounds the storage that a lossy sender can use
+   * up.
+   */
   maxSkippedKeys: 256,
   /** Epochs before the current one whose application messages still open. XMTP keeps 3. */
   maxPastEpochs: 3,

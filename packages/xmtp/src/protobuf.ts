@@ -10,7 +10,7 @@ export function decodeProto<D extends DescMessage>(schema: D, bytes: Uint8Array)
   }
 }
 
-/** As `decodeProto`, with undefined for what is not such a message. */
+/** As `decodeProto`, with undefined for bytes that are not such a message. */
 export function tryDecodeProto<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> | undefined {
   try {
     return fromBinary(schema, bytes);

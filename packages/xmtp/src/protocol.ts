@@ -3,7 +3,7 @@ import { CIPHER_SUITE } from "@latchkey/mls";
 /** Cipher suite of every XMTP group. */
 export const XMTP_CIPHER_SUITE: 3 = CIPHER_SUITE.MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
 
-/** The libxmtp version whose formats this build speaks: what a group's version floor is compared with. */
+/** The libxmtp version whose formats this build speaks. A group's version floor is compared with it. */
 export const XMTP_PROTOCOL_VERSION = "1.12.0";
 
 /** The floor of new groups: the first version that reads app-data groups. */

@@ -5,8 +5,8 @@ import { varintLength } from "./varint.ts";
 /**
  * Reads the TLS presentation language as RFC 9420 §2.1 uses it.
  *
- * Every read is bounds-checked and throws DecodeError; returned byte arrays are views of the input, which the caller
- * must not change afterwards.
+ * Every read is bounds-checked and throws DecodeError; returned byte arrays are views of the input. The caller must not
+ * change it afterwards.
  */
 export class Reader {
   readonly #bytes: Uint8Array;

@@ -22,7 +22,7 @@ const AES_128_GCM: Aead = { cipher: "aes-128-gcm", id: 0x0001, keyLength: 16 };
 const AES_256_GCM: Aead = { cipher: "aes-256-gcm", id: 0x0002, keyLength: 32 };
 const CHACHA20_POLY1305: Aead = { cipher: "chacha20-poly1305", id: 0x0003, keyLength: 32 };
 
-/** What a cipher suite is made of. */
+/** Parts of a cipher suite. */
 export interface SuiteParameters {
   readonly kem: KemCurve;
   readonly hash: HashName;

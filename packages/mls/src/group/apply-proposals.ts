@@ -23,7 +23,7 @@ import type { LeafIndex } from "../tree/math.ts";
 import type { TreeDraft } from "../tree/tree-draft.ts";
 import { removedLeaf, type ResolvedProposal } from "./proposals.ts";
 
-/** What a commit's proposals did to a draft. */
+/** Effect of a commit's proposals on a draft. */
 export interface AppliedProposals {
   readonly added: readonly { readonly leafIndex: LeafIndex; readonly keyPackage: KeyPackage }[];
   readonly removed: readonly LeafIndex[];

@@ -26,7 +26,7 @@ export interface LeafParameters {
   readonly extensions: readonly Extension[];
 }
 
-/** What a commit is built from, be it a member's or an external one. */
+/** Input of a commit, be it a member's or an external one. */
 export interface CommitInput {
   readonly suite: CipherSuite;
   readonly identity: SigningIdentity;

@@ -20,7 +20,7 @@ export interface GroupChange {
   readonly epoch: bigint;
 }
 
-/** A GroupChange as the engine makes it: what it rests on, and how it enters the state. */
+/** A GroupChange inside the engine: the revision that it rests on, and how it enters the state. */
 export class Change implements GroupChange {
   readonly epoch: bigint;
   readonly #rows: () => Rows;

@@ -14,7 +14,10 @@ export interface SigningIdentity {
 export interface ExternalCommitPolicy {
   /** Proposal kinds allowed by value. */
   readonly byValue: ReadonlySet<ProposalKind>;
-  /** Most proposals in one commit: a stranger can send one, and members verify what it brings before they can judge it. */
+  /**
+   * Most proposals in one commit. A stranger can send a commit, and members verify its content before they can judge
+   * it.
+   */
   readonly maxProposals: number;
 }
 
@@ -26,16 +29,16 @@ export const RFC_9420_EXTERNAL_COMMITS: ExternalCommitPolicy = {
 
 /**
  * XIP-82: the joiner also adds its other installations by value and registers itself with one AppDataUpdate. The joiner
- * takes the leftmost blank leaf after the Adds (RFC 9420 §12.4.2). XMTP's clients keep an inbox at ten installations, so
- * that 128 proposals are far more than any honest joiner needs. What the Adds and the update may say is the
- * application's to check.
+ * takes the leftmost blank leaf after the Adds (RFC 9420 §12.4.2). XMTP's clients keep an inbox at ten installations,
+ * so that 128 proposals are far more than any honest joiner needs. The application checks the content of the Adds and
+ * of the update.
  */
 export const XIP_82_EXTERNAL_COMMITS: ExternalCommitPolicy = {
   byValue: new Set(["external_init", "add", "app_data_update"]),
   maxProposals: 128,
 };
 
-/** What a group needs from outside. */
+/** Parts that a group needs from outside. */
 export interface GroupConfig {
   readonly crypto: CryptoProvider;
   readonly identity: SigningIdentity;

@@ -55,7 +55,7 @@ export interface PendingCommit extends GroupChange {
   /** MLSMessage(Welcome) for the added members. */
   readonly welcome: Uint8Array | undefined;
   readonly sent: GroupChange;
-  /** What it covers: first what it refers to, then what it carries, which has no reference. */
+  /** Its proposals: first those that it refers to, then those by value, without a reference. */
   readonly committed: readonly { readonly proposal: Proposal; readonly reference: Uint8Array | undefined }[];
   readonly added: AppliedProposals["added"];
   readonly contextBytes: Uint8Array;

@@ -14,7 +14,7 @@ import type { GroupConfig } from "./config.ts";
 import { freshEpoch, epochStateOf } from "./next-epoch.ts";
 import { freshState, type GroupState } from "./state.ts";
 
-/** What a new group starts with. */
+/** Options of a new group. */
 export interface GroupOptions {
   readonly cipherSuite: number;
   readonly groupId: Uint8Array;

@@ -8,7 +8,7 @@ import { SecretTree, type SecretTreeChange } from "../schedule/secret-tree.ts";
 import { asLeafIndex, type LeafIndex, type NodeIndex } from "../tree/math.ts";
 
 /**
- * What it takes to open the messages of one epoch, current or past.
+ * Keys that open the messages of one epoch, current or past.
  *
  * A past epoch keeps no copy of the tree: `replaced` holds the leaves that the commit ending the epoch changed, as they
  * were, so that a leaf is found by looking through the younger epochs and then into the tree.

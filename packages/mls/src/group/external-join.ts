@@ -46,7 +46,7 @@ export interface ExternalJoin {
 }
 
 /**
- * Builds one commit by which a non-member joins (RFC 9420 §12.4.3.2), with by-value Adds and AppDataUpdates where the
+ * Builds one commit by which a non-member joins (RFC 9420 §12.4.3.2), with by-value Adds and AppDataUpdates if the
  * configured policy allows them. The GroupInfo and its tree stay as they are, so a lost attempt costs nothing.
  */
 export async function externalJoin(

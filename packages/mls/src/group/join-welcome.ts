@@ -60,7 +60,7 @@ function findOwnLeaf(tree: RatchetTree, bundle: KeyPackageBundle): LeafIndex {
   return leafIndex;
 }
 
-/** The own private keys: of the leaf, and of what the path secret gives above it (RFC 9420 §12.4.3.1). */
+/** The own private keys: of the leaf, and of the nodes above it that the path secret gives (RFC 9420 §12.4.3.1). */
 async function ownPrivateKeys(
   { tree, signer }: VerifiedGroupInfo,
   own: LeafIndex,

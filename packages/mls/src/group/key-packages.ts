@@ -30,7 +30,7 @@ export interface KeyPackageBundle {
   readonly encryptionPrivateKey: Uint8Array;
 }
 
-/** What a new key package states. */
+/** Options of a new key package. */
 export interface KeyPackageOptions {
   readonly cipherSuite: number;
   readonly leaf: LeafParameters;

@@ -181,7 +181,7 @@ export class MlsGroup {
     return this.#state.tree.findBySignatureKey(signatureKey);
   }
 
-  /** What the group says to Adds of key packages, each as `tryAdds` says it. */
+  /** Tries Adds of key packages, each as `tryAdds` does. */
   tryAdds(adds: AddsToTry): (ValidationError | undefined)[] {
     const { tree, head } = this.#state;
     return tryAdds({ tree, context: head.context }, adds);

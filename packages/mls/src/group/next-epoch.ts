@@ -35,7 +35,10 @@ export interface NextEpoch {
   readonly confirmationTag: Uint8Array;
 }
 
-/** The GroupContext of the next epoch but for its confirmed transcript hash, which is still the old one (RFC 9420 §12.4.1). */
+/**
+ * The GroupContext of the next epoch but for its confirmed transcript hash: that is still the old one (RFC 9420
+ * §12.4.1).
+ */
 export function nextContext(
   context: GroupContext,
   treeHash: Uint8Array,

@@ -36,8 +36,8 @@ function checkPathKeysUnique(draft: TreeDraft, leaf: LeafNode, keys: readonly Ui
 }
 
 /**
- * Puts a received path into the draft: committer's leaf, keys and parent hashes, each compared with what the path
- * states (RFC 9420 §7.5, §12.4.2).
+ * Puts a received path into the draft: committer's leaf, keys and parent hashes, each compared with the statements of
+ * the path (RFC 9420 §7.5, §12.4.2).
  */
 export function applyReceivedPath(
   draft: TreeDraft,

@@ -207,7 +207,7 @@ export async function verifySignatures(
 }
 
 /**
- * Checks that keys which a message brings can be encrypted to (RFC 9420 §10): one that cannot would keep everybody from
+ * Checks that the keys in a message can be encrypted to (RFC 9420 §10). A key that cannot would keep everybody from
  * committing. Throws ValidationError `public-key`.
  */
 export async function verifyPublicKeys(

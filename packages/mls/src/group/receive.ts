@@ -15,7 +15,7 @@ import { openPrivate, openPublic, verifySignatures, type Opened } from "./protec
 import { verifyCommit, type VerifiedCommit } from "./verify-commit.ts";
 import { currentEpoch, proposalRow, ROW, type GroupState } from "./state.ts";
 
-/** What a received message turned out to be. What is merely late, early, ours or repeated is no error. */
+/** Kinds of received messages. A message that is late, early, own or repeated is no error. */
 export type Received =
   | {
       readonly kind: "application";

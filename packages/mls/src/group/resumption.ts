@@ -11,8 +11,8 @@ function credentials(group: MlsGroup): Set<string> {
 }
 
 /**
- * Checks that a group is what a ReInit of another one announced: its version, cipher suite, id and extensions, at epoch 1,
- * with all of its members (RFC 9420 §11.2). That the members of both know the PSK, the epoch itself proves.
+ * Checks a group against the ReInit that announced it: version, cipher suite, id and extensions, epoch 1, all of the
+ * members (RFC 9420 §11.2). That the members of both know the PSK, the epoch itself proves.
  *
  * Throws StateError when the former group was not reinitialized, ValidationError `reinit`.
  */

@@ -7,12 +7,12 @@ import type { RatchetTree } from "../tree/ratchet-tree.ts";
 import { TreeDraft } from "../tree/tree-draft.ts";
 import { applyAdd, applyRemove } from "./apply-proposals.ts";
 
-/** Adds that a commit is to carry, and what it does besides. */
+/** Adds that a commit is to carry, and its other proposals. */
 export interface AddsToTry {
   readonly keyPackages: readonly KeyPackage[];
   /** Leaves that the same commit removes; none is blank. */
   readonly removed?: readonly LeafIndex[];
-  /** Types of proposals that every member has to support beside what the group requires. */
+  /** Types of proposals that every member has to support beside the group's requirements. */
   readonly proposalTypes?: readonly number[];
 }
 

@@ -61,7 +61,7 @@ export interface Work {
   readonly secretTree: SecretTreeChange | undefined;
 }
 
-/** A verified commit that keeps what was computed for it, so that staging need not do it again. */
+/** A verified commit that keeps the results of its verification, so that staging need not repeat them. */
 class StageableCommit implements VerifiedCommit {
   readonly wireFormat: VerifiedCommit["wireFormat"];
   readonly sender: VerifiedCommit["sender"];

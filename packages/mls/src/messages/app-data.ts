@@ -36,9 +36,9 @@ export function decodeAppDataDictionary(data: Uint8Array): Map<number, Uint8Arra
 }
 
 /**
- * Dictionaries by the very bytes that they were read from or written to: an epoch that changes no component hands on the
- * same one, and one that changes some the same values of all others, so that applications can keep by value what they
- * made of it.
+ * Dictionaries by the bytes that they were read from or written to. An epoch that changes no component hands on the
+ * same dictionary. An epoch that changes some components hands on the same values of all others. Applications can
+ * therefore keep their decoded forms by value.
  */
 const dictionaries = new WeakMap<Uint8Array, AppData>();
 

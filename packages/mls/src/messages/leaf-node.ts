@@ -41,7 +41,7 @@ export interface LeafNode {
   readonly signature: Uint8Array;
 }
 
-/** Where a leaf stands: part of what is signed unless the leaf is still in its key package. */
+/** Where a leaf stands. It is signed as well, unless the leaf is still in its key package. */
 export interface LeafPosition {
   readonly groupId: Uint8Array;
   readonly leafIndex: LeafIndex;

@@ -81,7 +81,7 @@ function decodeKeyPackageOf(version: number, reader: Reader): KeyPackage {
   throw new DecodeError(`a key package of version ${keyPackage.version} stands in a message of version ${version}`);
 }
 
-/** What anybody can read of a message without a key: where it belongs and what it is. */
+/** The part of a message that is readable without a key: its group, epoch and kind. */
 export interface MessageHeader {
   readonly wireFormat: WireFormat;
   readonly groupId: Uint8Array | undefined;

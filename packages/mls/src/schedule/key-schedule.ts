@@ -44,7 +44,7 @@ export function deriveJoinerSecret(
   return expandWithLabel(suite, extracted, "joiner", contextBytes, suite.hashLength);
 }
 
-/** welcome_secret (RFC 9420 §8): what a Welcome's GroupInfo is encrypted under. */
+/** welcome_secret (RFC 9420 §8): encrypts the GroupInfo of a Welcome. */
 export function deriveWelcomeSecret(suite: CipherSuite, joinerSecret: Uint8Array, pskSecret: Uint8Array): Uint8Array {
   return deriveSecret(suite, suite.hkdfExtract(joinerSecret, pskSecret), "welcome");
 }

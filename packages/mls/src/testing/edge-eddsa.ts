@@ -15,7 +15,7 @@ export interface EdgeSignature {
   readonly isGood: boolean;
 }
 
-/** What the cases need to know of a curve. */
+/** Parameters of a curve for the cases. */
 interface Curve {
   readonly name: string;
   readonly suite: number;
@@ -77,7 +77,7 @@ function messageWhere(curve: Curve, r: Uint8Array, publicKey: Uint8Array, holds:
   }
 }
 
-/** R ‖ S with S = nonce + k · privateKey, which fits R and A when those are what the scalars say. */
+/** R ‖ S with S = nonce + k · privateKey. It fits R and A when both come from these scalars. */
 function signed(curve: Curve, r: Uint8Array, publicKey: Uint8Array, message: Uint8Array, nonce = NONCE, key = PRIVATE) {
   const k = challenge(curve, r, publicKey, message);
   return concatBytes(r, littleEndian((nonce + k * key) % curve.Point.Fn.ORDER, r.length));
@@ -101,7 +101,7 @@ function caseOf({ name, suite }: Curve): Case {
   };
 }
 
-/** An honest signature, and what is no signature for anybody. */
+/** An honest signature, and byte strings that are no signature for any verifier. */
 function malformed(curve: Curve, a: Uint8Array, r: Uint8Array): EdgeSignature[] {
   const make = caseOf(curve);
   const { length } = r;

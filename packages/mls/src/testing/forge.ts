@@ -47,7 +47,7 @@ export function encodePublic(message: PublicMessage): Uint8Array {
   return encodeMlsMessage({ wireFormat: "public_message", message });
 }
 
-/** An external commit with any proposals, properly signed; what it does to the tree is not even tried. */
+/** An external commit with any proposals, properly signed. Its effect on the tree is not tried. */
 export async function forgeExternalCommit(
   config: GroupConfig,
   info: VerifiedGroupInfo,

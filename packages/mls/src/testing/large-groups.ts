@@ -21,7 +21,7 @@ import type { VerifiedGroupInfo } from "../group/verify-group-info.ts";
 
 const suite = nodeCrypto.suite(SUITE);
 const EMPTY = new Uint8Array(0);
-/** Paths between two merges: a draft stays small, and a merge costs what the draft touched. */
+/** Paths between two merges: a draft stays small, and a merge costs as much as the draft touched. */
 const PATHS_PER_DRAFT = 64;
 
 const freshKey = (): Uint8Array => suite.randomBytes(suite.hpkePublicKeyLength);
@@ -31,7 +31,7 @@ function unsignedLeaf(encryptionKey: Uint8Array, signatureKey: Uint8Array, sourc
   return { encryptionKey, signatureKey, credential, ...LEAF, source, signature: new Uint8Array(64) };
 }
 
-/** Two members of a large group, and what a joiner knows of it. */
+/** Two members of a large group, and the knowledge of a joiner. */
 export interface LargeGroup {
   readonly ann: TestMember;
   readonly bob: TestMember;

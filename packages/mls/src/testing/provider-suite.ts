@@ -36,7 +36,7 @@ function pattern(length: number, start = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (start + 167 * index) & 0xff);
 }
 
-/** What a call came to, so that two providers can be compared: its bytes, or the class and code of its error. */
+/** Outcome of a call, to compare two providers: its bytes, or the class and code of its error. */
 async function outcomeOf(call: () => Uint8Array | Promise<Uint8Array>): Promise<string> {
   try {
     return toHex(await call());
@@ -165,7 +165,7 @@ function keyAgreementCases(provider: CryptoProvider): ProviderCase[] {
   return [...lowOrder, ...perSuite];
 }
 
-/** Of wrong sizes; for NIST curves also zero, the order and above, and what no scalar is. */
+/** Of wrong sizes; for NIST curves also zero, the order and above, and values that are no scalar. */
 function badPrivateKeys({ hpkePrivateKeyLength: length, scalarRange }: CipherSuite): Uint8Array[] {
   const long = pattern(length + 1);
   if (scalarRange === undefined) return [EMPTY, long, pattern(length - 1)];

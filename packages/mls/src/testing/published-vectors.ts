@@ -191,7 +191,7 @@ export const KEY_AGREEMENT_VECTORS: readonly KeyAgreementVector[] = [
   },
 ];
 
-/** HPKE in base mode: the first messages of one context, and what it exports, 32 bytes each. */
+/** HPKE in base mode: the first messages of one context, and its exports, 32 bytes each. */
 interface HpkeVector {
   readonly source: string;
   readonly suite: number;

@@ -7,7 +7,7 @@ import type { TestMember } from "./groups.ts";
 export type Refusal =
   { readonly rule: string } | { readonly code: "DECODE" | "CRYPTO" | "MLS_STATE" | "MLS_UNSUPPORTED" };
 
-/** The group refuses the attempt in just that way, and its rows are what they were, byte for byte. */
+/** The group refuses the attempt in just that way, and its rows are unchanged, byte for byte. */
 export async function assertUnchanged(
   { group }: Pick<TestMember, "group">,
   attempt: (group: MlsGroup) => Promise<unknown>,

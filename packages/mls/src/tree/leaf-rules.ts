@@ -16,7 +16,7 @@ import { capabilityKey, type TreeView } from "./tree-view.ts";
 const isDefaultExtension = (type: number) => type >= 1 && type <= 5;
 export const isDefaultProposal = (type: number) => type >= 1 && type <= 7;
 
-/** What a GroupContext's extensions demand of every member. */
+/** Demands of a GroupContext's extensions on every member. */
 export interface GroupRequirements {
   readonly extensions: readonly number[];
   readonly proposals: readonly number[];
@@ -47,7 +47,7 @@ export function groupRequirements(extensions: readonly Extension[]): GroupRequir
   };
 }
 
-/** Checks a leaf by itself and against what the group demands (RFC 9420 §7.3). */
+/** Checks a leaf by itself and against the demands of the group (RFC 9420 §7.3). */
 export function checkLeafCapabilities(leaf: LeafNode, requirements: GroupRequirements): void {
   const { capabilities } = leaf;
   const unlisted = leaf.extensions.find(
@@ -80,7 +80,7 @@ export function checkCredentialSupport(tree: TreeView): void {
   }
 }
 
-/** Checks that a leaf which is to come in and the members support each other's credential types (RFC 9420 §7.3). */
+/** Checks that a new leaf and the members support each other's credential types (RFC 9420 §7.3). */
 export function checkCredentialFits(tree: TreeView, leaf: LeafNode): void {
   const ownType = CREDENTIAL_TYPE[leaf.credential.kind];
   const inUse = Object.values(CREDENTIAL_TYPE).filter(

@@ -95,7 +95,7 @@ export function encodeRatchetTree(nodes: readonly (EncodedNode | undefined)[]): 
   return writer.finish();
 }
 
-/** What a `ratchet_tree` extension holds, as its differences from a tree that is known; from an empty one by default. */
+/** Content of a `ratchet_tree` extension, as differences from a known tree; from an empty one by default. */
 export interface TreeChanges {
   /** Nodes up to the last one that is not blank. */
   readonly width: number;
@@ -107,7 +107,7 @@ const BLANK = Uint8Array.of(0);
 const PRESENT = { leaf: Uint8Array.of(1, NODE_TYPE.leaf), parent: Uint8Array.of(1, NODE_TYPE.parent) };
 
 /**
- * True, and then the entry is read, when it is byte for byte what the known tree has at the same index. An entry tells
+ * True when the entry is byte for byte that of the known tree at the same index; the entry is read then. An entry tells
  * its own length, so that bytes which were an entry once are the whole of it here too.
  */
 function skipKnown(reader: Reader, known: EncodedNode | undefined): boolean {

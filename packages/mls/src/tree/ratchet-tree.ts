@@ -23,8 +23,8 @@ export interface TreeChanges {
 /**
  * The stored ratchet tree: nodes in the bytes they came in, subtree hashes, and the indices that make every check O(1).
  *
- * A node is decoded whenever it is asked for, which takes a microsecond: decoded nodes would take three times the memory
- * of everything else. The tree changes only through `merge`, which writes what a draft touched.
+ * A node is decoded whenever it is asked for, which takes a microsecond: decoded nodes would take three times the
+ * memory of everything else. The tree changes only through `merge`. It writes the entries that a draft touched.
  */
 export class RatchetTree extends TreeView {
   #leafCount: number;
@@ -139,7 +139,7 @@ export class RatchetTree extends TreeView {
     return copy;
   }
 
-  /** Takes over what a draft over this tree changed, O(changes), and O(n) when the tree doubles or halves. */
+  /** Takes over the changes of a draft over this tree, O(changes), and O(n) when the tree doubles or halves. */
   merge(draft: { changes(): TreeChanges }): void {
     const changes = draft.changes();
     // Old keys first: a key may move from one node to another within one commit.

@@ -4,7 +4,7 @@ import { decodeTreeChanges, type TreeNode } from "./node.ts";
 import { leafCountFor, RatchetTree } from "./ratchet-tree.ts";
 import { TreeDraft } from "./tree-draft.ts";
 
-/** A tree as it was received, with what is left to verify in it. */
+/** A tree as it was received, with its parts that are still to be verified. */
 export interface ReceivedTree {
   readonly tree: RatchetTree;
   /** Nodes that a verified tree does not have at the same index, decoded. */

@@ -19,7 +19,7 @@ import type { RatchetTree, TreeChanges } from "./ratchet-tree.ts";
 /**
  * A tentative next tree: an overlay of the touched entries over a RatchetTree.
  *
- * Making one is free, dropping it is free, and merging writes only what was touched. Every pending commit, staged
+ * Making one is free, dropping it is free, and merging writes only the touched entries. Every pending commit, staged
  * commit and speculative join is one.
  */
 export class TreeDraft extends TreeView {
@@ -123,8 +123,8 @@ export class TreeDraft extends TreeView {
   }
 
   /**
-   * Halves the tree while its right half is empty (RFC 9420 §7.7). What is cut off is blank since its leaves were removed,
-   * and still is when the tree grows again.
+   * Halves the tree while its right half is empty (RFC 9420 §7.7). The part that is cut off is blank since its leaves
+   * were removed. It still is when the tree grows again.
    */
   truncate(): void {
     while (this.#leafCount > 1 && this.occupied(right(this.root)) === 0) this.#leafCount /= 2;

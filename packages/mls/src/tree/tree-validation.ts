@@ -61,8 +61,8 @@ function checkKeysUnique(tree: RatchetTree): void {
 }
 
 /**
- * Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). What a verified tree has
- * alike is not looked at again, except by the counters and indices of the whole tree.
+ * Everything about a received tree that needs no signature (RFC 9420 §12.4.3.1, §7.3, §7.9.2). Entries that a verified
+ * tree has alike are not checked again, except by the counters and indices of the whole tree.
  */
 export function checkTreeStructure({ tree, nodes, parents }: ReceivedTree, context: GroupContext): void {
   if (!equalBytes(tree.treeHash(), context.treeHash)) {

@@ -19,7 +19,7 @@ import {
 import { leafHashInput, parentHashInput } from "./hash-inputs.ts";
 import type { EncodedNode, TreeNode } from "./node.ts";
 
-/** What is counted per capability type. */
+/** Counter of one capability type. */
 const CAPABILITY_KINDS = ["used-credential", "extension", "proposal", "credential"] as const;
 
 /** The counter of a 16-bit type that a leaf lists, or, for `used-credential`, is itself of. */

@@ -13,7 +13,7 @@ import type { TreeView } from "./tree-view.ts";
 /** Private keys a member holds: of its leaf and of nodes above it, by node index. */
 export type PrivateKeys = ReadonlyMap<NodeIndex, Uint8Array>;
 
-/** What a committer derives for its path (RFC 9420 §7.4). */
+/** Secrets that a committer derives for its path (RFC 9420 §7.4). */
 export interface PathSecrets {
   /** Secret and key pair of each node of the filtered direct path, lowest first. */
   readonly nodes: readonly { readonly index: NodeIndex; readonly pathSecret: Uint8Array; readonly keyPair: KeyPair }[];

@@ -7,11 +7,11 @@ import type { RatchetTree } from "./ratchet-tree.ts";
  * Trees in which everything was found good, one per group: joining again, or from a refreshed GroupInfo, decodes, hashes
  * and verifies only what differs from them. Never more than `MLS_LIMITS.maxVerifiedTrees`, the last used ones.
  *
- * Nothing is trusted for its origin or its place in a message. What is used again are answers to questions whose whole
- * input is the same byte for byte: whether a leaf's signature is right, from cipher suite, group id, leaf index and the
- * leaf's bytes; what a subtree's hash is and whether its parents are rightly chained and list the right unmerged leaves,
- * from cipher suite, node indices and the bytes of all nodes of that subtree. Rules about the tree as a whole, and about
- * the GroupInfo around it, are checked every time.
+ * Nothing is trusted for its origin or its place in a message. A verdict is used again only if its whole input is the
+ * same byte for byte. The verdict on a leaf's signature depends on cipher suite, group id, leaf index and the leaf's
+ * bytes. The hash of a subtree, and the verdict on its parent hashes and unmerged leaves, depend on cipher suite, node
+ * indices and the bytes of all its nodes. Rules about the tree as a whole, and about the GroupInfo around it, are
+ * checked every time.
  */
 export class VerifiedTreeCache {
   readonly #trees = new Map<string, RatchetTree>();

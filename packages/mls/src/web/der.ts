@@ -2,7 +2,7 @@ import { concatBytes } from "../bytes.ts";
 
 const SEQUENCE = 0x30;
 const INTEGER = 0x02;
-/** Says that the one byte behind it is the length, which is above 127. */
+/** Says that the one byte behind it is a length above 127. */
 const LENGTH_IN_NEXT_BYTE = 0x81;
 
 /** An ECDSA signature r ‖ s as the DER that MLS carries (ECDSA-Sig-Value of RFC 8422 §5.4). */

@@ -7,7 +7,7 @@ import { subtleKeyAgreement, subtleSignatures } from "./subtle-curves.ts";
 
 /**
  * Signatures by WebCrypto where it passes a trial, made once, before the first use; by @noble otherwise, and always for
- * Ed448. What WebCrypto answers with an error, @noble decides: browsers differ in what they take for one.
+ * Ed448. Where WebCrypto answers with an error, @noble decides: browsers differ in the keys that they accept.
  */
 export function signaturesOn(curve: SignatureCurve, hash: HashName, subtle: SubtleCrypto | undefined): Signatures {
   const noble = nobleSignatures(curve);

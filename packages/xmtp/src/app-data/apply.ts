@@ -155,7 +155,7 @@ export function componentChanges(update: ComponentUpdate, registry: ComponentReg
 }
 
 /**
- * New absolute values of the components that AppDataUpdates touch, in the order of the commit: what the engine writes
+ * New absolute values of the components that AppDataUpdates touch, in the order of the commit. The engine writes them
  * into the dictionary. Throws CommitRejectedError (`ComponentPayloadMalformed`, `KeyExists`, `KeyNotFound`,
  * `DuplicateHash`, `InsufficientPermissions` for a component that is not registered).
  */

@@ -15,7 +15,7 @@ export interface DisappearingSettings {
   readonly inNs: bigint;
 }
 
-/** What a group's app data says, decoded; an empty name, description or image address counts as none. */
+/** A group's app data, decoded; an empty name, description or image address counts as none. */
 export interface GroupState {
   readonly name: string | undefined;
   readonly description: string | undefined;
@@ -81,13 +81,13 @@ function conversationType(bytes: Uint8Array | undefined): ConversationType {
   return known;
 }
 
-/** What a dictionary says, by the dictionary itself, which never changes. */
+/** Decoded state by dictionary; a dictionary never changes. */
 const states = new WeakMap<AppData, GroupState>();
 
 /**
- * Decodes a group's app data, of the membership what is new since an earlier epoch; O(1) for the same dictionary. Throws
- * DecodeError for malformed components and JoinError `GROUP_UNSUPPORTED` for a legacy group, whose state is in other
- * extensions.
+ * Decodes a group's app data, and of the membership only the entries that are new since an earlier epoch; O(1) for the
+ * same dictionary. Throws DecodeError for malformed components and JoinError `GROUP_UNSUPPORTED` for a legacy group,
+ * whose state is in other extensions.
  */
 export function readGroupState(appData: AppData): GroupState {
   const known = states.get(appData);
@@ -127,7 +127,7 @@ function decodeGroupState(appData: AppData): GroupState {
 /** What an inbox may do in a group. */
 export type Permission = "member" | "admin" | "super_admin";
 
-/** What a member may do. */
+/** Permissions of a member. */
 export function permissionOf({ admins, superAdmins }: GroupState, inboxId: string): Permission {
   if (superAdmins.has(inboxId)) return "super_admin";
   return admins.has(inboxId) ? "admin" : "member";

@@ -13,8 +13,8 @@ export interface MapEntry<K extends string | number> {
 export type MapEntries<K extends string | number> = readonly MapEntry<K>[];
 
 /**
- * Entries by the very bytes of the component that they were read from or written to. What a delta leaves alone is the same
- * entry before and after, so that in a group of thousands a commit decodes what it brings and nothing else.
+ * Entries by the very bytes of the component that they were read from or written to. An entry that a delta leaves alone
+ * is the same before and after. In a group of thousands a commit therefore decodes its own entries and nothing else.
  */
 const known = new WeakMap<Uint8Array, { readonly codec: KeyCodec<string | number>; readonly entries: unknown }>();
 

@@ -18,7 +18,7 @@ import { newRegistry, type GroupPermissions } from "./registry.ts";
 import { encodeTlsMap } from "./tls-map.ts";
 import { encodeTlsSet } from "./tls-set.ts";
 
-/** What a new group starts with. */
+/** Options of a new group. */
 export interface NewGroup {
   readonly creatorInboxId: string;
   /** The creator's point in its own identity log. */
@@ -53,7 +53,8 @@ function newAppData(group: NewGroup): AppData {
 
 /**
  * The GroupContext extensions of a new group in the form that libxmtp's migration leads to: required capabilities, then
- * the app-data dictionary. Beside those, AppDataUpdate is required: no leaf can drop what every change needs. Beside what a migration writes, EXTERNAL_COMMIT_POLICY is registered for super admins.
+ * the app-data dictionary. Beside those, AppDataUpdate is required: no leaf can drop what every change needs. Beside
+ * the components of a migration, EXTERNAL_COMMIT_POLICY is registered for super admins.
  */
 export function newGroupExtensions(group: NewGroup): Extension[] {
   const required = encodeRequiredCapabilities({

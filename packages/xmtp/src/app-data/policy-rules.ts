@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { XMTP_LIMITS } from "../limits.ts";
 import { MetadataPolicySchema, MetadataPolicy_MetadataBasePolicy as Base, type MetadataPolicy } from "../proto.ts";
 
-/** What a proposer may do follows from these two lists, as they were before the commit. */
+/** The rights of a proposer follow from these two lists, as they were before the commit. */
 export interface Authority {
   readonly isAdmin: boolean;
   readonly isSuperAdmin: boolean;

@@ -11,7 +11,7 @@ import { COMPONENT_ID_KEY } from "./keys.ts";
 import { basePolicy } from "./policy-rules.ts";
 import { decodeTlsMap } from "./tls-map.ts";
 
-/** What is known of each component: its type and who may write it. */
+/** Each component: its type and who may write it. */
 export type ComponentRegistry = ReadonlyMap<number, ComponentMetadata>;
 
 /** Throws DecodeError unless the bytes are a ComponentMetadata. */

@@ -1,7 +1,7 @@
 import type { ContentCodec } from "./codec.ts";
 
 /**
- * A join receipt, which has no content: a joiner that can read it knows that members follow. As XMTP's own silent types it
+ * A join receipt, without content: a joiner that can read it knows that members follow. As XMTP's own silent types it
  * has no fallback, so that programs that do not know it show nothing.
  */
 export const joinReceiptCodec: ContentCodec<undefined> = {

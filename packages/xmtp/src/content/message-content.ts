@@ -66,7 +66,7 @@ function serialized({ contentType, body, parameters, fallback }: TypedContent): 
   return toBinary(EncodedContentSchema, encoded);
 }
 
-/** Serialized EncodedContent of a value, such as a reply carries it. Throws what the codec throws. */
+/** Serialized EncodedContent of a value, such as a reply carries it. Throws as the codec does. */
 export function encodeContent<T>(codec: ContentCodec<T>, value: T): Uint8Array {
   return serialized(typedContent(codec, value));
 }
@@ -135,7 +135,7 @@ export function decodeMessageContent(groupId: Uint8Array, plaintext: Uint8Array)
   return { plaintext, messageId: id, ...readContent(content) };
 }
 
-/** What a serialized EncodedContent says. Throws DecodeError for malformed content. */
+/** Content of a serialized EncodedContent. Throws DecodeError for malformed content. */
 export function readContent(content: Uint8Array): Omit<IncomingContent, "plaintext" | "messageId"> {
   const encoded = decodeProto(EncodedContentSchema, content);
   const { type, fallback, content: body } = encoded;

@@ -118,7 +118,7 @@ export interface UpdateSize {
 }
 
 /**
- * What a log holds with one more update. Throws IdentityError `IDENTITY_TOO_MANY_UPDATES` or `IDENTITY_LOG_TOO_LARGE` when
+ * Size of a log with one more update. Throws IdentityError `IDENTITY_TOO_MANY_UPDATES` or `IDENTITY_LOG_TOO_LARGE` when
  * that is more than a log may hold, so that nobody verifies what does not count anyway.
  */
 export function sizeWith(state: AssociationState | undefined, update: UpdateSize) {

@@ -1,6 +1,6 @@
 import { decodeUtf8 } from "@latchkey/mls";
 
-/** What a passkey's client data says (WebAuthn Level 3 §5.8.1); other members are not looked at. */
+/** A passkey's client data (WebAuthn Level 3 §5.8.1); other members are ignored. */
 export interface ClientData {
   readonly origin: string;
   readonly challenge: string;

@@ -4,7 +4,7 @@ import { eip191Hash } from "./eip191.ts";
 import type { VerifiedSignature } from "./signature.ts";
 import { toHex } from "@latchkey/mls";
 
-/** What a node is asked about the signature of a smart-contract wallet (ERC-1271, ERC-6492). */
+/** Question to a node about the signature of a smart-contract wallet (ERC-1271, ERC-6492). */
 export interface ContractSignature {
   /** `eip155:<chain>:<address>` (CAIP-10). */
   readonly accountId: string;
@@ -12,7 +12,7 @@ export interface ContractSignature {
   readonly signature: Uint8Array;
   /** EIP-191 hash of the update's text, 32 bytes. */
   readonly hash: Uint8Array;
-  /** What the signature counts as once a node has said that it holds. */
+  /** The verified signature, once a node has confirmed it. */
   readonly verified: VerifiedSignature;
 }
 

@@ -3,7 +3,7 @@ import { IdentityUpdateSchema, SignatureSchema, type IdentityUpdate, type Signat
 import { ethereumIdentifier, installationIdentifier, memberIdentifierInit, type Identifier } from "./identifier.ts";
 import { identityUpdateText } from "./signature-text.ts";
 
-/** A device that is added by another one which has none of its private keys (XIP-46). */
+/** A device that is added by another one without any of its private keys (XIP-46). */
 export interface DeviceLink {
   readonly inboxId: string;
   readonly timestampNs: bigint;

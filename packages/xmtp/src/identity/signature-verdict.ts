@@ -6,7 +6,7 @@ import type { SignatureKind, VerifiedSignature } from "./signature.ts";
 /** Changes whenever a rule of `verifySignature` changes: earlier verdicts are then verified again. */
 const RULES_VERSION = 1;
 
-/** What the signatures of one identity update were found to be; "refused" when one of them does not hold. */
+/** Verdict on the signatures of one identity update; "refused" when one of them does not hold. */
 export type SignatureVerdict = readonly VerifiedSignature[] | "refused";
 
 const KINDS: Readonly<Record<SignatureKind, true>> = {

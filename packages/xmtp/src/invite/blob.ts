@@ -9,7 +9,7 @@ import { XMTP_CIPHER_SUITE } from "../protocol.ts";
 const NONCE_BYTES = 12;
 const DIGEST_BYTES = 32;
 
-/** What a blob says of the GroupInfo it holds; the AEAD vouches for it once the blob is opened. */
+/** Header of a blob about its GroupInfo; the AEAD vouches for it once the blob is opened. */
 export interface GroupInfoBlob {
   readonly epoch: bigint;
   /** SHA-256 of the TLS GroupContext, 32 bytes. */
@@ -33,14 +33,14 @@ function additionalData({ epoch, expiresAtNs, groupStateHash }: GroupInfoBlob): 
   return concatBytes(numbers, groupStateHash);
 }
 
-/** The AEAD of XIP-82 is ChaCha20-Poly1305, which is that of the groups' own cipher suite. */
+/** The AEAD of XIP-82 is ChaCha20-Poly1305, as in the groups' own cipher suite. */
 function checkSuite(suite: CipherSuite): void {
   if (suite.id !== XMTP_CIPHER_SUITE) {
     throw new JoinError("GROUP_UNSUPPORTED", `invites are defined for cipher suite 3, not ${suite.id}`);
   }
 }
 
-/** `group_state_hash` of XIP-82: the hash of the TLS GroupContext, which a joiner can recompute from the GroupInfo. */
+/** `group_state_hash` of XIP-82: the hash of the TLS GroupContext. A joiner can recompute it from the GroupInfo. */
 export function groupStateHash(suite: Pick<CipherSuite, "hash">, contextBytes: Uint8Array): Uint8Array {
   return suite.hash(contextBytes);
 }
@@ -96,7 +96,7 @@ function readBlob(bytes: Uint8Array): GroupInfoBlob & { nonce: Uint8Array; ciphe
   return { nonce, ciphertext, epoch, groupStateHash: digest, expiresAtNs };
 }
 
-/** What a blob claims without opening it: for slot services, which hold no key. Throws JoinError `INVITE_NO_CANDIDATE`. */
+/** Header of a blob without opening it: slot services hold no key. Throws JoinError `INVITE_NO_CANDIDATE`. */
 export function peekBlob(bytes: Uint8Array): GroupInfoBlob {
   const { epoch, groupStateHash: digest, expiresAtNs } = readBlob(bytes);
   return { epoch, groupStateHash: digest, expiresAtNs };

@@ -26,7 +26,7 @@ export interface Candidate extends UnwrappedGroupInfo {
   readonly logCursor: bigint;
 }
 
-/** Blobs worth trying, best first, and what was wrong with the others. */
+/** Blobs worth trying, best first, and the faults of the others. */
 export interface CandidateSelection {
   readonly candidates: readonly Candidate[];
   readonly rejected: readonly RejectedCandidate[];
@@ -79,9 +79,9 @@ function openCandidate(blob: Uint8Array, key: Uint8Array, suite: CipherSuite, no
 }
 
 /**
- * Opens what a slot holds and puts what is usable in the order of trying (XIP-82, join steps 2 to 5). Blobs come newest
- * last; of too many only the newest `XMTP_LIMITS.maxCandidates` are looked at. GroupInfos are decoded, not verified.
- * Never throws for a bad blob: it is listed under `rejected`.
+ * Opens the blobs of a slot and sorts the usable ones into the order of trying (XIP-82, join steps 2 to 5). Blobs come
+ * newest last; of too many only the newest `XMTP_LIMITS.maxCandidates` are looked at. GroupInfos are decoded, not
+ * verified. Never throws for a bad blob: it is listed under `rejected`.
  */
 export function selectCandidates(options: {
   suite: CipherSuite;

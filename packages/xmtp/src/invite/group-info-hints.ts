@@ -3,8 +3,8 @@ import { XMTP_LIMITS } from "../limits.ts";
 import { LOG_CURSOR_HINT } from "../protocol.ts";
 
 /**
- * What a member tells those who join by its GroupInfo, beyond the standards: extensions for private use, which every
- * other implementation ignores (RFC 9420 §12.4.3.1), under the member's signature and inside of the blob's AEAD.
+ * Hints of a member for those who join by its GroupInfo, beyond the standards: extensions for private use. Other
+ * implementations ignore them (RFC 9420 §12.4.3.1). The member's signature and the blob's AEAD cover them.
  */
 export interface GroupInfoHints {
   /**

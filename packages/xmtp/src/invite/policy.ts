@@ -49,8 +49,8 @@ export function enablePolicy(crypto: Pick<CryptoProvider, "randomBytes">, settin
 export type InviteRotation = "key" | "slot";
 
 /**
- * What a new invite takes over from the one in force: limits and services, and for `key` its slot id. It holds no key and
- * is no policy: members would refuse it.
+ * Settings that a new invite takes over from the one in force: limits and services, and for `key` its slot id. It holds
+ * no key and is no policy: members would refuse it.
  */
 export function policyTemplate(policy: ExternalCommitPolicyV1, rotation: InviteRotation): ExternalCommitPolicyV1 {
   const { expiresAtNs, expireInNs, externalGroupId, maxUses, refreshPointers } = policy;
@@ -98,7 +98,10 @@ export function rotatePolicyKey(
   return policyFromTemplate(crypto, policyTemplate(policy, "key"));
 }
 
-/** Changes what an invite allows, and nothing else: links given out stay as they are; what is left out stays. */
+/**
+ * Changes the limits of an invite, and nothing else: links given out stay as they are, and options left out keep their
+ * value.
+ */
 export function changePolicy(policy: ExternalCommitPolicyV1, settings: PolicySettings): ExternalCommitPolicyV1 {
   if (!policy.allowExternalCommit)
     throw new CommitRejectedError("ExternalCommitNotAllowed", "there is no invite to change");

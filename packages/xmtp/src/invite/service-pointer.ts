@@ -54,7 +54,7 @@ export function pointerText(pointer: ServicePointer): string {
 /**
  * The origin of the service that a pointer names, equal for all who read the pointer: `https://host` with a port other
  * than 443, the same of an opaque pointer whose bytes are an address, else `opaque:` and the pointer in hex. It depends
- * on the pointer alone, never on the address at which a client finds the service.
+ * on the pointer alone, never on the address that a client uses for the service.
  */
 export function serviceOrigin(pointer: ServicePointer): string {
   const text = pointerText(pointer);

@@ -139,7 +139,7 @@ export function created(...acts: Act[]): IdentityUpdate {
   return update(INBOX, [createInbox(byWallet), ...acts]);
 }
 
-/** What a passkey signs and how, with room for every deviation. */
+/** The signed text of a passkey and its encoding, with room for every deviation. */
 export interface PasskeyForm {
   readonly publicKey?: Uint8Array;
   readonly clientData?: (challenge: string) => string | Uint8Array;

@@ -41,7 +41,7 @@ function many(count: number): Act[] {
   });
 }
 
-/** Logs whose signatures all hold, at the borders of what the inbox allows. */
+/** Logs whose signatures all hold, at the borders of the inbox's rules. */
 export function ruleProbes(): Probe[] {
   const other = new InstallationKey(seed(520));
   const otherWallet = (text: string) => wallet(walletBytes(text, seed(521)));

@@ -6,8 +6,9 @@ import { CommitRejectedError, MissingIdentityError, type IdentityPoint } from ".
 import type { AssociationState } from "../identity/association-state.ts";
 
 /**
- * Looks up an inbox at exactly that id of its identity log, from what was fetched before. For all members to reach the
- * same verdict it knows the updates that were stamped at most 60 s after the envelope, and no others (IDN-01).
+ * Looks up an inbox at exactly that id of its identity log, among the logs that were fetched before. For all members to
+ * reach the same verdict it knows the updates that were stamped at most 60 s after the envelope, and no others
+ * (IDN-01).
  */
 export type IdentityResolver = (inboxId: string, sequenceId: bigint) => AssociationState | undefined;
 
@@ -41,7 +42,10 @@ export function reject(rule: string, message: string, data?: Readonly<Record<str
   throw new CommitRejectedError(rule, message, data === undefined ? {} : { data });
 }
 
-/** What a leaf claims to be; throws CommitRejectedError with the given rule when its credential is none of XMTP's. */
+/**
+ * Inbox and installation that a leaf claims; throws CommitRejectedError with the given rule when its credential is none
+ * of XMTP's.
+ */
 export function claimOf(leaf: LeafNode, rule: string): Claim {
   const inboxId = leafInboxId(leaf);
   if (inboxId === undefined) return reject(rule, "a leaf's credential does not name an inbox");

@@ -198,12 +198,12 @@ function checkNotRevoked({ inboxId, leaves, entry, settledIdentity }: JoinerInpu
   }
 }
 
-/** What a joiner brings into the group. */
+/** Leaves and entry that a joiner brings into the group. */
 interface JoinerInput extends Pick<ExternalCommitInput, "identity" | "settledIdentity"> {
   readonly inboxId: string;
   /** Of all its installations that join. */
   readonly leaves: readonly LeafNode[];
-  /** What the membership records of it. */
+  /** Its entry in the membership. */
   readonly entry: MembershipEntry;
 }
 
@@ -214,8 +214,8 @@ function checkJoiner(input: JoinerInput): void {
 }
 
 /**
- * Judges what the envelope's time decides about a join: the policy's times, and the joiner's identity log. The joiner does so
- * when it reads its own commit, all else of which was decided when it was made. Throws CommitRejectedError.
+ * Judges a join by its envelope's time: the policy's times, and the joiner's identity log. The joiner does so when it
+ * reads its own commit. All else was decided when the commit was made. Throws CommitRejectedError.
  */
 export function validateJoinTimes(input: JoinerInput & JoinTimes & { readonly policy: ExternalCommitPolicyV1 }): void {
   checkTime(input.policy, input);

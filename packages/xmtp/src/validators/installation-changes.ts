@@ -90,7 +90,7 @@ function checkPoints({ changed, before, after, identity }: InstallationChanges):
   }
 }
 
-/** What the identity logs say that a change of the membership adds and removes. */
+/** Installations that a change of the membership adds and removes, by the identity logs. */
 function expectedChanges({ changed, before, after, identity }: InstallationChanges) {
   const [added, removed] = [new Set<string>(), new Set<string>()];
   for (const inboxId of changed) {
@@ -140,8 +140,8 @@ function checkAsNative(changes: InstallationChanges): void {
 }
 
 /**
- * Compares what a commit does to the tree with what it does to the membership. Installations that should have been added
- * and were not are tolerated, as by libxmtp: their key packages may be unusable. Throws CommitRejectedError, and
+ * Compares the changes of the tree with the changes of the membership. Installations that should have been added and
+ * were not are tolerated, as by libxmtp: their key packages may be unusable. Throws CommitRejectedError, and
  * MissingIdentityError also for an inbox without a leaf.
  */
 export function checkInstallationChanges(changes: InstallationChanges): void {

@@ -31,7 +31,7 @@ export interface JoinableGroup {
   members(): Iterable<TreeMember>;
 }
 
-/** What a joiner checks before it sends anything. */
+/** Input of the checks of a joiner, before it sends anything. */
 export interface JoinableInput {
   readonly info: JoinableGroup;
   readonly payload: InvitePayload;

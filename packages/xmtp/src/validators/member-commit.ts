@@ -26,7 +26,7 @@ import { checkInstallationChanges } from "./installation-changes.ts";
 import { authorityOf, checkProposers, isMembershipSeen, proposerOf } from "./proposers.ts";
 import { checkCapabilitiesKept, checkLeafSizes, checkStateSize } from "./state-bounds.ts";
 
-/** What a member's commit is judged by. */
+/** Input of the verdict on a member's commit. */
 export interface MemberCommitInput {
   readonly commit: VerifiedCommit;
   /** Before the commit. */

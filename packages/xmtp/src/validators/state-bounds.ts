@@ -30,7 +30,7 @@ export function checkLeafSizes(commit: VerifiedCommit): void {
   }
 }
 
-/** A membership entry that a member writes: `FailedInstallationsOutOfBounds`. What the ids mean is nobody's business. */
+/** A membership entry that a member writes: `FailedInstallationsOutOfBounds`. The meaning of the ids is not checked. */
 export function checkFailedInstallations({ failedInstallations }: MembershipEntry): void {
   const { maxFailedInstallations } = XMTP_LIMITS;
   const malformed = failedInstallations.some((id) => id.length !== INSTALLATION_ID_DIGITS);
@@ -49,8 +49,8 @@ function totalBytes(appData: AppData): number {
 }
 
 /**
- * What a member's commit leaves behind in the group's app data: `ComponentTooLarge` for one component, `AppDataTooLarge`
- * for all together. A commit that makes the state smaller is never refused for its size.
+ * Bounds of the app data behind a member's commit: `ComponentTooLarge` for one component, `AppDataTooLarge` for all
+ * together. A commit that makes the state smaller is never refused for its size.
  */
 export function checkStateSize(commit: VerifiedCommit, before: AppData, after: AppData, members: number): void {
   const { maxComponentBytes, appDataBaseBytes, appDataBytesPerMember } = XMTP_LIMITS;

@@ -14,15 +14,15 @@ export interface WelcomedGroup {
   members(): Iterable<TreeMember>;
 }
 
-/** What a group says of itself: installation ids of its leaves by inbox, beside its state. */
+/** State of a group, and the installation ids of its leaves by inbox. */
 interface StatedMembership {
   readonly state: GroupState;
   readonly leaves: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /**
- * Judges what the bytes of a group decide, before an identity log is asked for: the membership has no more inboxes than
- * leaves can be, every leaf is of one of them, the epoch leaves room. O(leaves). Throws CommitRejectedError
+ * Judges a group by its bytes, before an identity log is read: the membership has no more inboxes than a tree has
+ * leaves, every leaf belongs to one of them, and the epoch is in range. O(leaves). Throws CommitRejectedError
  * `EpochOutOfRange`, `ComponentSource`, `SequenceIdOutOfRange`, `ProtocolVersionTooLow`, `TooManyMembers` or
  * `InvalidGroupMembership`.
  */

@@ -50,7 +50,7 @@ export function welcomeKeyOf({ extensions, initKey }: Pick<KeyPackage, "extensio
   return { algorithm: XWING_MLKEM_768_DRAFT_6, publicKey: offer.pubKey };
 }
 
-/** True for a key package whose owner follows welcome pointers (XIP-74), which are wrapped with X-Wing. */
+/** True for a key package whose owner follows welcome pointers (XIP-74). They are wrapped with X-Wing. */
 export function acceptsWelcomePointers(keyPackage: Pick<KeyPackage, "extensions" | "initKey">): boolean {
   const data = findExtension(keyPackage.extensions, WELCOME_EXTENSION_TYPE.pointeeAeadTypes);
   if (data === undefined || welcomeKeyOf(keyPackage).algorithm !== XWING_MLKEM_768_DRAFT_6) return false;

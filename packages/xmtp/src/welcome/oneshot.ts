@@ -31,7 +31,7 @@ export interface ReaddRequest {
   readonly latestCommitId: bigint;
 }
 
-/** What a group that is itself the message consists of. */
+/** Parts of a group that is itself the message. */
 export interface OneshotGroup {
   readonly creatorInboxId: string;
   /** Sequence id of each inbox in it. */

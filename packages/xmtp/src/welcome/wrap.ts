@@ -86,7 +86,7 @@ export async function openWithKey(
   return { first: context.open(EMPTY, ciphertext), context };
 }
 
-/** Throws UnsupportedError unless what was received is wrapped for the kind of key it names. */
+/** Throws UnsupportedError unless the message is wrapped for the kind of key that it names. */
 export function requireAlgorithm({ algorithm }: WelcomeKey, received: WelcomeWrapperAlgorithm): void {
   const { UNSPECIFIED, CURVE25519 } = WelcomeWrapperAlgorithm;
   if ((received === UNSPECIFIED ? CURVE25519 : received) === algorithm) return;
