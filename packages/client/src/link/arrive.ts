@@ -5,7 +5,7 @@ import { codeOf } from "../errors.ts";
 import type { GroupsContext } from "../group/group-registry.ts";
 import { syncWelcomes } from "../group/welcomes.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
-import { readAndSettle } from "../upkeep/after-reading.ts";
+import { readAndSettleAll } from "../upkeep/after-reading.ts";
 import { tell } from "../callbacks.ts";
 import type { LinkChannel } from "./channel.ts";
 import { takeHistory } from "./history.ts";
@@ -26,7 +26,7 @@ export async function arrive(
     const { installationKey } = await channel.receive("added", { deadlineNs, signal });
     const apart = new Apart(signal);
     await syncWelcomes(context, apart, signal);
-    for (const core of context.groups.all()) await apart.run(() => readAndSettle(core, signal));
+    await readAndSettleAll(context, context.groups.all(), apart, signal);
     const told = (messages: number) => tell(onProgress, { step: "history", messages });
     await takeHistory(context, channel, toHex(installationKey), told, signal);
   } catch (error) {

@@ -109,42 +109,28 @@ export async function takeHistory(
     const part = await channel.receive("part", wait());
     bytes += part.messages.length;
     if (part.messages.length === 0 || bytes > maxHistoryBytes) return;
-    kept += await keepPart(context, broughtBy, decodeHistory(part.messages), signal);
+    kept += keepPart(context, broughtBy, decodeHistory(part.messages));
     told(kept);
     await channel.send({ kind: "ack" }, wait());
   }
 }
 
-/** Keeps messages group by group, while nothing else changes that group. */
-async function keepPart(
-  context: GroupsContext,
-  broughtBy: string,
-  part: readonly BroughtMessage[],
-  signal: AbortSignal,
-): Promise<number> {
+/** Keeps the messages of a part; returns how many. */
+function keepPart(context: GroupsContext, broughtBy: string, part: readonly BroughtMessage[]): number {
+  const { store, directory, time } = context;
+  const nowNs = time.bestNs();
   let kept = 0;
-  const byGroup = Map.groupBy(part, ({ message }) => context.groups.get(message.groupId));
-  for (const [core, brought] of byGroup) {
-    if (core?.isRead !== true) continue;
-    kept += await core.exclusive(() => Promise.resolve(keepOfGroup(core, broughtBy, brought)), signal);
-  }
-  return kept;
-}
-
-function keepOfGroup(core: GroupCore, broughtBy: string, brought: readonly BroughtMessage[]): number {
-  const nowNs = core.context.time.bestNs();
-  let kept = 0;
-  core.step({
-    write: (tables) => {
-      for (const { message, expiresAtNs } of brought) {
-        if (expiresAtNs !== 0n && expiresAtNs <= nowNs) continue;
-        const { senderInboxId, senderInstallationId, sentAtNs, groupId, id } = message;
-        if (core.context.directory.isKnownRevoked(senderInboxId, senderInstallationId, sentAtNs)) continue;
-        if (!keepBrought(core, tables, { ...message, broughtBy })) continue;
-        if (expiresAtNs !== 0n) tables.expiries.put({ groupId, expiresAtNs, id });
-        kept++;
-      }
-    },
+  store.transaction((tables) => {
+    for (const { message, expiresAtNs } of part) {
+      const { senderInboxId, senderInstallationId, sentAtNs, groupId, id } = message;
+      const core = context.groups.get(groupId);
+      const isDue = expiresAtNs !== 0n && expiresAtNs <= nowNs;
+      if (core?.isRead !== true || isDue) continue;
+      if (directory.isKnownRevoked(senderInboxId, senderInstallationId, sentAtNs)) continue;
+      if (!keepBrought(core, tables, { ...message, broughtBy })) continue;
+      if (expiresAtNs !== 0n) tables.expiries.put({ groupId, expiresAtNs, id });
+      kept++;
+    }
   });
   return kept;
 }
