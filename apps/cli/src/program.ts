@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addCancelCommand } from "./commands/cancel.ts";
 import { addChatCommand } from "./commands/chat.ts";
 import { addDeviceCommands } from "./commands/device.ts";
+import { addDatabaseCommands } from "./commands/db.ts";
 import { addGroupCommands } from "./commands/group.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
@@ -31,6 +32,7 @@ const COMMANDS: readonly AddCommands[] = [
   addCancelCommand,
   addDeviceCommands,
   addRekeyCommand,
+  addDatabaseCommands,
 ];
 
 function exitHelp(): string {

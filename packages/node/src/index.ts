@@ -8,6 +8,8 @@ export { NodeError } from "./errors.ts";
 export type { NodeErrorCode } from "./errors.ts";
 export { sqliteStore } from "./storage/sqlite/store.ts";
 export { openPostgresStore } from "./storage/postgres/store.ts";
+export { bumpIds, exportFromPostgres, importToPostgres } from "./storage/transfer/transfer.ts";
+export type { TransferOptions, TransferProgress } from "./storage/transfer/transfer.ts";
 export { Notifier } from "./storage/notifier.ts";
 export { servedUntilNs } from "./storage/storage.ts";
 export type {

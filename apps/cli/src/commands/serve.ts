@@ -15,6 +15,7 @@ import { cliError } from "../errors.ts";
 import type { CommandResult } from "../output.ts";
 import { pageDir } from "../page-dir.ts";
 import { printableLine } from "../text.ts";
+import { parseDatabase } from "./database-url.ts";
 
 interface ServeOptions {
   readonly host: string;
@@ -143,11 +144,6 @@ function parsePort(text: string): number {
 function parseHost(text: string): string {
   if (text === "" || /\s/.test(text)) throw new InvalidArgumentError("Expected an address such as 127.0.0.1 or ::1.");
   return text;
-}
-
-function parseDatabase(text: string): string {
-  if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text;
-  throw new InvalidArgumentError("Expected an address like postgres://user@host/database.");
 }
 
 /** Hidden fields of a URL would be shown to everybody who asks. */

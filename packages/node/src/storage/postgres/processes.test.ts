@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,17 @@ import { utf8 } from "@latchkey/mls";
 import { createNode } from "../../node.ts";
 import { findPostgres, NO_POSTGRES, PostgresServer } from "../../testing/postgres.ts";
 import { PostgresProxy } from "../../testing/postgres-proxy.ts";
-import { cleanUp, connect, fieldsOf, groupMessage, take, textOf, type Clients } from "../../testing/support.ts";
+import {
+  cleanUp,
+  connect,
+  fieldsOf,
+  groupMessage,
+  slotBlob,
+  take,
+  textOf,
+  type Clients,
+} from "../../testing/support.ts";
+import type { StoreFactory } from "../storage.ts";
 import { LISTENING_TIMES, type ListeningTimes } from "./notifications.ts";
 import { connectStore } from "./store.ts";
 
@@ -136,6 +147,39 @@ describe("PostgreSQL under several nodes", { skip }, () => {
     assert.deepEqual((await take(second, 1)).map(textOf), ["first"], "asked for when the connection came back");
     await here.mls.sendGroupMessages({ messages: [groupMessage(group, "last")] });
     for (const stream of [first, second]) assert.deepEqual((await take(stream, 1)).map(textOf), ["last"]);
+  });
+
+  test("PGS-09 the bounds of the slots hold over two nodes; rates do where a proxy routes an address to one node", async (t) => {
+    const url = await server.createDatabase();
+    const limits = { slotsTotal: 3, rpcBurst: 2, rpcPerSecond: 0.001 };
+    const store: StoreFactory = (context) => connectStore(url, context, LISTENING_TIMES);
+    const nodes = [
+      await createNode({ store, limits, trustForwardedFor: true }),
+      await createNode({ store, limits, trustForwardedFor: true }),
+    ] as const;
+    for (const node of nodes) cleanUp(t, () => node.close());
+
+    const statuses = [];
+    for (let at = 0; at < 4; at++) {
+      const slot = `${nodes[at % 2 === 0 ? 0 : 1].url}/v1/slots/0011223${at}`;
+      statuses.push((await fetch(slot, { method: "PUT", body: Buffer.from(slotBlob(`blob ${at}`)) })).status);
+    }
+    assert.deepEqual(statuses, [201, 201, 201, 507], "the slots of both nodes are counted together");
+
+    const clients = nodes.map((node) => connect(t, node.url));
+    const call = async (routed: (address: string, turn: number) => number, address: string): Promise<number> => {
+      let taken = 0;
+      for (let turn = 0; turn < 8; turn++) {
+        const mls = clients[routed(address, turn)]?.mls;
+        const headers = { "x-forwarded-for": address };
+        const query = mls?.queryGroupMessages({ groupId: GROUPS[0] }, { headers });
+        if ((await query?.catch(() => undefined)) !== undefined) taken += 1;
+      }
+      return taken;
+    };
+    const byAddress = (address: string): number => hash("sha256", address, "buffer").readUInt8() % 2;
+    assert.equal(await call(byAddress, "192.0.2.1"), 2, "routed by a hash of the address");
+    assert.equal(await call((_, turn) => turn % 2, "192.0.2.2"), 4, "in turn: each node has a rate of its own");
   });
 
   test("PGS-04 a database that crashes, ends connections, is cut off and moves loses nothing, and streams go on", async (t) => {
