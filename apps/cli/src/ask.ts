@@ -18,7 +18,7 @@ export async function confirm({ stdin, stdout, signal }: CommandContext, questio
 }
 
 /**
- * One line of what a person types, or a program writes to standard input; the question is shown to people only. Empty where
+ * One line from a person, or from a program on standard input; the question is shown to people only. Empty where
  * standard input has ended. Rejects when the command or the signal ends.
  */
 export async function askLine(

@@ -9,7 +9,7 @@ export type InputStream = Readable & { readonly isTTY?: boolean };
 /** Standard output, or a stream in its place. */
 export type OutputStream = NodeJS.WritableStream & Omit<Sink, "write">;
 
-/** What a command works with. */
+/** Environment of a command. */
 export interface CommandContext {
   readonly out: Output;
   readonly settings: Settings;

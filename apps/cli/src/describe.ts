@@ -33,7 +33,7 @@ export function groupName(group: Group): string {
   return printableLine(group.name ?? "(unnamed)");
 }
 
-/** What people have to know about this device's part in a group. */
+/** Notice for people about this device's part in a group. */
 function standing({ isActive, isCurrent, status }: Group): string {
   if (status === "parted") return ", parted: the group went on without this device, which asks to be added again";
   if (!isCurrent) return ", earlier history";
@@ -49,7 +49,7 @@ export function groupLine(group: Group, style: Style): string {
   return `${shortId(group.id)}  ${style.bold(groupName(group))}  ${style.dim(`${members}, ${devices}${note}`)}`;
 }
 
-/** What came of adding people as `--json` shows it. */
+/** Result of adding people, as `--json` shows it. */
 export function additionJson({ added, notAdded, leftOut }: Addition): JsonObject {
   return { added: [...added], notAdded: notAdded.map(unusableJson), leftOut: leftOut.map(unusableJson) };
 }

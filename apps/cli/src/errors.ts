@@ -1,6 +1,6 @@
 import { LatchkeyError, type ErrorCode } from "@latchkey/client";
 
-/** Codes of errors that the command itself raises; all of them are about what the user typed or keeps on disk. */
+/** Codes of errors that the command itself raises; all of them are about the user's input or files on disk. */
 type CliErrorCode =
   | "USAGE"
   | "NOT_INITIALISED"
@@ -38,7 +38,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set<CliErrorCode | ErrorCode>([
 /** Errors of the family that point at a mistake in this program, not at the world. */
 const INTERNAL_CODES: ReadonlySet<string> = new Set(["CLIENT_CLOSED" satisfies ErrorCode, "MLS_STATE"]);
 
-/** The exit statuses, and what a script may conclude from each. */
+/** The exit statuses, and their meaning for a script. */
 export const EXIT = {
   ok: { status: 0, meaning: "done" },
   unexpected: { status: 1, meaning: "unexpected failure, please report it" },

@@ -1,7 +1,7 @@
 import { cliError } from "./errors.ts";
 import { printableLine, quoted, shortId } from "./text.ts";
 
-/** What a group is found by. */
+/** Properties by which a group is found. */
 export interface Findable {
   readonly id: string;
   readonly name: string | undefined;

@@ -60,7 +60,7 @@ async function inviteIn(bytes: Uint8Array, signal: AbortSignal): Promise<string 
   return textOf(bytes) ?? bytes;
 }
 
-/** A text in UTF-8 or UTF-16; undefined for the bytes of an invite, which have control characters. */
+/** A text in UTF-8 or UTF-16; undefined for the bytes of an invite: they have control characters. */
 function textOf(bytes: Uint8Array): string | undefined {
   const [first, second] = bytes;
   const encoding =

@@ -6,10 +6,10 @@ import { cliError } from "./errors.ts";
 /** Bytes of a wallet's private key, and of a database key. */
 const KEY_BYTES = 32;
 
-/** What a key file holds the key of. */
+/** Owner of the key in a key file. */
 type KeyKind = "wallet" | "database";
 
-/** Reads a key file, 64 hex digits with or without 0x; throws KEY_FILE_INVALID, never naming what it holds. */
+/** Reads a key file, 64 hex digits with or without 0x; throws KEY_FILE_INVALID, never naming the content. */
 export async function readKey(path: string, kind: KeyKind = "wallet"): Promise<Uint8Array> {
   const text = await readIfThere(path);
   if (text === undefined) {
@@ -33,7 +33,7 @@ export async function writeKey(path: string, key: Uint8Array): Promise<void> {
   await writePrivateFile(path, `0x${Buffer.from(key).toString("hex")}\n`);
 }
 
-/** The key in a file, which is made with a fresh one when it is not there. */
+/** The key in a file; a missing file is created with a fresh key. */
 export async function readOrCreateKey(
   path: string,
   kind: KeyKind = "wallet",

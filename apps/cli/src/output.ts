@@ -14,7 +14,7 @@ export interface Sink {
 /** An object that `--json` prints; times and ids above 2^53 are written as decimal strings. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What a command has to say, in both languages; `human` may be empty when everything was said on the way. */
+/** Output of a command, in both forms; `human` may be empty when everything was said on the way. */
 export interface CommandResult {
   readonly json: JsonObject;
   readonly human: (style: Style) => string;
@@ -89,7 +89,7 @@ export class Output {
     if (!this.json) this.#stderr.write(`${this.#errorStyle.bad("!")} ${printableLine(redact(text))}\n`);
   }
 
-  /** The last line of a command that did what it was asked. */
+  /** The last line of a command that succeeded. */
   result(result: CommandResult): void {
     if (this.json) {
       this.#stdout.write(`${jsonLine({ ok: true, ...result.json })}\n`);

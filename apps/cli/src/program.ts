@@ -17,7 +17,7 @@ import type { AddCommands, Execute } from "./context.ts";
 import { DEFAULT_NODE_URL } from "./data-dir.ts";
 import { EXIT } from "./errors.ts";
 
-/** In the order in which `--help` lists them: the order in which a newcomer needs them. */
+/** In the order of `--help`, the order of a newcomer's needs. */
 const COMMANDS: readonly AddCommands[] = [
   addServeCommand,
   addInitCommand,

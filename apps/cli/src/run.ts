@@ -6,7 +6,7 @@ import { Output, type Sink } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { settingsFrom, type GlobalOptions } from "./settings.ts";
 
-/** What the command has from the process it runs in. */
+/** Parts that the command has from its process. */
 export interface CliProcess {
   readonly stdin: InputStream;
   readonly stdout: OutputStream;

@@ -17,10 +17,10 @@ export function fits(text: string, size: TerminalSize | undefined): boolean {
   return lines.length < size.rows && lines.every((line) => line.length <= size.columns);
 }
 
-/** What a terminal's letters stand on, as far as that is known. */
+/** Background of a terminal's letters, as far as it is known. */
 export type Background = "dark" | "light" | undefined;
 
-/** What a terminal says of its background in COLORFGBG: numbers of its letters' colour and, last, of what is behind. */
+/** Background of a terminal in COLORFGBG: numbers of the letters' colour and, last, of the background. */
 export function backgroundOf({ COLORFGBG }: Readonly<Record<string, string | undefined>>): Background {
   const colour = /^\d{1,2};(?:[a-z]+;)?(\d{1,2})$/.exec(COLORFGBG ?? "")?.[1];
   if (colour === undefined || Number(colour) > 15) return undefined;
@@ -33,8 +33,8 @@ export interface Drawable {
 }
 
 /**
- * A QR code as lines of text, dark on light. Without colours the light modules are what is drawn, as usual
- * terminals are dark; on one that says it is light the dark ones are. Where nothing is known, see `isReversible`.
+ * A QR code as lines of text, dark on light. Without colours the light modules are drawn, because most terminals are
+ * dark. On a terminal that says it is light, the dark modules are drawn. Where nothing is known, see `isReversible`.
  */
 export function terminalQr(drawable: Drawable, style: Style, background?: Background): string {
   const coloured = drawable.toQR("terminal");

@@ -10,8 +10,8 @@ const SECRET_FRAGMENT = /#[\w-]{8,}/g;
 const LONG_TOKEN = /[\w-]{40,}/g;
 
 /**
- * Takes everything out of a diagnostic that could be a key: the fragment of a link and each unbroken run of 40 or more
- * letters, digits, `_` and `-`, which no word is but keys, links and full ids are.
+ * Takes everything out of a diagnostic that could be a key: the fragment of a link, and each unbroken run of 40 or more
+ * letters, digits, `_` and `-`. No word is that long; keys, links and full ids are.
  */
 export function redact(text: string): string {
   return text.replace(SECRET_FRAGMENT, "#…").replace(LONG_TOKEN, "…");

@@ -3,7 +3,7 @@ import { joinJson, joinLine, messageJson, messageLine } from "./describe.ts";
 import type { JsonObject } from "./output.ts";
 import type { Style } from "./style.ts";
 
-/** Something that stands in the story of a group: what somebody said, or that somebody came in by its invite. */
+/** An event in a group: a message, or somebody who came in by its invite. */
 export type Entry = { readonly message: Message } | { readonly join: InviteJoin };
 
 function placeOf(entry: Entry): bigint {

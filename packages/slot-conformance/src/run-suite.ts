@@ -7,7 +7,7 @@ import type { SlotUnderTest } from "./slot-under-test.ts";
 export interface RuleResult {
   readonly title: string;
   readonly passed: boolean;
-  /** What was seen instead, on one line. */
+  /** The observation that breaks it, on one line. */
   readonly reason?: string;
 }
 

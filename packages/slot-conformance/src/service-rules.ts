@@ -10,7 +10,7 @@ export interface ServiceRule {
   readonly check: (slot: SlotUnderTest) => Promise<void>;
 }
 
-/** Uploads after which a slot has to have forgotten something: no service keeps so many. */
+/** More uploads than any service keeps: the slot has forgotten some of them. */
 const MANY_UPLOADS = 40;
 /** XIP-82. */
 const LEAST_KEPT = 4;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EncryptedGroupInfoBlobSchema } from "@latchkey/xmtp/proto";
 
-/** A blob as the service sees it; what is left out is made up. */
+/** A blob as the service sees it; fields left out are made up. */
 export interface BlobFields {
   readonly nonce?: Uint8Array;
   readonly ciphertext?: Uint8Array;

@@ -16,7 +16,7 @@ export const addCancelCommand: AddCommands = (program, execute) => {
     .action((wanted: string, message: string) => execute((context) => cancel(context, wanted, message)));
 };
 
-/** Nothing is synchronized before: that would send what is to be cancelled. */
+/** Nothing is synchronized before: that would send the message. */
 function cancel(context: CommandContext, wanted: string, message: string): Promise<CommandResult> {
   return withClient(context, async (client) => {
     const group = findOwnGroup(client.conversations.list(), wanted);

@@ -9,10 +9,10 @@ import { entriesSoFar, entryJson, entryLine, followEntries, type Entry } from ".
 /** Messages shown when a chat is opened. */
 const RECENT = 10;
 
-/** Back to the start of the line, which is wiped: what somebody else says must not end in the middle of the prompt. */
+/** Back to the start of the wiped line: a message of somebody else must not end in the middle of the prompt. */
 const WIPE_LINE = "\r\u001b[K";
 
-/** `latchkey chat`: what others say as it comes, and each line typed as a message. */
+/** `latchkey chat`: shows messages of others as they come, and sends each typed line. */
 export const addChatCommand: AddCommands = (program, execute) => {
   program
     .command("chat")

@@ -37,7 +37,7 @@ export function addDeviceRevoke(device: Command, execute: Execute): void {
     );
 }
 
-/** What the command does it with: the client that lives here, or the key alone. */
+/** The client on this machine, or the key alone. */
 interface Inbox {
   readonly ids: readonly string[];
   preview(ids: readonly string[], keep: readonly string[]): Promise<readonly RevokedMember[]>;

@@ -22,7 +22,7 @@ function typed(name: string): string {
 const ACTIONS = new Map(REGULATED_ACTIONS.map((action) => [typed(action), action]));
 const POLICIES = new Map(PERMISSION_POLICIES.map((policy) => [typed(policy), policy]));
 
-/** `latchkey group …`: what a group is like, and one's own part in it. */
+/** `latchkey group …`: settings of a group, and one's own part in it. */
 export function addGroupSettings(group: Command, execute: Execute): void {
   group
     .command("describe")

@@ -111,7 +111,7 @@ async function remove(
   });
 }
 
-/** What the command line says, or else what the person at the terminal does; without either the invite stays. */
+/** From the command line, or else from the person at the terminal; without either the invite stays. */
 async function chooseRotation(context: CommandContext, group: Group, choice: "key" | "slot" | "no" | undefined) {
   if (choice === "no") return false;
   if (choice !== undefined) return choice;

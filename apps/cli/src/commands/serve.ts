@@ -89,7 +89,7 @@ interface Place {
   readonly told: Readonly<Record<string, string>>;
 }
 
-/** The database, named without user and password; or the directory, which is made. */
+/** The database, named without user and password; or the directory, created if missing. */
 async function placeOf(database: string | undefined, nodeDir: string): Promise<Place> {
   if (database === undefined) {
     await createPrivateDir(nodeDir);

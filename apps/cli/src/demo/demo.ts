@@ -6,7 +6,7 @@ import { judge } from "./judge.ts";
 import type { Stage } from "./stage.ts";
 import { playStory } from "./story.ts";
 
-/** Plays the demo in a temporary directory, which is gone afterwards whatever happens, and returns its verdict. */
+/** Plays the demo in a temporary directory, removes the directory in any case, and returns the verdict. */
 export async function runDemo(stage: Stage): Promise<JsonObject> {
   await using closing = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "latchkey-demo-"));

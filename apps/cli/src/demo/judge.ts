@@ -7,7 +7,7 @@ import type { Ending } from "./story.ts";
 const MEMBERS = 4;
 const INSTALLATIONS = 6;
 
-/** Compares and shows what the devices say in the end; `ok` only when all of it holds, and all checks on the way did. */
+/** Compares and shows the devices at the end; `ok` only when all of it holds, and all checks on the way did. */
 export function judge(stage: Stage, ending: Ending): JsonObject {
   const { style } = stage;
   const { states, qrDecodedFromImage, delivered, expected } = ending;

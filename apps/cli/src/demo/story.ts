@@ -11,7 +11,7 @@ import { stateOf, type DeviceState } from "./report.ts";
 import type { Stage } from "./stage.ts";
 import { Talk } from "./talk.ts";
 
-/** What is left to judge when the story is over. */
+/** Facts to judge when the story is over. */
 export interface Ending {
   readonly states: readonly DeviceState[];
   readonly qrDecodedFromImage: boolean;
@@ -120,7 +120,7 @@ function goOffline(stage: Stage, { ada, ben }: Cast): Promise<void> {
   });
 }
 
-/** What a phone does with a picture: reads the file from disk and decodes the code in it. */
+/** Does as a phone with a picture: reads the file from disk and decodes the code in it. */
 async function scan(stage: Stage, { url, file }: Poster): Promise<{ link: string; same: boolean }> {
   const [link = ""] = await readQrFromImage(new Uint8Array(await readFile(file)));
   const same = inspectInvite(link).externalGroupId === inspectInvite(url).externalGroupId;

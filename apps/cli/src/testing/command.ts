@@ -11,7 +11,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runCli } from "../run.ts";
 
-/** What a command that has ended leaves behind. */
+/** Output and status of a command that has ended. */
 export interface Ended {
   readonly status: number | null;
   readonly stdout: string;
@@ -82,7 +82,7 @@ export async function latchkey(args: readonly string[], { input, env }: Surround
   return { status, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** A stream that is no terminal and keeps what is written to it. */
+/** A stream that is no terminal and keeps its input. */
 function collector() {
   const chunks: Buffer[] = [];
   const sink = new Writable({
