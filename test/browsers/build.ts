@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -8,6 +7,11 @@ export interface BuiltFile {
   readonly type: string;
   readonly role: "document" | "worker" | "asset";
   readonly bytes: Uint8Array;
+}
+
+/** A file of a page that is written here. */
+export function bundleText(type: string, role: BuiltFile["role"], content: string): BuiltFile {
+  return { type, role, bytes: new TextEncoder().encode(content) };
 }
 
 /** Bundles one worker script, as the build of the page does. */
@@ -29,9 +33,4 @@ export async function bundleWorker(entry: URL): Promise<BuiltFile> {
 export async function sqliteWasm(): Promise<BuiltFile> {
   const path = fileURLToPath(import.meta.resolve("@sqlite.org/sqlite-wasm/sqlite3.wasm"));
   return { type: "application/wasm", role: "asset", bytes: await readFile(path) };
-}
-
-/** The first 12 hex digits of a file's SHA-256. */
-export function shortHash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 12);
 }

@@ -6,9 +6,19 @@ import { chromium } from "./engines/chromium.ts";
 import type { Browser, Engine } from "./engines/engine.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { STORE_SCENARIOS } from "./scenarios/store.ts";
+import { JOIN_SCENARIOS } from "./scenarios/join.ts";
+import { SCAN_SCENARIOS } from "./scenarios/scan.ts";
+import { WALL_SCENARIOS } from "./scenarios/walls.ts";
+import { TAB_SCENARIOS } from "./scenarios/tabs.ts";
 
 const ENGINES: readonly Engine[] = [chromium];
-const SCENARIOS: readonly Scenario[] = [...STORE_SCENARIOS];
+const SCENARIOS: readonly Scenario[] = [
+  ...STORE_SCENARIOS,
+  ...JOIN_SCENARIOS,
+  ...TAB_SCENARIOS,
+  ...SCAN_SCENARIOS,
+  ...WALL_SCENARIOS,
+];
 
 /** How the scenarios went in one engine. */
 interface Tally {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
+import { leanSqlite } from "./lean-sqlite.ts";
 
 const SOURCES = import.meta.dirname;
 
@@ -49,7 +50,8 @@ const COMMON = {
 
 /** Bundles the script of one worker; `define` names the addresses of other files. */
 async function workerScript(name: string, define: Readonly<Record<string, string>>): Promise<Built> {
-  const { outputFiles } = await build({ ...COMMON, define, entryPoints: [join(SOURCES, "workers", `${name}.ts`)] });
+  const entryPoints = [join(SOURCES, "workers", `${name}.ts`)];
+  const { outputFiles } = await build({ ...COMMON, define, entryPoints, plugins: [leanSqlite] });
   const [file] = outputFiles;
   if (file === undefined) throw new Error(`nothing was built for ${name}`);
   return named(`${name}.js`, "worker", file.contents);

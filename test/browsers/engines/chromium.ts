@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
-import { chromium as playwright, type BrowserContext, type Page } from "playwright-core";
+import { chromium as playwright, type BrowserContext, type CDPSession, type Page } from "playwright-core";
 import type { Browser, Engine, Look, Tab } from "./engine.ts";
 
 /** The command named by `CHROMIUM`, or the first of the usual names on the path. */
@@ -74,7 +74,11 @@ export const chromium: Engine = {
 };
 
 function tabOf(context: BrowserContext, page: Page): Tab {
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  let session: Promise<CDPSession> | undefined;
   return {
+    requests: () => asked,
     async goto(url) {
       await page.goto(url);
     },
@@ -85,8 +89,9 @@ function tabOf(context: BrowserContext, page: Page): Tab {
     close: () => page.close(),
     screenshot: (file, look) => shoot(page, file, look ?? {}),
     async command(method, parameters = {}) {
-      const session = await context.newCDPSession(page);
-      return session.send(method as "Page.enable", parameters);
+      // What a session emulates ends with it.
+      session ??= context.newCDPSession(page);
+      return (await session).send(method as "Page.enable", parameters);
     },
   };
 }

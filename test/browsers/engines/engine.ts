@@ -7,6 +7,8 @@ export interface Tab {
   close(): Promise<void>;
   /** A PNG of the page; only engines that are looked at have it. */
   readonly screenshot?: (file: string, look?: Look) => Promise<void>;
+  /** Chromium alone: addresses of all requests so far, those of workers among them. */
+  readonly requests?: () => readonly string[];
   /** Chromium alone: a command of its debugging protocol. */
   readonly command?: (method: string, parameters?: Record<string, unknown>) => Promise<unknown>;
 }

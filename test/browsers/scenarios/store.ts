@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bundleWorker, sqliteWasm, type BuiltFile } from "../build.ts";
+import { bundleText, bundleWorker, sqliteWasm } from "../build.ts";
 import type { Tab } from "../engines/engine.ts";
 import { serveFiles } from "../serve-files.ts";
 import type { Scenario, World } from "./scenario.ts";
@@ -24,12 +24,9 @@ const PAGE_SCRIPT = `
 
 /** A page with the suite of stores in a worker, under the headers of the real page. */
 async function servePage(): Promise<{ url: string; close(): void }> {
-  const text = (type: string, role: BuiltFile["role"], content: string): BuiltFile => {
-    return { type, role, bytes: new TextEncoder().encode(content) };
-  };
   return serveFiles({
-    "/": text("text/html", "document", `<!doctype html><script type="module" src="/assets/page.js"></script>`),
-    "/assets/page.js": text("text/javascript", "asset", PAGE_SCRIPT),
+    "/": bundleText("text/html", "document", `<!doctype html><script type="module" src="/assets/page.js"></script>`),
+    "/assets/page.js": bundleText("text/javascript", "asset", PAGE_SCRIPT),
     "/assets/worker.js": await bundleWorker(new URL("../pages/store-suite.ts", import.meta.url)),
     "/assets/sqlite3.wasm": await sqliteWasm(),
   });

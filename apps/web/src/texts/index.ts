@@ -3,6 +3,10 @@ import { en, type Plural, type Texts } from "./en.ts";
 /** Languages by their tag, English first; the others come when they are chosen. */
 const LANGUAGES: Readonly<Record<string, () => Promise<Texts>>> = {
   en: async () => en,
+  de: async () => (await import("./de.ts")).de,
+  es: async () => (await import("./es.ts")).es,
+  pt: async () => (await import("./pt.ts")).pt,
+  zh: async () => (await import("./zh.ts")).zh,
 };
 
 /** The tags of all languages. */
