@@ -13,6 +13,8 @@ const STEPS = [
   "join-with-three-devices",
   "join-second",
   "come-back",
+  "link-new-phone",
+  "revoke-tablet",
   "talk",
 ];
 
@@ -30,7 +32,7 @@ describe("the demo", () => {
       members: 4,
       installations: 6,
       epochAuthenticatorsEqual: true,
-      messagesDelivered: 41,
+      messagesDelivered: 45,
     });
     assert.ok(Array.isArray(steps));
     const named = steps.map((step: { name: string; ms: number }) => {
@@ -55,10 +57,10 @@ describe("the demo", () => {
       "Ben's phone",
       "Cleo's phone",
       "Cleo's laptop",
-      "Cleo's tablet",
+      "Cleo's new phone",
       "Dan's phone",
     ]) {
-      assert.match(stdout, new RegExp(`^ +${name} +[0-9a-f]{8} +4 +[0-9a-f]{16} +4 +6$`, "m"));
+      assert.match(stdout, new RegExp(`^ +${name} +[0-9a-f]{8} +6 +[0-9a-f]{16} +4 +6$`, "m"));
     }
   });
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { Client, Group } from "@latchkey/client";
-import { createNodeClient, generatedSigner } from "@latchkey/client/node";
+import type { Client, DeviceCode, Group, LinkedDevice } from "@latchkey/client";
+import { createNodeClient, generatedSigner, linkNodeDevice } from "@latchkey/client/node";
 
 /** Somebody with a wallet. */
 export interface Person {
@@ -36,6 +36,36 @@ export class Device {
       nodeUrl: this.#nodeUrl,
       inviteServiceUrl: this.#nodeUrl,
     });
+  }
+
+  /**
+   * Becomes a device of another one's inbox: this one shows a code, the other one reads its picture, and the six digits are
+   * carried back. Nobody's key travels. `show` is given the code.
+   */
+  async linkTo(old: Device, show: (code: DeviceCode, digits: string) => void): Promise<LinkedDevice> {
+    const code = Promise.withResolvers<DeviceCode>();
+    const digits = Promise.withResolvers<string>();
+    const linking = linkNodeDevice(
+      { dbPath: this.#dbPath, nodeUrl: this.#nodeUrl, inviteServiceUrl: this.#nodeUrl },
+      {
+        onProgress: (progress) => {
+          if (progress.step === "code") code.resolve(progress.code);
+          if (progress.step === "digits") digits.resolve(progress.digits);
+        },
+      },
+    );
+    const read = async () => {
+      const shown = await code.promise;
+      const readDigits = async () => {
+        const typed = await digits.promise;
+        show(shown, typed);
+        return typed;
+      };
+      return old.client.linkDevice({ code: shown.toQR("png"), readDigits });
+    };
+    const [client, linked] = await Promise.all([linking, read()]);
+    this.#client = client;
+    return linked;
   }
 
   /** Closes client, connection and database. */

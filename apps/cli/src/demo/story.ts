@@ -30,7 +30,6 @@ interface Cast {
 export async function playStory(stage: Stage, directory: string, closing: AsyncDisposableStack): Promise<Ending> {
   const nodeUrl = await startNode(stage, directory, closing);
   const cast = await register(stage, { directory, nodeUrl }, closing);
-  const everybody = [cast.ada, cast.ben, ...cast.cleo, cast.dan];
   const talk = new Talk();
   await createGroup(stage, cast, talk);
   const poster = await issueInvite(stage, cast, join(directory, "invite.png"));
@@ -38,8 +37,12 @@ export async function playStory(stage: Stage, directory: string, closing: AsyncD
   const qrDecodedFromImage = await joinWithThreeDevices(stage, cast, poster, talk);
   await joinSecond(stage, cast, poster, talk);
   await comeBack(stage, cast);
-  const { delivered, expected } = await talkTogether(stage, everybody, talk);
-  return { states: everybody.map(stateOf), qrDecodedFromImage, delivered, expected };
+  const newPhone = await linkNewPhone(stage, cast, { directory, nodeUrl }, talk, closing);
+  await revokeTablet(stage, cast, newPhone);
+  const [phone, laptop] = cast.cleo;
+  const left = [cast.ada, cast.ben, phone, laptop, newPhone, cast.dan];
+  const { delivered, expected } = await talkTogether(stage, left, talk);
+  return { states: left.map(stateOf), qrDecodedFromImage, delivered, expected };
 }
 
 function startNode(stage: Stage, directory: string, closing: AsyncDisposableStack): Promise<string> {
@@ -172,6 +175,52 @@ function comeBack(stage: Stage, { ada, ben, cleo, dan }: Cast): Promise<void> {
       stage.check(`${device.name} accepts both joins and is in epoch ${device.group.epoch}`, equal);
     }
     for (const device of cleo) await device.sync();
+  });
+}
+
+function linkNewPhone(
+  stage: Stage,
+  { ada, cleo }: Cast,
+  world: World,
+  talk: Talk,
+  closing: AsyncDisposableStack,
+): Promise<Device> {
+  return stage.step("link-new-phone", "Cleo buys a new phone and links it by a code", async () => {
+    const [, laptop] = cleo;
+    const newPhone = new Device({ name: "Cleo", walletKey: new Uint8Array(32) }, "new phone", world);
+    closing.defer(() => newPhone.goOffline());
+    const { addedTo, history } = await newPhone.linkTo(laptop, (code, digits) => {
+      stage.line();
+      stage.line(terminalQr(code, stage.style).trimEnd().replace(/^/gm, "   "));
+      stage.line();
+      stage.line(`   ${stage.style.dim(`six digits, typed into the laptop: ${digits}`)}`);
+    });
+    stage.check("it is a device of Cleo's inbox, and in the group", addedTo === 1 && newPhone.group.isActive);
+    const texts = newPhone.group.messages().map(({ text }) => text);
+    stage.check(`it brought ${history.messages} messages along`, texts.includes("And me. Nobody had to let us in!"));
+    await talk.say(newPhone, "My new phone writes, and no key has travelled.", [ada, ...cleo]);
+    return newPhone;
+  });
+}
+
+function revokeTablet(stage: Stage, { ada, ben, cleo, dan }: Cast, newPhone: Device): Promise<void> {
+  return stage.step("revoke-tablet", "Cleo's tablet is stolen, and she revokes it", async () => {
+    const [phone, laptop, tablet] = cleo;
+    // It reads once more what was written before.
+    await tablet.sync();
+    const { installationId } = tablet.client;
+    await laptop.client.revokeInstallations([installationId]);
+    await laptop.sync();
+    await laptop.group.updateInstallations();
+    for (const device of [ada, ben, phone, newPhone, dan]) await device.sync();
+    const isOut = (device: Device) =>
+      device.group.members().every((member) => !member.installations.includes(installationId));
+    stage.check("it is out of the group for everybody", [ada, ben, phone, laptop, newPhone, dan].every(isOut));
+    const wrote = await tablet.group.send("a thief writes").then(
+      () => true,
+      () => false,
+    );
+    stage.check("it can write no more", !wrote);
   });
 }
 
