@@ -34,7 +34,7 @@ export { Reader, decodeExact } from "./codec/reader.ts";
 export { varintLength } from "./codec/varint.ts";
 export { Writer, encode } from "./codec/writer.ts";
 export { CIPHER_SUITE } from "./crypto/provider.ts";
-export type { CipherSuite, CryptoProvider, KeyPair, SignatureCheck } from "./crypto/provider.ts";
+export type { CipherSuite, CryptoProvider, Encapsulated, KeyPair, SignatureCheck } from "./crypto/provider.ts";
 export {
   HpkeContext,
   deriveHpkeKeyPair,

@@ -28,6 +28,8 @@ export function seededCrypto(randomBytes: (length: number) => Uint8Array): Crypt
     const suite = nodeCrypto.suite(id);
     const replaced: Partial<CipherSuite> = {
       randomBytes,
+      // OpenSSL draws its own random bytes for it.
+      encapsulateMlKem768: undefined,
       generateSignatureKeyPair: async () => {
         const privateKey = randomBytes(suite.hpkePrivateKeyLength);
         return { privateKey, publicKey: await suite.signaturePublicKey(privateKey) };

@@ -32,7 +32,8 @@ export async function welcomeFollowUps(
   if (welcome === undefined) return [];
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
   const content = { welcome, messageCursor: commitId };
-  const messages = await welcomeMessages(suite, content, decodeRecipients(commit.recipients));
+  const pause = () => context.clock.sleep(0);
+  const messages = await welcomeMessages(suite, content, decodeRecipients(commit.recipients), pause);
   return messages.map((message) => ({ kind: "welcome", payload: toBinary(WelcomeMessageInputSchema, message) }));
 }
 

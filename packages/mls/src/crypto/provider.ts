@@ -13,6 +13,12 @@ export interface SignatureCheck {
   readonly signature: Uint8Array;
 }
 
+/** What encapsulating for a key gives: what is sent to its owner, and the secret that both have. */
+export interface Encapsulated {
+  readonly ciphertext: Uint8Array;
+  readonly sharedSecret: Uint8Array;
+}
+
 /**
  * The primitives of one cipher suite (RFC 9420 §5.1).
  *
@@ -61,6 +67,12 @@ export interface CipherSuite {
   dhPublicKey(privateKey: Uint8Array): Promise<Uint8Array>;
   /** Throws CryptoError for a malformed public key and for an all-zero result (RFC 9180 §7.1.4). */
   dh(privateKey: Uint8Array, publicKey: Uint8Array): Promise<Uint8Array>;
+
+  /**
+   * Encapsulates for an ML-KEM-768 key of 1184 bytes (FIPS 203), where the platform can. No suite of RFC 9420 needs it.
+   * Throws CryptoError for a malformed key.
+   */
+  readonly encapsulateMlKem768?: ((publicKey: Uint8Array) => Encapsulated) | undefined;
 }
 
 /** Where cipher suites and randomness come from; injected, so that the engine runs in Node and in browsers. */

@@ -19,6 +19,7 @@ import { SuiteBase } from "../crypto/suite-base.ts";
 import type { Aead, HashName, SuiteParameters } from "../crypto/suites.ts";
 import { CryptoError } from "../errors.ts";
 import { keyObjects } from "./key-objects.ts";
+import { encapsulateMlKem768 } from "./ml-kem.ts";
 import { randomBytes, view } from "./random.ts";
 
 const TAG_LENGTH = 16;
@@ -54,6 +55,7 @@ export class OpenSslSuite extends SuiteBase implements CipherSuite {
   /** Importing a raw key costs a good part of a verification, and the same few members sign most messages. */
   readonly #signatureKeys = new KeyCache<KeyObject>(1024);
   readonly #privateKeys = new KeyCache<KeyObject>(64);
+  readonly encapsulateMlKem768 = encapsulateMlKem768;
 
   constructor(id: number, parameters: SuiteParameters) {
     super(id, parameters);

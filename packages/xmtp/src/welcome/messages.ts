@@ -8,17 +8,21 @@ import { wrapWelcome, type WelcomeContent } from "./wrap.ts";
 /** Recipients up to which each gets the Welcome itself, as libxmtp has it: pointers to one copy pay from three on. */
 const DIRECT_RECIPIENTS = 2;
 
+/** Recipients that are sealed for in one turn of the event loop. */
+const RECIPIENTS_PER_TURN = 32;
+
 type Version = NonNullable<MessageInitShape<typeof WelcomeMessageInputSchema>["version"]>;
 
 /**
  * The messages that bring a Welcome to the owners of these key packages: wrapped for X-Wing where the key package offers
  * it, and for more than two of those who follow pointers stored once, with a pointer for each of them. The stored one
- * comes first: send them in this order.
+ * comes first: send them in this order. Some 15 ms of work behind each other, `pause` lets others have their turn.
  */
 export async function welcomeMessages(
   suite: CipherSuite,
   content: WelcomeContent,
   recipients: readonly KeyPackage[],
+  pause?: () => Promise<void>,
 ): Promise<WelcomeMessageInput[]> {
   const many = recipients.filter(acceptsWelcomePointers).length > DIRECT_RECIPIENTS;
   const pointer = many ? newWelcomePointer(suite) : undefined;
@@ -27,7 +31,10 @@ export async function welcomeMessages(
     const value = { ...sealPointee(suite, pointer, content), installationKey: pointer.destination };
     versions.push({ case: "v1", value });
   }
-  for (const keyPackage of recipients) versions.push(await messageFor(suite, keyPackage, content, pointer));
+  for (const [index, keyPackage] of recipients.entries()) {
+    if (index > 0 && index % RECIPIENTS_PER_TURN === 0) await pause?.();
+    versions.push(await messageFor(suite, keyPackage, content, pointer));
+  }
   return versions.map((version) => create(WelcomeMessageInputSchema, { version }));
 }
 

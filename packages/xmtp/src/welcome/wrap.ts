@@ -67,7 +67,7 @@ export async function sealForKey(
   const { kemOutput, context } =
     algorithm === WelcomeWrapperAlgorithm.CURVE25519
       ? await hpkeSetupSender(suite, publicKey, INFO)
-      : xWingSetupSender(suite, publicKey, INFO);
+      : await xWingSetupSender(suite, publicKey, INFO);
   const data = encode({ kemOutput, ciphertext: context.seal(EMPTY, first) }, encodeHpkeCiphertext);
   return [data, ...others.map((text) => context.seal(EMPTY, text))];
 }

@@ -6,7 +6,7 @@ import { toHex } from "@latchkey/mls";
 import { nodeCrypto } from "@latchkey/mls/node";
 import { XMTP_CIPHER_SUITE } from "../protocol.ts";
 import { hex } from "../testing/inboxes.ts";
-import { generateXWingKeyPair, X_WING, xWingSetupReceiver, xWingSetupSender } from "./x-wing.ts";
+import { generateXWingKeyPair, X_WING, xWingEncapsulate, xWingSetupReceiver, xWingSetupSender } from "./x-wing.ts";
 
 /** Published with the draft of X-Wing; public key and ciphertext by their SHA-256, because they are long. */
 const VECTORS = [
@@ -67,20 +67,39 @@ describe("X-Wing", () => {
     );
   });
 
-  test("as an HPKE KEM: both sides have the same context", () => {
+  test("encapsulating with X25519 of the suite comes to the published vectors; ML-KEM of the platform fits the library", async () => {
+    const inJs = nodeCrypto.suite(XMTP_CIPHER_SUITE);
+    const without = new Proxy(inJs, {
+      get: (target, name): unknown => {
+        const member: unknown = name === "encapsulateMlKem768" ? undefined : Reflect.get(target, name, target);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+    for (const vector of VECTORS) {
+      const { publicKey } = generateXWingKeyPair(() => hex(vector.privateKey));
+      const sealed = await xWingEncapsulate(without, publicKey, hex(vector.random));
+      assert.equal(sha256(sealed.ciphertext), vector.ciphertextHash);
+      assert.equal(toHex(sealed.sharedSecret), vector.sharedSecret);
+      const other = await xWingEncapsulate(suite, publicKey, hex(vector.random));
+      assert.notEqual(suite.encapsulateMlKem768, undefined);
+      assert.deepEqual(ml_kem768_x25519.decapsulate(other.ciphertext, hex(vector.privateKey)), other.sharedSecret);
+    }
+  });
+
+  test("as an HPKE KEM: both sides have the same context", async () => {
     const keyPair = generateXWingKeyPair((length) => suite.randomBytes(length));
-    const sender = xWingSetupSender(suite, keyPair.publicKey, info);
+    const sender = await xWingSetupSender(suite, keyPair.publicKey, info);
     const receiver = xWingSetupReceiver(suite, sender.kemOutput, keyPair.privateKey, info);
     assert.deepEqual(receiver.open(hex(""), sender.context.seal(hex(""), hex("aa"))), hex("aa"));
     assert.deepEqual(receiver.export(hex("07"), 32), sender.context.export(hex("07"), 32));
   });
 
-  test("keys and ciphertexts of the wrong length, and keys that are none, are refused", () => {
+  test("keys and ciphertexts of the wrong length, and keys that are none, are refused", async () => {
     const { publicKey, privateKey } = generateXWingKeyPair((length) => suite.randomBytes(length));
     const notReduced = publicKey.with(0, 0xff).with(1, 0xff);
     const lowOrder = Uint8Array.from([...publicKey.subarray(0, X_WING.publicKeyBytes - 32), ...new Uint8Array(32)]);
     for (const bad of [publicKey.subarray(1), notReduced, lowOrder]) {
-      assert.throws(() => xWingSetupSender(suite, bad, info), { code: "CRYPTO" });
+      await assert.rejects(xWingSetupSender(suite, bad, info), { code: "CRYPTO" });
     }
     assert.throws(() => xWingSetupReceiver(suite, hex("00"), privateKey, info), { code: "CRYPTO" });
   });

@@ -1,5 +1,14 @@
+import { sha3_256 } from "@noble/hashes/sha3.js";
 import { ml_kem768_x25519 } from "@noble/post-quantum/hybrid.js";
-import { CryptoError, HpkeContext, type CipherSuite, type KeyPair } from "@latchkey/mls";
+import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
+import {
+  concatBytes,
+  CryptoError,
+  HpkeContext,
+  type CipherSuite,
+  type Encapsulated,
+  type KeyPair,
+} from "@latchkey/mls";
 
 /**
  * X-Wing as HPKE has it with XMTP: the KEM of draft 6 (ML-KEM-768 and X25519, combined by SHA3-256; later drafts kept
@@ -9,6 +18,12 @@ const KEM_ID = 0x004d;
 
 /** Lengths in bytes of a private key, which is a seed, a public key, and what encapsulation takes at random. */
 export const X_WING = { privateKeyBytes: 32, publicKeyBytes: 1216, randomBytes: 64 } as const;
+
+/** The ML-KEM-768 key, which the X25519 key of 32 bytes follows. */
+const ML_KEM_KEY_BYTES = 1184;
+
+/** XWingLabel of the draft: `\.//^\`. */
+const LABEL = Uint8Array.of(0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c);
 
 /** A fresh key pair; some milliseconds. */
 export function generateXWingKeyPair(randomBytes: (length: number) => Uint8Array): KeyPair {
@@ -25,15 +40,41 @@ function checked<T>(what: string, run: () => T): T {
   }
 }
 
+/**
+ * Encapsulates for an X-Wing key, with X25519 of the suite, and ML-KEM-768 of the platform where it has that. What is random
+ * comes from `random` otherwise, as in `ml_kem768_x25519.encapsulate`. Throws CryptoError for a malformed public key.
+ */
+export async function xWingEncapsulate(
+  suite: CipherSuite,
+  publicKey: Uint8Array,
+  random: Uint8Array,
+): Promise<Encapsulated> {
+  if (publicKey.length !== X_WING.publicKeyBytes) throw new CryptoError("an X-Wing public key has 1216 bytes");
+  const [mlKemKey, dhKey] = [publicKey.subarray(0, ML_KEM_KEY_BYTES), publicKey.subarray(ML_KEM_KEY_BYTES)];
+  const [seed, ephemeralKey] = [random.subarray(0, 32), random.subarray(32)];
+  const mlKem = checked("public key", () => suite.encapsulateMlKem768?.(mlKemKey) ?? encapsulateInJs(mlKemKey, seed));
+  const ephemeral = await suite.dhPublicKey(ephemeralKey);
+  const shared = await suite.dh(ephemeralKey, dhKey);
+  return {
+    ciphertext: concatBytes(mlKem.ciphertext, ephemeral),
+    sharedSecret: sha3_256(concatBytes(mlKem.sharedSecret, shared, ephemeral, dhKey, LABEL)),
+  };
+}
+
+function encapsulateInJs(publicKey: Uint8Array, seed: Uint8Array): Encapsulated {
+  const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, seed);
+  return { ciphertext: cipherText, sharedSecret };
+}
+
 /** SetupBaseS (RFC 9180 §5.1.1) with X-Wing; throws CryptoError for a malformed public key. */
-export function xWingSetupSender(
+export async function xWingSetupSender(
   suite: CipherSuite,
   publicKey: Uint8Array,
   info: Uint8Array,
-): { kemOutput: Uint8Array; context: HpkeContext } {
+): Promise<{ kemOutput: Uint8Array; context: HpkeContext }> {
   const random = suite.randomBytes(X_WING.randomBytes);
-  const { cipherText, sharedSecret } = checked("public key", () => ml_kem768_x25519.encapsulate(publicKey, random));
-  return { kemOutput: cipherText, context: new HpkeContext(suite, sharedSecret, info, KEM_ID) };
+  const { ciphertext, sharedSecret } = await xWingEncapsulate(suite, publicKey, random);
+  return { kemOutput: ciphertext, context: new HpkeContext(suite, sharedSecret, info, KEM_ID) };
 }
 
 /**
