@@ -12,6 +12,10 @@ import { familyMs } from "./processor-time.ts";
 const CONCURRENCY = 64;
 const GROUPS_PER_PROCESS = 100;
 
+/** Messages that each process takes before it is measured, because its code is compiled meanwhile; and most milliseconds for it. */
+const WARM_MESSAGES = 3_000;
+const WARM_MS = 30_000;
+
 /** Milliseconds between two looks at what waits for a lock. */
 const LOOK_MS = 50;
 
@@ -25,7 +29,7 @@ export interface Figures {
   readonly looks: number;
 }
 
-async function sendAll(url: string, isOver: () => boolean): Promise<number> {
+async function sendAll(url: string, isOver: () => boolean, taken: () => void): Promise<number> {
   const groups = Array.from({ length: GROUPS_PER_PROCESS }, () => new Uint8Array(randomBytes(16)));
   const sessions = await Promise.all([0, 1, 2, 3].map(() => openSession(Number(new URL(url).port))));
   let sent = 0;
@@ -34,6 +38,7 @@ async function sendAll(url: string, isOver: () => boolean): Promise<number> {
       const group = groups[sent++ % groups.length] ?? randomBytes(16);
       const text = `${sent} ${"x".repeat(180)}`;
       const { status } = await call(session, SEND, grpcFrame(sendRequest(group, text)));
+      taken();
       if (status !== "0") throw new Error(`a message was refused with status ${status}`);
     }
   };
@@ -67,12 +72,23 @@ export async function measure(count: number, ms: number, postgres?: PostgresServ
   const servers = await Promise.all(Array.from({ length: count }, () => BenchServer.start(undefined, database)));
   try {
     let phase: "warm" | "measured" | "over" = "warm";
+    let taken = 0;
+    const warmed = (): number => taken;
     const run = async (until: typeof phase): Promise<number> => {
-      const sent = await Promise.all(servers.map(({ url }) => sendAll(url, () => phase === until)));
+      const sent = await Promise.all(
+        servers.map(({ url }) =>
+          sendAll(
+            url,
+            () => phase === until,
+            () => void (taken += 1),
+          ),
+        ),
+      );
       return sent.reduce((sum, one) => sum + one, 0);
     };
     const warm = run("measured");
-    await wait(ms / 4);
+    const until = performance.now() + WARM_MS;
+    while (warmed() < WARM_MESSAGES * count && performance.now() < until) await wait(LOOK_MS);
     phase = "measured";
     await warm;
     const usage = async () =>
