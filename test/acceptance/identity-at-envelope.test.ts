@@ -91,7 +91,7 @@ describe("TRU-08 identity updates that are missing", () => {
     change = (answer) => answer;
     counts.questions = 0;
     await memberGroup.sync();
-    assert.equal(counts.questions, 1, "one question about the joiner");
+    assert.equal(counts.questions, 2, "one question about the own inbox, one about the joiner");
     assert.equal(memberGroup.waitsUntilNs, undefined);
     assert.deepEqual(epochOf(memberGroup), epochOf(adminGroup));
     assert.deepEqual(textsOf(memberGroup), ["welcome"]);

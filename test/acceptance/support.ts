@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { Client, type Clock, type Environment, type Group, type Table, type TableName } from "@latchkey/client";
+import {
+  Client,
+  type Clock,
+  type SleepOptions,
+  type Environment,
+  type Group,
+  type Table,
+  type TableName,
+} from "@latchkey/client";
 import { generatedSigner, nodeEnvironment } from "@latchkey/client/node";
 import {
   fromHex,
@@ -26,16 +34,32 @@ import {
 /** A clock that never waits: sleeping moves it on, and timeouts fire when it has moved far enough. */
 export class TestClock implements Clock {
   #aheadNs = 0n;
+  readonly #waiters = new Set<{ readonly dueNs: bigint; readonly resolve: () => void }>();
   readonly #timeouts: { dueNs: bigint; controller: AbortController }[] = [];
 
   nowNs(): bigint {
     return BigInt(Date.now()) * 1_000_000n + this.#aheadNs;
   }
 
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  /** Who waits in the background waits until the test, or somebody in the foreground, moves the clock that far. */
+  async sleep(ms: number, signal?: AbortSignal, { background = false }: SleepOptions = {}): Promise<void> {
+    if (background) return this.#wait(ms, signal);
     this.forward(ms);
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
+  }
+
+  #wait(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter = { dueNs: this.nowNs() + BigInt(Math.ceil(ms)) * 1_000_000n, resolve };
+      this.#waiters.add(waiter);
+      const stop = () => {
+        this.#waiters.delete(waiter);
+        reject(signal?.reason as Error);
+      };
+      if (signal?.aborted === true) stop();
+      else signal?.addEventListener("abort", stop, { once: true });
+    });
   }
 
   timeout(ms: number): AbortSignal {
@@ -49,6 +73,11 @@ export class TestClock implements Clock {
     this.#aheadNs += BigInt(Math.ceil(ms)) * 1_000_000n;
     const nowNs = this.nowNs();
     for (const { dueNs, controller } of this.#timeouts) if (dueNs <= nowNs) controller.abort();
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.dueNs > nowNs) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
   }
 }
 

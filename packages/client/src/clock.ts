@@ -39,6 +39,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Nanoseconds since any moment, by a clock that nobody sets where there is one. */
+export function monotonicNs(clock: Clock): bigint {
+  return clock.monotonicNs?.() ?? clock.nowNs();
+}
+
 /** Whether the signal is aborted by now; a call, because it happens while we wait. */
 export function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;

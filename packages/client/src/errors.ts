@@ -72,6 +72,11 @@ export const ERRORS = {
     "Use it in the list of devices, and only if you have begun that yourself.",
   ),
   ALREADY_MEMBER: permanent("message", "This inbox is a member of the group.", "Open the group instead of joining it."),
+  DEVICE_WAITS: transient(
+    "message",
+    "This inbox is in the group and this device is not yet (see `data.reason`).",
+    "Sync another device of yours, or wait until a member is online; it is in `listPendingJoins()` until then.",
+  ),
   JOIN_LOST: transient("availability", "Other changes of the group came first each time.", "Join again."),
   JOIN_TIMEOUT: transient(
     "availability",

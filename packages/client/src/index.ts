@@ -69,12 +69,13 @@ export type { PreviewEnvironment, Unchecked, UncheckedPreview } from "./join/pre
 export { INVITE_END_TEXTS, inviteEndOf } from "./join/end-states.ts";
 export type { EndText, InviteEndState } from "./join/end-states.ts";
 export type { PendingJoin } from "./join/resume.ts";
+export type { WaitingReason } from "./join/device-waits.ts";
 export type { Defect, DefectListener } from "./store/defects.ts";
 export type { Claim, Conflict } from "./upkeep/conflicts.ts";
 export { newRecoveryWords, recoverySigner } from "./identity/recovery-words.ts";
 export type { Environment } from "./identity/environment.ts";
 export { systemClock } from "./clock.ts";
-export type { Clock } from "./clock.ts";
+export type { Clock, SleepOptions } from "./clock.ts";
 export { ClientError, ERRORS, codeOf, isRetryable } from "./errors.ts";
 export type { ErrorCode, ErrorFacts } from "./errors.ts";
 export { CLIENT_LIMITS } from "./limits.ts";

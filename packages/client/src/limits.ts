@@ -114,6 +114,23 @@ export const CLIENT_LIMITS = {
   maxInstallations: 10,
   /** Bytes of a group's id: nodes take no longer topics, ours have 16. */
   maxGroupIdBytes: 64,
+  /** Age up to which an identity log counts as read before a send or a commit, and in streams, in milliseconds. */
+  identityFreshMs: 5_000,
+  /**
+   * Delay before an installation that listens follows its own inbox, drawn from up to so many milliseconds: several own
+   * devices may listen, and one is enough.
+   */
+  followOwnSpreadMs: 2_000,
+  /**
+   * Who listens reads the members' logs after this time and up to the spread more, in milliseconds, and follows a
+   * registration of another inbox after this time: a device of its own is to come first. Of many one mostly is enough.
+   */
+  followOthersMs: 30_000,
+  followOthersSpreadMs: 60_000,
+  /** Registrations of others are not followed for so long after a join, in nanoseconds: a crowd commits one by one. */
+  joinPauseNs: 10_000_000_000n,
+  /** How long a device that was just registered may be without a key package before it is listed as failed, in nanoseconds. */
+  keyPackageGraceNs: 60_000_000_000n,
   /** Least time between two questions to slots because of hints, per group, in nanoseconds. */
   hintQuestionNs: 60_000_000_000n,
   /** Least time between two requests to be added again, and between two re-adds of one installation, in nanoseconds. */
@@ -129,6 +146,8 @@ export const CLIENT_LIMITS = {
   groupsAtOnce: 8,
   /** Groups whose being forgotten is remembered, oldest dropped first. */
   maxForgottenGroups: 4_096,
+  /** Groups whose links were scanned by a device that is to be let in, oldest forgotten first. */
+  maxWaitingDevices: 64,
   /** Refusals remembered per group, oldest dropped first. */
   maxRejections: 64,
   /**

@@ -51,6 +51,9 @@ import { keepInvitesFresh, keepInvitesFreshInBackground, type KeepFreshOptions }
 import { tryFinishRenewal } from "../group/renewal.ts";
 import { uploadBlob } from "../invite/upload.ts";
 import { afterReading } from "../upkeep/after-reading.ts";
+import { beforeWriting } from "../upkeep/follow-identities.ts";
+import { newFollowing } from "../identity/identity-news.ts";
+import { noteOwnGrowth, noteOwnRevocation } from "../identity/own-revocation.ts";
 import type { JoinOptions } from "../join/options.ts";
 import { arrive } from "../link/arrive.ts";
 import { settleLink, settleNewDevice } from "../link/link-journal.ts";
@@ -87,14 +90,12 @@ function contextOf(environment: Environment, opened: Opened): GroupsContext {
   const refreshSlots: GroupHooks["refreshSlots"] = (core, scanned, signal) => uploadBlob(core, { scanned, signal });
   const identity = { own, signer, directory, time, calls, groupConfig, keyPackageFaults: new KeyPackageFaults() };
   const context: ClientContext = {
-    ...environment,
-    ...withHiddenGroups(environment.store),
-    ...identity,
-    ...waits,
-    ...learnt,
+    ...{ ...environment, ...withHiddenGroups(environment.store) },
+    ...{ ...newFollowing(directory, environment), ...identity, ...waits, ...learnt },
   };
-  const groups = new GroupRegistry(context, { refreshSlots, afterReading });
+  const groups = new GroupRegistry(context, { refreshSlots, afterReading, beforeWriting });
   directory.onRevocation((tables, inbox, states) => deleteRevokedMessages(groups, tables, inbox, states));
+  noteOwnGrowth(context);
   return { ...context, groups };
 }
 
@@ -193,6 +194,7 @@ export class Client {
     const closing = new AbortController();
     const context = contextOf(environment, { signer, record, directory, time, calls: new PublicCalls(closing.signal) });
     markKeptMessages(context);
+    noteOwnRevocation(context, await directory.knownHistory(record.inboxId));
     if (known) await checkClock(context, signal);
     await settleStart(context, known, signal);
     return new Client(context, closing);
@@ -381,6 +383,7 @@ function closeParts({ transport, store }: Pick<Environment, "transport" | "store
 
 /** Key package, interrupted joins and renewals of invites. A registered installation opens without network: then both wait. */
 async function settleStart(context: GroupsContext, known: boolean, signal: AbortSignal | undefined): Promise<void> {
+  if (context.revocation.signal.aborted) return;
   try {
     await settleLink(context, signal);
     await keepKeyPackage(context, signal);

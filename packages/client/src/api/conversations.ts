@@ -30,6 +30,8 @@ import type { CallOptions, PublicCalls } from "../public-calls.ts";
 import type { GroupStatus } from "../store/records.ts";
 import { chooseHistory, listConflicts, settleConflicts, type Conflict } from "../upkeep/conflicts.ts";
 import { readAndSettleAll } from "../upkeep/after-reading.ts";
+import { requireNotRevoked } from "../identity/own-revocation.ts";
+import { readOwnInbox } from "../upkeep/follow-identities.ts";
 
 /** Bytes of a group id: XMTP's are random UUIDs. */
 const GROUP_ID_BYTES = 16;
@@ -105,6 +107,9 @@ export class Conversations {
 
   async #sync(signal: AbortSignal): Promise<Group[]> {
     const apart = new Apart(signal);
+    requireNotRevoked(this.#context);
+    await apart.run(() => readOwnInbox({ context: this.#context }, signal));
+    requireNotRevoked(this.#context);
     const joined = await syncWelcomes(this.#context, apart, signal);
     await apart.run(async () => joined.push(...(await resumePendingJoins(this.#context, signal))));
     await readAndSettleAll(this.#context, this.#context.groups.all(), apart, signal);
@@ -129,6 +134,7 @@ export class Conversations {
   }
 
   async #createGroup(inboxIds: readonly string[], options: GroupOptions): Promise<Group> {
+    requireNotRevoked(this.#context);
     const { signal, allOrNothing = false, ...state } = options;
     for (const kind of ["name", "description", "imageUrl"] as const) requireShortText(kind, state[kind] ?? "");
     const core = await this.#create(state, signal);
@@ -191,9 +197,11 @@ export class Conversations {
 
   /** Joins by an invite, given as link or as payload bytes; see `joinByExternalCommit` in `join/join.ts` for the errors. */
   joinByInvite(invite: string | Uint8Array, options: JoinOptions = {}): Promise<JoinedGroup> {
-    return this.#calls.run(requireJoinOptions, options, async (checked) =>
-      shown(await joinByInvite(this.#context, requireInvite(invite, "invite"), checked)),
-    );
+    return this.#calls.run(requireJoinOptions, options, async (checked) => {
+      const payload = requireInvite(invite, "invite");
+      requireNotRevoked(this.#context);
+      return shown(await joinByInvite(this.#context, payload, checked));
+    });
   }
 
   /** What an invite leads to, before anything is written anywhere; see `InvitePreview`. */

@@ -38,6 +38,8 @@ import type {
 import type { Invite } from "../invite/invite.ts";
 import { requireCallOptions, type CallOptions, type PublicCalls } from "../public-calls.ts";
 import type { GroupStatus } from "../store/records.ts";
+import { requireNotRevoked } from "../identity/own-revocation.ts";
+import { readOwnInbox } from "../upkeep/follow-identities.ts";
 import { readAndSettle } from "../upkeep/after-reading.ts";
 import { streamRecords } from "../upkeep/stream.ts";
 import { removeMembers, type RemoveOptions } from "../group/remove-members.ts";
@@ -208,6 +210,9 @@ export class Group {
 
   async #sync(signal: AbortSignal): Promise<void> {
     const apart = new Apart(signal);
+    requireNotRevoked(this.#core.context);
+    await apart.run(() => readOwnInbox(this.#core, signal));
+    requireNotRevoked(this.#core.context);
     await apart.run(() => readAndSettle(this.#core, signal));
     apart.finish();
   }

@@ -9,6 +9,7 @@ import {
 import { clientError } from "../errors.ts";
 import { renewalOfCommit } from "./renewal-journal.ts";
 import { encodeIdentityPoints } from "../identity/identity-points.ts";
+import { requireNotRevoked } from "../identity/own-revocation.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { PendingCommitRecord } from "../store/records.ts";
 import type { CommitPlan } from "./commit-plan.ts";
@@ -28,14 +29,19 @@ import { encodeRecipients } from "./queue-follow-ups.ts";
  * A commit leaves also while the log waits for an identity update: a stranger who posts joins that make it wait must not keep
  * an admin from ending the invite. IDENTITY_PENDING is thrown then, and a sync after `data.untilNs` at the latest settles it.
  *
- * @throws COMMIT_CONFLICT when others came first every time; NOT_A_MEMBER; what `plan` throws; IDENTITY_PENDING and errors of
+ * The identity logs of members are followed before, unless this commit does so itself.
+ *
+ * @throws COMMIT_CONFLICT when others came first every time; NOT_A_MEMBER; IDENTITY_REVOKED; what `plan` throws; IDENTITY_PENDING and errors of
  * the network, after which the commit may still take effect and is settled by the next sync.
  */
 export async function commitChange(
   core: GroupCore,
   plan: () => Promise<CommitPlan | undefined>,
   signal?: AbortSignal,
+  options: { readonly isFollowing?: boolean } = {},
 ): Promise<void> {
+  requireNotRevoked(core.context);
+  if (options.isFollowing !== true) await core.hooks.beforeWriting(core, signal);
   const done = await core.exclusive(() => tryCommit(core, plan, signal), signal);
   if (!done) {
     throw clientError("COMMIT_CONFLICT", `other changes came first ${CLIENT_LIMITS.maxCommitAttempts} times; repeat`);

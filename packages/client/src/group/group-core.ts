@@ -57,6 +57,8 @@ export interface GroupHooks {
   readonly refreshSlots: (core: GroupCore, scanned: Uint8Array | undefined, signal?: AbortSignal) => Promise<void>;
   /** Does the duties that reading the log has left, see `upkeep/after-reading.ts`. */
   readonly afterReading: (core: GroupCore, signal: AbortSignal | undefined) => Promise<void>;
+  /** Follows the identity logs of members before anything is written for them, see `upkeep/follow-identities.ts`. */
+  readonly beforeWriting: (core: GroupCore, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 /** What a group needs of its client. */
@@ -95,6 +97,8 @@ export class GroupCore {
   readonly seenAhead = new Set<string>();
   readonly sentCopies = new SentCopies();
   pendingCommit: PendingOwnCommit | undefined;
+  /** When the node stamped the newest join by an external commit that was read in this process; 0 for none. */
+  lastJoinNs = 0n;
   /** What came of adding inboxes last, in this process. */
   lastAddition: Addition = NOBODY_ADDED;
   #mls: MlsGroup;

@@ -251,6 +251,7 @@ async function receiveCommit(
     },
   });
   core.settlePendingCommit("lost");
+  if (external && envelopeNs > core.lastJoinNs) core.lastJoinNs = envelopeNs;
   forgetLeavers(core);
   if (sender !== undefined) core.receipts.noteMessage(commit.context.epoch, senderOf(sender).inboxId);
   else if (commit.pathLeaf !== undefined) oweReceipt(core, commit.pathLeaf);

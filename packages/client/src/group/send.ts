@@ -4,6 +4,7 @@ import { byApplication } from "../callbacks.ts";
 import { asError, isAborted } from "../clock.ts";
 import { reportInBackground } from "../store/defects.ts";
 import { clientError, codeOf } from "../errors.ts";
+import { requireNotRevoked } from "../identity/own-revocation.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { MessageRecord, OutboxRecord } from "../store/records.ts";
 import type { GroupCore } from "./group-core.ts";
@@ -98,14 +99,36 @@ async function send<T>(
     throw clientError("NOT_PERMITTED", `a message has at most ${XMTP_LIMITS.maxContentBytes} bytes; send it in parts`);
   }
   const draft: Draft = { plaintext, messageId: toHex(messageId), shouldPush, ...marks };
-  return core.exclusive(() => sendLocked(core, draft, signal), signal);
+  requireNotRevoked(core.context);
+  const failure = await tryFollow(core, draft, signal);
+  return core.exclusive(() => sendLocked(core, draft, failure, signal), signal);
 }
 
-async function sendLocked(core: GroupCore, draft: Draft, signal: AbortSignal | undefined): Promise<MessageRecord> {
+/** Failures after which a message waits in the queue until members' logs could be followed. */
+const WAITING: ReadonlySet<string | undefined> = new Set(["NODE_UNREACHABLE", "COMMIT_CONFLICT", "IDENTITY_PENDING"]);
+
+/** Takes revoked installations of members out first: the message is not for them. */
+async function tryFollow(core: GroupCore, draft: Draft, signal?: AbortSignal): Promise<unknown> {
+  try {
+    await core.hooks.beforeWriting(core, signal);
+    return undefined;
+  } catch (error) {
+    requireNotRevoked(core.context);
+    if (!WAITING.has(codeOf(error)) && findQueued(core, draft) === undefined) throw error;
+    return error;
+  }
+}
+
+async function sendLocked(
+  core: GroupCore,
+  draft: Draft,
+  unfollowed: unknown,
+  signal: AbortSignal | undefined,
+): Promise<MessageRecord> {
   const before = sentBefore(core, draft);
   if (before !== undefined) return before;
   reviveQueued(core, draft);
-  const failure = await trySync(core, draft, signal);
+  const failure = unfollowed ?? (await trySync(core, draft, signal));
   core.requireActive();
   const sent = sentBefore(core, draft);
   if (sent !== undefined) return sent;

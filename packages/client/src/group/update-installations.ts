@@ -1,7 +1,7 @@
 import { inboxUnverifiable } from "../identity/directory.ts";
 import { commitChange } from "./commit.ts";
 import type { GroupCore } from "./group-core.ts";
-import { planUpdateInstallations } from "./membership.ts";
+import { planUpdateInstallations } from "./follow.ts";
 
 /**
  * Adds installations that members registered since they were added, and removes those they revoked.
@@ -10,6 +10,7 @@ import { planUpdateInstallations } from "./membership.ts";
  */
 export async function updateInstallations(core: GroupCore, signal?: AbortSignal): Promise<void> {
   const unverifiable = new Set<string>();
-  await commitChange(core, () => planUpdateInstallations(core, signal, undefined, unverifiable), signal);
+  const plan = () => planUpdateInstallations(core, signal, undefined, unverifiable);
+  await commitChange(core, plan, signal, { isFollowing: true });
   if (unverifiable.size > 0) throw inboxUnverifiable([...unverifiable]);
 }

@@ -8,7 +8,7 @@ import type { Store } from "../store/store.ts";
 import type { IdentityAnswer, IdentityLogEntry, Transport } from "../transport/transport.ts";
 import { IDENTITY_LAG_NS, IdentityView, lastId, type ReadLog } from "./identity-view.ts";
 import { judgeAhead, type JudgeLogs } from "./judge-ahead.ts";
-import { bytesOfChange, KeptLogs, type LogChange, type RevocationListener } from "./kept-logs.ts";
+import { bytesOfChange, KeptLogs, type GrowthListener, type LogChange, type RevocationListener } from "./kept-logs.ts";
 import { NodeTime } from "./node-time.ts";
 import { isRevokedAt } from "./revocations.ts";
 import { endsUnverified, replayLog, type KnownState, type ReplayedLog, type ReplayEntry } from "./replay-log.ts";
@@ -129,6 +129,31 @@ export class IdentityDirectory {
   /** Has a listener called with the log that shows a new revocation, in the transaction that keeps the log. */
   onRevocation(listener: RevocationListener): void {
     this.#kept.onRevocation(listener);
+  }
+
+  /** Has a listener called with each log that has grown, once it is kept. */
+  onGrowth(listener: GrowthListener): void {
+    this.#kept.onGrowth(listener);
+  }
+
+  /** An inbox after its newest known update, where its log is in memory; asks nobody. */
+  newestInMemory(inboxId: string): KnownState | undefined {
+    return this.#kept.inMemory(inboxId)?.at(-1);
+  }
+
+  /** Inboxes after their newest known updates, without those of which nothing is known; asks nobody. */
+  async newestKnown(inboxIds: readonly string[]): Promise<Map<string, LatestIdentity>> {
+    const newest = new Map<string, LatestIdentity>();
+    for (const [inboxId, states] of await this.#known(inboxIds)) {
+      const last = states.at(-1);
+      if (last !== undefined) newest.set(inboxId, { inboxId, ...last });
+    }
+    return newest;
+  }
+
+  /** The states of an inbox as far as its log was read; asks nobody. */
+  async knownHistory(inboxId: string): Promise<readonly KnownState[]> {
+    return (await this.#known([inboxId])).get(inboxId) ?? [];
   }
 
   /** An inbox after exactly that update, where its log is in memory; asks nobody. */

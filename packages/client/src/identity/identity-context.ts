@@ -3,6 +3,7 @@ import type { WalletSigner } from "@latchkey/xmtp";
 import type { Mutex } from "../mutex.ts";
 import type { IdentityDirectory } from "./directory.ts";
 import type { Environment } from "./environment.ts";
+import type { IdentityNews } from "./identity-news.ts";
 import type { PublicCalls } from "../public-calls.ts";
 import type { KeyPackageFaults } from "./key-package-faults.ts";
 import type { NodeTime } from "./node-time.ts";
@@ -23,6 +24,12 @@ export interface IdentityContext extends Environment {
   /** The wallet that the client was opened with; a registered installation opens without one. */
   readonly signer: WalletSigner | undefined;
   readonly directory: IdentityDirectory;
+  /** What is new in identity logs. */
+  readonly news: IdentityNews;
+  /** Aborted with IDENTITY_REVOKED once the log of the own inbox has shown that this installation was revoked. */
+  readonly revocation: AbortController;
+  /** Called when the log of the own inbox has grown. */
+  readonly ownGrowth: Set<() => void>;
   /** What time it is at the node, as far as it was read. */
   readonly time: NodeTime;
   /** Every call of the application comes through it. */

@@ -5,6 +5,9 @@ import { revokesAny } from "./revocations.ts";
 /** Called with a log that shows a new revocation. */
 export type RevocationListener = (tables: Tables, inboxId: string, states: readonly KnownState[]) => void;
 
+/** Called with a log that has updates it had not before. */
+export type GrowthListener = (inboxId: string, states: readonly KnownState[]) => void;
+
 /** A log that was replayed and is to be kept. */
 export interface LogChange {
   readonly inboxId: string;
@@ -25,6 +28,7 @@ export class KeptLogs {
   readonly #logs = new Map<string, readonly KnownState[]>();
   #entries = 0;
   #onRevocation: RevocationListener | undefined;
+  #onGrowth: GrowthListener | undefined;
   #generation = 0;
   /** Of the rows on disk; undefined until they are to be counted. */
   #bytes: number | undefined;
@@ -43,6 +47,11 @@ export class KeptLogs {
   /** Has a listener called with each log that shows a new revocation, in the transaction that keeps the log. */
   onRevocation(listener: RevocationListener): void {
     this.#onRevocation = listener;
+  }
+
+  /** Has a listener called with each log that has grown, once it is kept. */
+  onGrowth(listener: GrowthListener): void {
+    this.#onGrowth = listener;
   }
 
   /** A log that is in memory. */
@@ -95,6 +104,9 @@ export class KeptLogs {
     for (const { change, bytes } of rows) {
       this.#bytes = this.#bytes === undefined || change.replaces ? undefined : this.#bytes + bytes;
       this.#remember(change.inboxId, change.replayed.states);
+    }
+    for (const { change, updates } of written) {
+      if (updates.length > 0) this.#onGrowth?.(change.inboxId, change.replayed.states);
     }
   }
 

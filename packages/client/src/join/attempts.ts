@@ -33,7 +33,7 @@ export type BlobSource = (fetch: SlotFetchOptions, reason: LatchkeyError | undef
 /** A join by this very invite that is under way, or done and not confirmed: joining again then leads to the same group. */
 export function journalled(context: GroupsContext, payload: InvitePayload): JoinRecord | undefined {
   const invite = encodeInvitePayload(payload);
-  return context.store.joins.list().find((row) => equalBytes(row.invite, invite));
+  return context.store.joins.list().find((row) => row.state !== "WAITING" && equalBytes(row.invite, invite));
 }
 
 /** The attempts of one join: fetch, check, commit; and again after a loss, until the deadline. */
@@ -142,7 +142,7 @@ export class Attempts {
     if (phantom?.mayWrite === true) await phantom.exclusive(async () => recordRefused(phantom), this.#signal);
     const earlier = context.store.joins.get(prepared.groupId);
     // A join of this group by another invite may have been sent: two drafts for one group must not exist.
-    if (earlier !== undefined && earlier.state !== "JOINED") {
+    if (earlier !== undefined && earlier.state !== "JOINED" && earlier.state !== "WAITING") {
       // If it has lost, the same blobs are as good as before.
       this.#contents = undefined;
       return this.#settle(earlier);

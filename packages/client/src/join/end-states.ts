@@ -83,6 +83,7 @@ const ENDS: Readonly<Record<ErrorCode, InviteEndState>> = {
   INVITE_LEAVES_BEHIND: "not-supported",
   INVITE_WRONG_KIND: "damaged-link",
   ALREADY_MEMBER: "already-in",
+  DEVICE_WAITS: "device-waits",
   JOIN_LOST: "busy",
   JOIN_TIMEOUT: "busy",
   JOIN_ABORTED: "cancelled",

@@ -12,6 +12,7 @@ import { findInviteOrImage, readInvite } from "../invite/read-invite.ts";
 import { fetchInTurn, servicesToAsk } from "../invite/service.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { Attempts, journalled, type BlobSource } from "./attempts.ts";
+import { recordWaiting } from "./device-waits.ts";
 import type { JoinOptions } from "./options.ts";
 import type { JoinStep } from "./progress.ts";
 
@@ -44,7 +45,7 @@ function startDeadline(context: GroupsContext, options: JoinOptions): Deadline {
  *
  * @param invite the link or a text with it, the bytes of the ExternalInvitePayload, or an image of the QR code.
  * @throws INVITE_MALFORMED, INVITE_NO_QR, INVITE_POINTER_OPAQUE, INVITE_UNKNOWN_SLOT, INVITE_NO_CANDIDATE,
- * INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE, INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, KEY_PACKAGE_MISSING,
+ * INVITE_DISABLED, INVITE_EXPIRED, INVITE_STALE, INVITE_EXHAUSTED, INVITE_ROTATED, ALREADY_MEMBER, DEVICE_WAITS, KEY_PACKAGE_MISSING,
  * JOIN_LOST, JOIN_TIMEOUT, JOIN_ABORTED, GROUP_UNSUPPORTED, COMMIT_REJECTED, IDENTITY_REVOKED, NODE_UNREACHABLE,
  * NODE_REJECTED, RATE_LIMITED, and the codes of the store. After any of them either nothing has happened, or the join is
  * in the journal and taken up again by the next call, sync, or start.
@@ -102,7 +103,12 @@ async function join(
   const attempts = new Attempts(context, payload, options, source, deadline.signal);
   try {
     // One join at a time: a code scanned twice must not lead to two drafts of one group.
-    const core = await context.joinTurn.run(() => attempts.run(), deadline.signal);
+    const run = () =>
+      attempts.run().catch((error: unknown) => {
+        if (error instanceof LatchkeyError && error.code === "DEVICE_WAITS") recordWaiting(context, payload, error);
+        throw error;
+      });
+    const core = await context.joinTurn.run(run, deadline.signal);
     await finish(core, deadline.signal, attempts.report);
     return core;
   } catch (error) {

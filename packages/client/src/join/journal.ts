@@ -18,6 +18,8 @@ import type { SeenCommit } from "./log-scan.ts";
  *
  * LOST is a commit that the node refused, that members must refuse at its envelope, or that names an outdated identity.
  *
+ * WAITING is no join of this device: its inbox is in the group, and a member's Welcome ends it; see `device-waits.ts`.
+ *
  * CONTESTED is a commit that another one of its epoch came before: whether members took that one or refused it only a
  * later state of the group tells. When they have refused all of those and not read the own one it is PUBLISHED again, and
  * counts from there.

@@ -29,13 +29,14 @@ import {
   type InvitePayload,
 } from "@latchkey/xmtp";
 import type { GroupsContext } from "../group/group-registry.ts";
-import { asLatchkeyError, clientError, scopeOf } from "../errors.ts";
+import { asLatchkeyError, clientError, codeOf, scopeOf } from "../errors.ts";
 import { unusableError, usableIn } from "../group/adds.ts";
 import { fetchKeyPackages, type FetchedKeyPackages } from "../identity/key-packages.ts";
 import { messageHash } from "../group/own-echo.ts";
 import { encodeRecipients } from "../group/queue-follow-ups.ts";
 import type { JoinRecord } from "../store/records.ts";
 import type { GroupCore } from "../group/group-core.ts";
+import { deviceWaits } from "./device-waits.ts";
 import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { LogScan } from "./log-scan.ts";
 
@@ -131,10 +132,28 @@ async function checkCandidate(
   const scan = scanOf(request, groupId, epoch, logCursor);
   // Whoever was removed still stands in blobs from before: that those are over is the truth to tell.
   if (own !== undefined) await requireOpen(scan, epoch, logCursor, signal);
-  const { policy } = checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs });
+  const { policy } = await unlessWaiting(context, info, isIn, signal, () =>
+    checkJoinable({ info, payload, blob: candidate, inboxId: context.own.inboxId, nowNs }),
+  );
   await requireOpen(scan, epoch, logCursor, signal);
   await checkCandidateMembers(context, info, signal);
   return { info, policy, scan, logCursor, expiresAtNs: saturatedNs(candidate.expiresAtNs) };
+}
+
+/** Throws DEVICE_WAITS in the place of ALREADY_MEMBER where the inbox is in the group and this installation is not. */
+async function unlessWaiting<T>(
+  context: GroupsContext,
+  info: VerifiedGroupInfo,
+  isIn: boolean,
+  signal: AbortSignal | undefined,
+  check: () => T,
+): Promise<T> {
+  try {
+    return check();
+  } catch (error) {
+    if (isIn || codeOf(error) !== "ALREADY_MEMBER") throw error;
+    throw (await deviceWaits(context, info, signal)) ?? error;
+  }
 }
 
 /** A candidate that names an update which the node does not show yet: another one may do better, or a later look. */

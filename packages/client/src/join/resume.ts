@@ -5,6 +5,7 @@ import { reportInBackground } from "../store/defects.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { JoinState } from "../store/records.ts";
 import { settleContestByLog, settleContestsBySlots } from "./contest.ts";
+import { forgetWaits } from "./device-waits.ts";
 import { isUnconfirmed } from "./unconfirmed-join.ts";
 import { settleJoin } from "./settle.ts";
 
@@ -41,9 +42,10 @@ export function resumePendingJoins(context: GroupsContext, signal?: AbortSignal)
 
 /** As `resumePendingJoins` by the log alone, for whoever has the turn and looks at slots anyway. */
 export async function resumeInTurn(context: GroupsContext, signal: AbortSignal | undefined): Promise<GroupCore[]> {
+  forgetWaits(context);
   const reached: GroupCore[] = [];
   for (const join of context.store.joins.list()) {
-    if (join.state === "JOINED") continue;
+    if (join.state === "JOINED" || join.state === "WAITING") continue;
     try {
       const settled = await settleJoin(context, join, { signal });
       const isContest = join.state === "CONTESTED";

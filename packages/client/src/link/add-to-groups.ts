@@ -4,7 +4,7 @@ import { asLatchkeyError, clientError } from "../errors.ts";
 import { commitChange } from "../group/commit.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import type { GroupsContext } from "../group/group-registry.ts";
-import { planUpdateInstallations } from "../group/membership.ts";
+import { planUpdateInstallations } from "../group/follow.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { LinkedDevice, MissedGroup } from "./options.ts";
 
@@ -40,7 +40,7 @@ export async function addToGroups(
 
 async function add(core: GroupCore, installationId: string, signal: AbortSignal): Promise<void> {
   const { inboxId } = core.context.own;
-  await commitChange(core, () => planUpdateInstallations(core, signal, [inboxId]), signal);
+  await commitChange(core, () => planUpdateInstallations(core, signal, [inboxId]), signal, { isFollowing: true });
   const isIn = core.mls.leavesOf(inboxId).some(({ leafNode }) => toHex(leafNode.signatureKey) === installationId);
   if (!isIn) throw clientError("KEY_PACKAGE_MISSING", "the new device could not be added to the group");
 }

@@ -223,7 +223,7 @@ export interface InviteRenewalRecord {
 }
 
 /** Where a join stands; see `join/journal.ts`. */
-export type JoinState = "PREPARED" | "PUBLISHED" | "CONTESTED" | "SEQUENCED" | "JOINED";
+export type JoinState = "PREPARED" | "PUBLISHED" | "CONTESTED" | "SEQUENCED" | "JOINED" | "WAITING";
 
 /** A join by invite under way; the row goes when the join is confirmed or lost. */
 export interface JoinRecord {

@@ -8,6 +8,7 @@ import { runFollowUps } from "../group/follow-ups.ts";
 import { syncLocked } from "../group/sync.ts";
 import { settleUnconfirmedJoin } from "../join/unconfirmed-join.ts";
 import { runDuty, scheduleDuty, type Duty } from "./duty.ts";
+import { beforeWriting, FOLLOW_OWN } from "./follow-identities.ts";
 import { JOIN_RECEIPT } from "./join-receipts.ts";
 import { LEAVE_REQUESTS } from "./leave-requests.ts";
 import { MISSING_INSTALLATIONS } from "./missing-installations.ts";
@@ -31,6 +32,7 @@ export const DUTIES: readonly Duty[] = [
   LEAVE_REQUESTS,
   JOIN_RECEIPT,
   REOPEN_INVITE,
+  FOLLOW_OWN,
   MISSING_INSTALLATIONS,
 ];
 
@@ -42,12 +44,18 @@ export const DUTIES: readonly Duty[] = [
  */
 export async function afterReading(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
   for (const duty of DUTIES) {
-    if (core.dutyTimes.get(duty.name) !== "waiting") await runDuty(core, duty, signal);
+    const waits = duty.neverWaits !== true && core.dutyTimes.get(duty.name) === "waiting";
+    if (!waits) await runDuty(core, duty, signal);
   }
 }
 
-/** Reads the group's log to its end and does what is due then. Throws what `syncLocked` and `afterReading` throw. */
+/**
+ * Reads the group's log to its end and does what is due then. Throws what `beforeWriting`, `syncLocked` and `afterReading`
+ * throw.
+ */
 export async function readAndSettle(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+  // What waits is sent to those who are members when it leaves.
+  if (core.context.store.outbox.count(core.groupId) > 0) await beforeWriting(core, signal);
   await core.exclusive(() => syncLocked(core, signal), signal);
   await afterReading(core, signal);
 }

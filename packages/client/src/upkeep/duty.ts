@@ -13,6 +13,8 @@ export interface Duty {
    * may listen and one of them is enough, so the wait is random. Duties without it run at once.
    */
   readonly delayMs?: (core: GroupCore) => number | undefined;
+  /** True for what a call has done before it returns, although it waits already for the sake of a stream. */
+  readonly neverWaits?: true;
   /** Least time between two runs of an installation that listens, in milliseconds; default: none. */
   readonly intervalMs?: number;
 }

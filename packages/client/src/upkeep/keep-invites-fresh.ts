@@ -7,9 +7,10 @@ import { asLatchkeyError } from "../errors.ts";
 import { runFollowUps } from "../group/follow-ups.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { commitChange } from "../group/commit.ts";
+import { followMembers } from "./follow-identities.ts";
 import { inboxesWithMissingInstallations } from "./missing-installations.ts";
 import { syncLocked } from "../group/sync.ts";
-import { planUpdateInstallations } from "../group/membership.ts";
+import { planUpdateInstallations } from "../group/follow.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import { uploadBlob } from "../invite/upload.ts";
 import { finishRenewal } from "../group/renewal.ts";
@@ -30,8 +31,8 @@ export interface KeepFreshOptions {
  * Looks after the invites of all groups until the signal is aborted: the back-stop for committers that went offline
  * before their upload, and for slots that junk has emptied. The first round is at once, the others slow and jittered, so
  * that members do not ask in step. A round asks each slot whether it has the present state and uploads where it has not;
- * only a deep one downloads anything, because anybody can upload junk that claims the present state. Devices of members
- * that could not be added before are added when they can: whichever member looks first does it.
+ * only a deep one downloads anything, because anybody can upload junk that claims the present state. Devices that members
+ * registered, revoked or could not bring along are followed: whichever member looks first does it.
  *
  * @throws STORE_… and CLIENT_CLOSED.
  */
@@ -69,8 +70,10 @@ async function lookAfter(core: GroupCore, deep: boolean, { signal, onError }: Ke
     await finishRenewal(core, "due", signal);
     await uploadBlob(core, { unless: deep ? "genuine" : "present", signal });
     await runFollowUps(core, signal);
+    await followMembers(core, signal);
     const missing = inboxesWithMissingInstallations(core);
-    if (missing.length > 0) await commitChange(core, () => planUpdateInstallations(core, signal, missing), signal);
+    const plan = () => planUpdateInstallations(core, signal, missing);
+    if (missing.length > 0) await commitChange(core, plan, signal, { isFollowing: true });
   } catch (error) {
     if (isAborted(signal)) return;
     const failure = asLatchkeyError(error);

@@ -1,7 +1,7 @@
 import { commitChange } from "../group/commit.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { acceptsLateAdditions } from "../group/installations.ts";
-import { planUpdateInstallations } from "../group/membership.ts";
+import { planUpdateInstallations } from "../group/follow.ts";
 import { CLIENT_LIMITS } from "../limits.ts";
 import type { Duty } from "./duty.ts";
 
@@ -26,7 +26,8 @@ export const MISSING_INSTALLATIONS: Duty = {
   name: "missing-installations",
   run: async (core, signal) => {
     if (!isDue(core)) return;
-    await commitChange(core, () => planUpdateInstallations(core, signal, [core.context.own.inboxId]), signal);
+    const plan = () => planUpdateInstallations(core, signal, [core.context.own.inboxId]);
+    await commitChange(core, plan, signal, { isFollowing: true });
   },
   delayMs: (core) => (isDue(core) ? CLIENT_LIMITS.missingInstallationsSpreadMs * core.context.random() : undefined),
   intervalMs: CLIENT_LIMITS.missingInstallationsIntervalMs,

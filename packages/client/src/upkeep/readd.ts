@@ -32,7 +32,8 @@ export async function requestReadd(core: GroupCore, signal: AbortSignal | undefi
     );
   await note(nowNs);
   try {
-    await sendRequest(core, signal);
+    // Where nobody can be asked yet, as while a device has no key package, the next synchronization tries again.
+    if (!(await sendRequest(core, signal))) await note(history.requestedAtNs);
   } catch (error) {
     if (isAborted(signal)) throw error;
     await note(history.requestedAtNs);
@@ -56,11 +57,12 @@ async function recipientsOf(core: GroupCore, signal: AbortSignal | undefined) {
   return { members, failedInstallations: unusable.map(({ installationId }) => installationId), keyPackages };
 }
 
-async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Promise<void> {
+/** Returns false when nobody could be asked. */
+async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Promise<boolean> {
   const { context, mls, record } = core;
   const { inboxId } = context.own;
   const { keyPackages, ...recipients } = await recipientsOf(core, signal);
-  if (keyPackages.length === 0) return;
+  if (keyPackages.length === 0) return false;
   const nowSeconds = context.time.bestNs() / 1_000_000_000n;
   const request = { groupId: mls.groupId, latestCommitId: record.lastCommitId };
   const group = await MlsGroup.create(context.groupConfig, {
@@ -72,10 +74,11 @@ async function sendRequest(core: GroupCore, signal: AbortSignal | undefined): Pr
   });
   const proposals = keyPackages.map((keyPackage): Proposal => ({ kind: "add", keyPackage }));
   const { welcome } = await group.createCommit({ proposals });
-  if (welcome === undefined) return;
+  if (welcome === undefined) return false;
   const suite = context.crypto.suite(XMTP_CIPHER_SUITE);
   const messages = await welcomeMessages(suite, { welcome, messageCursor: 0n }, keyPackages);
   await context.transport.sendWelcomeMessages(messages, signal);
+  return true;
 }
 
 /** Whether a request is to be answered: not within a day of the last re-add. */

@@ -1,6 +1,9 @@
 import { asError, isAborted } from "../clock.ts";
 import { asLatchkeyError, isRetryable } from "../errors.ts";
+import { requireNotRevoked } from "../identity/own-revocation.ts";
 import { afterEnvelope } from "./after-reading.ts";
+import { scheduleDuty } from "./duty.ts";
+import { FOLLOW_OWN, followWhileListening } from "./follow-identities.ts";
 import type { GroupCore } from "../group/group-core.ts";
 import { newBackoff } from "../group/sync.ts";
 import { tellFailed } from "../group/queue.ts";
@@ -12,7 +15,7 @@ import { inBatches } from "../transport/in-batches.ts";
  * What happens in a group from now on, as it comes: records that reading the log adds to one table. What was sent while
  * nobody listened and was not synced counts as new. Ends when the signal is aborted or this installation is removed; reconnects by itself.
  *
- * @throws what the store throws, and refusals of the node. A defect is tried again as a failure of the network is.
+ * @throws IDENTITY_REVOKED once this installation was revoked; what the store throws, and refusals of the node. A defect is tried again as a failure of the network is.
  */
 export async function* streamRecords<R extends { readonly id: bigint }>(
   core: GroupCore,
@@ -21,7 +24,8 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
 ): AsyncGenerator<R, void, void> {
   const { context, groupId } = core;
   const closing = new AbortController();
-  const stop = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
+  const { revocation, ownGrowth } = context;
+  const stop = AbortSignal.any([...(signal === undefined ? [] : [signal]), closing.signal, revocation.signal]);
   const batches = { maxItems: CLIENT_LIMITS.pageSize, pause: () => context.clock.sleep(0, stop) };
   let backoff = newBackoff(context);
   const isOver = () => isAborted(stop) || !core.isRead;
@@ -34,6 +38,9 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
       yield record;
     }
   }
+  const followOwn = () => scheduleDuty(core, FOLLOW_OWN, stop);
+  ownGrowth.add(followOwn);
+  void followWhileListening(core, stop);
   try {
     while (!isOver()) {
       try {
@@ -48,16 +55,18 @@ export async function* streamRecords<R extends { readonly id: bigint }>(
           tellFailed(core);
           backoff = newBackoff(context);
           yield* unseen();
-          if (isOver()) return;
+          if (isOver()) break;
           await afterEnvelope(core, stop);
         }
       } catch (error) {
-        if (isAborted(stop)) return;
+        if (isAborted(stop)) break;
         if (!isRetryable(asLatchkeyError(error))) throw error;
       }
       if (!isOver()) await context.clock.sleep(backoff.nextMs(), stop).catch(() => undefined);
     }
+    requireNotRevoked(context);
   } finally {
+    ownGrowth.delete(followOwn);
     closing.abort(asError("the stream was closed"));
   }
 }

@@ -28,7 +28,9 @@ export function digestOf(store: Store): string {
 /** Whether the database says that something is on its way and has to arrive. */
 export function hasIntent(store: Store): boolean {
   // A contested join may have lost, and may never learn it: nothing has to arrive.
-  const underWay = store.joins.list().some(({ state }) => state !== "JOINED" && state !== "CONTESTED");
+  const underWay = store.joins
+    .list()
+    .some(({ state }) => state !== "JOINED" && state !== "CONTESTED" && state !== "WAITING");
   const isWaiting = store.outbox.list().some(({ state }) => state === "waiting");
   const tables = [store.pendingCommits, store.inviteRenewals];
   return underWay || isWaiting || tables.some((table) => table.list().length > 0);

@@ -20,6 +20,9 @@ const ROUNDS_OF_PATIENCE = 4;
 /** From one such round to the next, in milliseconds: joins that wait are looked after every few minutes. */
 const ROUND_MS = 60_000;
 
+/** After which a parted device asks again to be added. */
+const DAY_MS = 86_400_000;
+
 /** What the end of a run needs beyond the scenario. */
 export interface Scene {
   readonly scenario: Scenario;
@@ -159,6 +162,15 @@ async function bringBack(scene: Scene, newest: EpochView): Promise<void> {
   }
 }
 
+/** Whether a parted device belongs to a super admin whose other device is in the group. */
+function hasPartedSibling(scene: Scene): boolean {
+  const { scenario, groupId } = scene;
+  const admins = honest(scenario).filter((device) => isWhole(scene, device) && isSuperAdmin(scene, device));
+  return honest(scenario).some(
+    (device) => knowsThatItIsParted(device.group(groupId)) && admins.some(({ inboxId }) => inboxId === device.inboxId),
+  );
+}
+
 /** Where every honest device of the newest epoch is astray, the group goes on with those that are not parted and agree. */
 function followTheLast({ scenario, groupId }: Scene): void {
   const installations = scenario.checks.newest(groupId)?.installations;
@@ -197,7 +209,9 @@ export async function converge(scene: Scene): Promise<void> {
       for (const device of honest(scenario)) device.isBack ||= isWhole(scene, device);
       return;
     }
-    await scenario.scheduler.sleep(ROUND_MS);
+    // Nobody can remove their own inbox to bring a device back: that one asks again, once a day.
+    const asksAgain = round % ROUNDS_OF_PATIENCE === ROUNDS_OF_PATIENCE - 1 && hasPartedSibling(scene);
+    await scenario.scheduler.sleep(asksAgain ? DAY_MS : ROUND_MS);
   }
   fail(`after ${MAX_ROUNDS} rounds without trouble they do not agree: ${left.join("; ")}`);
 }
