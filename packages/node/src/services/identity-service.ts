@@ -108,11 +108,18 @@ export function createIdentityService(runtime: NodeRuntime): ServiceImpl<typeof 
 
     async getInboxIds({ requests }) {
       requireAtMost("the request", requests.length, limits.lookupEntries, "identifiers");
-      const responses = await mapInTurns(requests, async ({ identifier, identifierKind }) => {
+      for (const { identifier } of requests) {
         requireAtMost("an identifier", identifier.length, limits.identifierCharacters, "characters");
+      }
+      const asked = requests.flatMap(({ identifier, identifierKind }, index) => {
         const kind = indexedKind(identifierKind);
-        const found = kind && (await store.identity.findInbox({ kind, identifier: identifier.toLowerCase() }));
-        return { identifier, identifierKind, ...(found === undefined ? {} : { inboxId: found }) };
+        return kind === undefined ? [] : [{ index, kind, identifier: identifier.toLowerCase() }];
+      });
+      const found = await store.identity.findInboxes(asked);
+      const inboxIds = new Map(asked.map(({ index }, at) => [index, found[at]]));
+      const responses = requests.map(({ identifier, identifierKind }, index) => {
+        const inboxId = inboxIds.get(index);
+        return { identifier, identifierKind, ...(inboxId === undefined ? {} : { inboxId }) };
       });
       return { responses };
     },

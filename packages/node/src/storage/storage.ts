@@ -147,8 +147,8 @@ export interface IdentityStore {
    * present time while updates are being stored.
    */
   asOfNs(): Promise<bigint>;
-  /** The inbox that the identifier joined last and still belongs to. */
-  findInbox(identifier: IndexedIdentifier): Promise<string | undefined>;
+  /** The inbox that each identifier joined last and still belongs to, in the order asked. */
+  findInboxes(identifiers: readonly IndexedIdentifier[]): Promise<readonly (string | undefined)[]>;
 }
 
 /** One key package per installation: the latest. */

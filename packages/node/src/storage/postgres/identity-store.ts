@@ -49,13 +49,20 @@ export function postgresIdentityStore(connections: Connections, floor: StampFloo
       const page = { topic: utf8(inboxId), direction: "ascending", cursor: afterId, ...everything } as const;
       return (await reads.page(page)).entries;
     },
-    async findInbox({ kind, identifier }) {
-      const [row] = await connections.run({
+    async findInboxes(identifiers) {
+      const found = new Array<string | undefined>(identifiers.length).fill(undefined);
+      if (identifiers.length === 0) return found;
+      const rows = await connections.run({
         name: "identity find",
-        text: "SELECT inbox_id FROM identifiers WHERE kind = $1 AND identifier = $2 ORDER BY joined_at DESC LIMIT 1",
-        values: [kind, identifier],
+        text: `
+          SELECT n, inbox_id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (kind, identifier, n) CROSS JOIN LATERAL (
+            SELECT inbox_id FROM identifiers AS i WHERE i.kind = t.kind AND i.identifier = t.identifier
+            ORDER BY joined_at DESC LIMIT 1
+          ) AS newest`,
+        values: columns(identifiers),
       });
-      return row === undefined ? undefined : text(row, "inbox_id");
+      for (const row of rows) found[Number(integer(row, "n")) - 1] = text(row, "inbox_id");
+      return found;
     },
   };
 }

@@ -1,7 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { utf8 } from "@latchkey/mls";
 import type { IdentityStore } from "../storage.ts";
 import { text, type Database } from "./database.ts";
-import { LogRows, type Clock } from "./topic-log.ts";
+import { LogRows, TURN, type Clock } from "./topic-log.ts";
 
 /** The identity logs and the identifier index. */
 export function sqliteIdentityStore(database: Database, clock: Clock): IdentityStore {
@@ -39,9 +40,14 @@ export function sqliteIdentityStore(database: Database, clock: Clock): IdentityS
       const everything = { limit: Number.MAX_SAFE_INTEGER - 1, maxBytes: Number.POSITIVE_INFINITY, reserve };
       return rows.page({ topic: utf8(inboxId), direction: "ascending", cursor: afterId, ...everything }).entries;
     },
-    async findInbox({ kind, identifier }) {
-      const row = find.get(kind, identifier);
-      return row === undefined ? undefined : text(row, "inbox_id");
+    async findInboxes(identifiers) {
+      const found: (string | undefined)[] = [];
+      for (const { kind, identifier } of identifiers) {
+        if (found.length % TURN === TURN - 1) await setImmediate();
+        const row = find.get(kind, identifier);
+        found.push(row === undefined ? undefined : text(row, "inbox_id"));
+      }
+      return found;
     },
   };
 }

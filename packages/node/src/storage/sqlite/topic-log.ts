@@ -18,8 +18,8 @@ const MAX_ID = 2n ** 63n - 1n;
 /** Payloads up to here come with their row; of larger ones the size does, which SQLite knows without reading them. */
 const SMALL_BYTES = 16 * 1024;
 
-/** Look-ups of heads after which other requests get their turn. */
-const TURN = 128;
+/** Look-ups after which other requests get their turn. */
+export const TURN = 128;
 
 function toEnvelope(row: Row, payload = bytes(row, "payload")): Envelope {
   return { id: integer(row, "id"), createdNs: integer(row, "created_ns"), payload };

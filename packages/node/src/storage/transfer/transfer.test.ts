@@ -52,7 +52,7 @@ async function contentOf(store: Store): Promise<unknown> {
   return {
     logs,
     identity: await store.identity.read("inbox", 0n),
-    inbox: await store.identity.findInbox(WALLET),
+    inbox: await store.identity.findInboxes([WALLET]),
     keyPackage: await store.keyPackages.get(utf8("key")),
     page,
     blob: await store.slots.blob(page.blobs[0]?.id ?? 0n),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { utf8 } from "@latchkey/mls";
+import type { IndexedIdentifier } from "../../storage/storage.ts";
 import { identityUpdate, TOPIC, type StoreTest } from "./fixture.ts";
 
 /** Cases of the identity logs and the key packages. */
@@ -22,15 +23,19 @@ export function describeIdentity(storeTest: StoreTest): void {
   );
 
   storeTest("STORE the index names the inbox joined last and forgets revoked ones", async (_fixture, { identity }) => {
-    assert.equal(await identity.findInbox(wallet), undefined);
+    const find = async (identifier: IndexedIdentifier) => (await identity.findInboxes([identifier]))[0];
+    assert.equal(await find(wallet), undefined);
     await identity.append(identityUpdate("a", 0n, { inboxId: "one", added: [wallet] }));
     await identity.append(identityUpdate("b", 0n, { inboxId: "two", added: [wallet] }));
-    assert.equal(await identity.findInbox(wallet), "two");
+    assert.equal(await find(wallet), "two");
     await identity.append(identityUpdate("c", 2n, { inboxId: "two", removed: [wallet] }));
-    assert.equal(await identity.findInbox(wallet), "one");
-    assert.equal(await identity.findInbox({ ...wallet, kind: "passkey" }), undefined);
+    assert.equal(await find(wallet), "one");
+    assert.equal(await find({ ...wallet, kind: "passkey" }), undefined);
     await identity.append(identityUpdate("d", 9n, { inboxId: "one", removed: [wallet] }));
-    assert.equal(await identity.findInbox(wallet), "one", "a conflict leaves the index as it was");
+    const other = { kind: "ethereum", identifier: "0xdef" } as const;
+    assert.deepEqual(await identity.findInboxes([other, wallet, other, wallet]), [undefined, "one", undefined, "one"]);
+    assert.deepEqual(await identity.findInboxes([]), []);
+    assert.equal(await find(wallet), "one", "a conflict leaves the index as it was");
   });
 
   storeTest("STORE the latest key package of an installation wins and survives", async (fixture, { keyPackages }) => {
