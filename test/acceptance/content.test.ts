@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeContent, textCodec, type ContentCodec } from "@latchkey/client";
+import {
+  attachmentCodec,
+  decodeContent,
+  decryptAttachment,
+  encryptAttachment,
+  markdownCodec,
+  reactionCodec,
+  readReceiptCodec,
+  remoteAttachmentCodec,
+  textCodec,
+  transactionReferenceCodec,
+  type ContentCodec,
+} from "@latchkey/client";
 import { groupOf, World } from "./support.ts";
 
 /** A vote, as an application of this test sends it. */
@@ -48,4 +60,42 @@ test("a content type of an application's own is sent, read back and kept; it wak
     ],
   );
   assert.equal(decodeContent(textCodec, read[0]?.content ?? new Uint8Array(0)), undefined);
+});
+
+test("each content type of XMTP goes through a group: value, fallback, and whether it wakes people", async (t) => {
+  const world = await World.start(t);
+  const { admin, adminGroup, memberGroup } = await world.group();
+  const pushed: boolean[] = [];
+  const { transport } = admin.environment;
+  const sendGroupMessages = transport.sendGroupMessages.bind(transport);
+  t.mock.method(transport, "sendGroupMessages", (...[messages, signal]: Parameters<typeof sendGroupMessages>) => {
+    pushed.push(...messages.map(({ shouldPush }) => shouldPush));
+    return sendGroupMessages(messages, signal);
+  });
+  const file = { filename: "notes.txt", mimeType: "text/plain", content: new TextEncoder().encode("notes") };
+  const { payload, ...sealed } = await encryptAttachment(file);
+  const url = "https://files.example/notes";
+  const first = await adminGroup.sendContent(markdownCodec, "**hello**");
+  const reference = first.id;
+  await adminGroup.sendContent(reactionCodec, { reference, action: "added", content: "👍", schema: "unicode" });
+  await adminGroup.sendContent(readReceiptCodec, undefined);
+  await adminGroup.sendContent(attachmentCodec, file);
+  await adminGroup.sendContent(remoteAttachmentCodec, { url, ...sealed });
+  await adminGroup.sendContent(transactionReferenceCodec, { networkId: "1", reference: "0xabc" });
+  await memberGroup.sync();
+
+  const [markdown, reaction, receipt, inline, remote, transaction] = memberGroup.messages();
+  assert.deepEqual(pushed, [true, false, false, true, true, true]);
+  const valueOf = <T>(codec: ContentCodec<T>, message: typeof markdown): T | undefined =>
+    message && decodeContent(codec, message.content)?.value;
+  assert.equal(valueOf(markdownCodec, markdown), "**hello**");
+  assert.deepEqual(valueOf(reactionCodec, reaction), { reference, action: "added", content: "👍", schema: "unicode" });
+  assert.equal(reaction?.text, 'Reacted with "👍" to an earlier message');
+  assert.equal(receipt?.contentType, "xmtp.org/readReceipt:1.0");
+  assert.deepEqual(valueOf(attachmentCodec, inline), file);
+  assert.deepEqual(valueOf(transactionReferenceCodec, transaction), { networkId: "1", reference: "0xabc" });
+  const found = valueOf(remoteAttachmentCodec, remote);
+  assert.ok(found !== undefined);
+  assert.equal(found.url, url);
+  assert.deepEqual(await decryptAttachment(payload, found), file);
 });

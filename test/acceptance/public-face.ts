@@ -251,6 +251,11 @@ export function functionRows(environment: () => client.Environment, path: (name:
     imageKind: [bytes],
     decodeContent: [codec, { good: CONTENT, takes: isBytes }],
     encodeContent: [codec, text],
+    encryptAttachment: [{ good: { mimeType: "text/plain", content: new Uint8Array(3) } }],
+    decryptAttachment: [
+      bytes,
+      { good: { contentDigest: "00", secret: key.good, salt: key.good, nonce: new Uint8Array(12) } },
+    ],
     previewInvite: [invite, { good: previewParts }, options()],
     // These two are for what was caught, which can be anything.
     codeOf: [{ good: new Error("text"), optional: true, takes: () => true }],

@@ -22,8 +22,34 @@ export type { Account, InboxState, RegisteredInstallation } from "./identity/inb
 export type { RevokedMember } from "./identity/revocation.ts";
 export type { Installation, MissingGroup } from "./group/own-installations.ts";
 export { decodeContent, encodeContent } from "./api/content.ts";
-export { leaveRequestCodec, replyCodec, textCodec } from "@latchkey/xmtp";
-export type { CodedContent, ContentCodec, Reply } from "@latchkey/xmtp";
+export {
+  attachmentCodec,
+  decryptAttachment,
+  encryptAttachment,
+  groupUpdatedCodec,
+  leaveRequestCodec,
+  markdownCodec,
+  reactionCodec,
+  readReceiptCodec,
+  remoteAttachmentCodec,
+  replyCodec,
+  textCodec,
+  transactionReferenceCodec,
+} from "@latchkey/xmtp";
+export type {
+  Attachment,
+  AttachmentKeys,
+  CodedContent,
+  ContentCodec,
+  EncryptedAttachment,
+  GroupUpdate,
+  MetadataChange,
+  Reaction,
+  RemoteAttachment,
+  Reply,
+  TransactionMetadata,
+  TransactionReference,
+} from "@latchkey/xmtp";
 export { PERMISSION_POLICIES, REGULATED_ACTIONS } from "@latchkey/xmtp";
 export type { DisappearingSettings, GroupPermissionSet, PermissionPolicy, RegulatedAction } from "@latchkey/xmtp";
 export type { GroupStatus, JoinState } from "./store/records.ts";

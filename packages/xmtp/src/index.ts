@@ -120,9 +120,15 @@ export type { WelcomePointer, WrappedPointer } from "./welcome/pointer.ts";
 export { unwrapWelcome } from "./welcome/wrap.ts";
 export type { WelcomeContent, WelcomeKeyPair, WrappedWelcome } from "./welcome/wrap.ts";
 export { HMAC_ROOT_BYTES, senderHmac } from "./sender-hmac.ts";
+export { attachmentCodec } from "./content/attachment.ts";
+export type { Attachment } from "./content/attachment.ts";
+export { decryptAttachment, encryptAttachment } from "./content/attachment-encryption.ts";
+export type { EncryptedAttachment } from "./content/attachment-encryption.ts";
 export { isReadBy, parseContentType } from "./content/codec.ts";
 export type { CodedContent, ContentCodec, ContentTypeParts } from "./content/codec.ts";
 export { joinReceiptCodec } from "./content/join-receipt.ts";
+export { groupUpdatedCodec } from "./content/group-updated.ts";
+export type { GroupUpdate, MetadataChange } from "./content/group-updated.ts";
 export { leaveRequestCodec } from "./content/leave-request.ts";
 export {
   decodeMessageContent,
@@ -135,9 +141,17 @@ export {
   readContent,
 } from "./content/message-content.ts";
 export type { IncomingContent, OutgoingContent } from "./content/message-content.ts";
+export { markdownCodec } from "./content/markdown.ts";
+export { reactionCodec } from "./content/reaction.ts";
+export type { Reaction } from "./content/reaction.ts";
+export { readReceiptCodec } from "./content/read-receipt.ts";
+export { remoteAttachmentCodec } from "./content/remote-attachment.ts";
+export type { AttachmentKeys, RemoteAttachment } from "./content/remote-attachment.ts";
 export { replyCodec } from "./content/reply.ts";
 export type { Reply } from "./content/reply.ts";
 export { textCodec } from "./content/text.ts";
+export { transactionReferenceCodec } from "./content/transaction-reference.ts";
+export type { TransactionMetadata, TransactionReference } from "./content/transaction-reference.ts";
 export type { ExternalCommitPolicyV1 } from "./proto.ts";
 export { checkMessageFraming } from "./validators/common.ts";
 export type { IdentityResolver, Leaves, SettledIdentity, TreeMember } from "./validators/common.ts";

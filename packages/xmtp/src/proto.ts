@@ -8,6 +8,7 @@ export * from "./gen/mls/api/v1/mls_pb.ts";
 export * from "./gen/mls/message_contents/commit_log_pb.ts";
 export * from "./gen/mls/message_contents/component_permissions_pb.ts";
 export * from "./gen/mls/message_contents/content_pb.ts";
+export * from "./gen/mls/message_contents/content_types/reaction_pb.ts";
 export * from "./gen/mls/message_contents/external_commit_policy_pb.ts";
 export * from "./gen/mls/message_contents/external_invite_pb.ts";
 export * from "./gen/mls/message_contents/group_membership_pb.ts";
@@ -15,6 +16,7 @@ export * from "./gen/mls/message_contents/group_metadata_pb.ts";
 export * from "./gen/mls/message_contents/group_mutable_metadata_pb.ts";
 export * from "./gen/mls/message_contents/group_permissions_pb.ts";
 export * from "./gen/mls/message_contents/oneshot_pb.ts";
+export * from "./gen/mls/message_contents/transcript_messages_pb.ts";
 export * from "./gen/mls/message_contents/welcome_pointer_pb.ts";
 export * from "./gen/mls/message_contents/wrapper_encryption_pb.ts";
 
