@@ -52,13 +52,22 @@ export async function xWingEncapsulate(
   if (publicKey.length !== X_WING.publicKeyBytes) throw new CryptoError("an X-Wing public key has 1216 bytes");
   const [mlKemKey, dhKey] = [publicKey.subarray(0, ML_KEM_KEY_BYTES), publicKey.subarray(ML_KEM_KEY_BYTES)];
   const [seed, ephemeralKey] = [random.subarray(0, 32), random.subarray(32)];
-  const mlKem = checked("public key", () => suite.encapsulateMlKem768?.(mlKemKey) ?? encapsulateInJs(mlKemKey, seed));
+  const mlKem = checked("public key", () => onPlatform(suite, mlKemKey) ?? encapsulateInJs(mlKemKey, seed));
   const ephemeral = await suite.dhPublicKey(ephemeralKey);
   const shared = await suite.dh(ephemeralKey, dhKey);
   return {
     ciphertext: concatBytes(mlKem.ciphertext, ephemeral),
     sharedSecret: sha3_256(concatBytes(mlKem.sharedSecret, shared, ephemeral, dhKey, LABEL)),
   };
+}
+
+/** Undefined where the platform has no ML-KEM, or refuses the key: JavaScript then says what is wrong with it. */
+function onPlatform(suite: CipherSuite, publicKey: Uint8Array): Encapsulated | undefined {
+  try {
+    return suite.encapsulateMlKem768?.(publicKey);
+  } catch {
+    return undefined;
+  }
 }
 
 function encapsulateInJs(publicKey: Uint8Array, seed: Uint8Array): Encapsulated {
