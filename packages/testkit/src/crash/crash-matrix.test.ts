@@ -36,6 +36,12 @@ test("SEC-09 a removal with a renewal of the invite, stopped anywhere: done as a
   assert.ok(points === 5 && struck >= 3, `${points} points, ${struck} struck`);
 });
 
+test("DEV-08 linking a device, stopped anywhere: it is in the inbox and in the group, or neither", async () => {
+  const { points, struck, failures } = await runMatrix({ sample: 2, operations: ["link-device"] });
+  assert.deepEqual(failures, []);
+  assert.ok(points === 3 && struck >= 1, `${points} points, ${struck} struck`);
+});
+
 test("SEC-09 the same on encrypted databases: registering, fresh key packages, joining", async () => {
   const { points, struck, failures } = await runMatrix({
     encrypted: true,

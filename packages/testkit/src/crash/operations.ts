@@ -2,6 +2,7 @@ import { generatedSigner } from "@latchkey/client/node";
 import { fromHex, LatchkeyError, toHex } from "@latchkey/mls";
 import type { Environment, Group } from "@latchkey/client";
 import type { Fault } from "./fault.ts";
+import { linkDevice } from "./link-operation.ts";
 import { RETURN_OPERATIONS } from "./return-operations.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { circle, groupIn, inputOf, isIn, sights, standingOf, syncAll, type Operation, type Scene } from "./scene.ts";
@@ -396,6 +397,7 @@ export const OPERATIONS: readonly Operation[] = [
   registerSecond,
   rotateKeyPackage,
   create,
+  linkDevice,
   ...RETURN_OPERATIONS,
 ];
 

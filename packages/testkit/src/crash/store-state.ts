@@ -32,7 +32,7 @@ export function hasIntent(store: Store): boolean {
     .list()
     .some(({ state }) => state !== "JOINED" && state !== "CONTESTED" && state !== "WAITING");
   const isWaiting = store.outbox.list().some(({ state }) => state === "waiting");
-  const tables = [store.pendingCommits, store.inviteRenewals];
+  const tables = [store.pendingCommits, store.deviceLinks, store.inviteRenewals];
   return underWay || isWaiting || tables.some((table) => table.list().length > 0);
 }
 
