@@ -277,6 +277,7 @@ export function functionRows(environment: () => client.Environment, path: (name:
     encodePng: [{ good: [[true]] }, { good: 1, optional: true, takes: (odd) => isCount(odd) && (odd as number) <= 64 }],
     readQrFromImage: [bytes, signal],
     generatedSigner: [{ good: new Uint8Array(32).fill(1), optional: true }],
+    judgeInWorkers: [{ good: [[new Uint8Array(1)]], takes: (odd) => Array.isArray(odd) && odd.length === 0 }],
     walletSigner: [{ good: { address: `0x${"ab".repeat(20)}`, signMessage: () => undefined } }],
     openSqliteStore: [file, { good: {}, optional: true, takes: isPlainEmpty, fields: { encryptionKey: key } }],
     changeDatabaseKey: [file, { good: {}, takes: isPlainEmpty, fields: { from: key, to: key } }],

@@ -5,6 +5,7 @@ import {
   requireFields,
   requireFlag,
   requireFunction,
+  requireList,
   requireSignal,
   requireText,
   requireWholeNumber,
@@ -17,6 +18,12 @@ import type { DatabaseKeys, SqliteStoreOptions } from "./options.ts";
 export const requirePath = check("a path", (value) =>
   typeof value === "string" && value !== "" && value.isWellFormed() && !value.includes("\0") ? value : undefined,
 );
+
+/** Logs of one call, and updates of a log: a group has at most as many inboxes as a tree has leaves. */
+const MAX_LOGS = 131_072;
+
+/** Identity logs, each with the bytes of its updates. */
+export const requireLogs = requireList(requireList(requireBytes(), MAX_LOGS), MAX_LOGS);
 
 const flag = optional(requireFlag);
 const bytes = optional(requireBytes());

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { JudgeLogs } from "../identity/judge-ahead.ts";
+import { requireLogs } from "./arguments.ts";
 import type { SignatureAnswer, SignatureQuestion } from "./signature-worker.ts";
 
 /** Threads of the process, shared by its clients: each takes about 50 MiB. */
@@ -85,8 +86,11 @@ function partsOf(logs: SignatureQuestion): { readonly at: number; readonly part:
 /**
  * Judges logs in threads with fast curves, where there are enough updates to be worth it. A thread that fails, or cannot be
  * started, leaves its part to be judged while it is replayed.
+ *
+ * @throws ARGUMENT_INVALID
  */
-export const judgeInWorkers: JudgeLogs = async (logs) => {
+export const judgeInWorkers: JudgeLogs = async (given) => {
+  const logs = requireLogs(given, "logs");
   const updates = logs.reduce((sum, log) => sum + log.length, 0);
   if (updates < (idle.length > 0 ? MIN_UPDATES_IF_READY : UPDATES_FOR_FIRST)) return undefined;
   const parts = partsOf(logs);
