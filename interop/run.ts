@@ -2,24 +2,18 @@
  * Runs the scenarios, each in a process of its own, and installs the native library first when it is missing.
  * Usage: run.ts [--json] [--only <start of a scenario's file name>] [--capture <directory>]
  */
-import { fork, spawnSync } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { installLibrary } from "./src/install.ts";
 import type { Case } from "./src/stage.ts";
 
 /** Longest time for one scenario, in milliseconds; the longest takes about a quarter of it. */
 const SCENARIO_MS = 240_000;
 
 const HERE = import.meta.dirname;
-
-function install(): void {
-  if (existsSync(join(HERE, "node_modules/@xmtp/node-bindings/package.json"))) return;
-  console.error("installing the native library (about 400 MB on disk)");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: HERE, stdio: ["ignore", 2, 2] });
-  if (status !== 0) throw new Error("`npm ci` in interop/ failed");
-}
 
 function scenarioFiles(only: string): string[] {
   const directory = join(HERE, "src/scenarios");
@@ -69,7 +63,7 @@ async function runFile(
 const { values } = parseArgs({
   options: { json: { type: "boolean" }, only: { type: "string" }, capture: { type: "string" } },
 });
-install();
+installLibrary();
 const captureDirectory = values.capture === undefined ? undefined : resolve(values.capture);
 if (captureDirectory !== undefined) mkdirSync(captureDirectory, { recursive: true });
 const outcomes: Outcome[] = [];
