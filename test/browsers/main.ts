@@ -76,7 +76,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     engine: { type: "string", multiple: true },
-    only: { type: "string" },
+    only: { type: "string", multiple: true },
     reduced: { type: "boolean", default: false },
   },
 });
@@ -85,7 +85,7 @@ const { only } = values;
 const engines = ENGINES.filter(({ name }) => values.engine?.includes(name) ?? true);
 const report: Record<string, Tally> = {};
 for (const engine of engines) {
-  const wanted = SCENARIOS.filter(({ id }) => only === undefined || id.startsWith(only)).filter(
+  const wanted = SCENARIOS.filter(({ id }) => only?.some((start) => id.startsWith(start)) ?? true).filter(
     ({ reduced = ["chromium"] }) => !values.reduced || reduced.includes(engine.name),
   );
   report[engine.name] = await runEngine(engine, wanted);

@@ -88,8 +88,15 @@ function failed(error: unknown): void {
   update({ kind: code === "IDENTITY_FORGOTTEN" ? "forgotten" : "failed", code, message });
 }
 
+let opening: Promise<void> | undefined;
+
 /** Opens what this browser has; never makes an identity. */
-export async function openExisting(): Promise<void> {
+export function openExisting(): Promise<void> {
+  opening = openWhatIsThere();
+  return opening;
+}
+
+async function openWhatIsThere(): Promise<void> {
   update({ kind: "looking" });
   try {
     await open("existing");
@@ -101,6 +108,7 @@ export async function openExisting(): Promise<void> {
 
 /** The client of this browser; an identity is made where there is none. Throws what opening throws. */
 export async function requireClient(): Promise<WebClient> {
+  await opening;
   return session.client ?? open("guest");
 }
 

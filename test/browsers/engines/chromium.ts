@@ -24,6 +24,14 @@ const FLAGS = [
   "--remote-debugging-port=0",
 ];
 
+/** Process groups that run: they end with this program, however it ends. */
+const running = new Set<number>();
+
+process.on("exit", () => {
+  for (const group of running) process.kill(-group, "SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 /** Starts the browser and waits for the address of its debugging protocol. */
 async function start(
   command: string,
@@ -37,6 +45,9 @@ async function start(
     // A group of its own, so that all its processes can be ended at once.
     detached: true,
   });
+  const { pid = 0 } = child;
+  running.add(pid);
+  child.once("close", () => running.delete(pid));
   for await (const line of createInterface({ input: child.stderr })) {
     const [, url] = /^DevTools listening on (\S+)/.exec(line) ?? [];
     if (url !== undefined) {

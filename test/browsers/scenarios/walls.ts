@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { bundleText } from "../build.ts";
-import { until, type Tab } from "../engines/engine.ts";
+import { until, type Browser, type Tab } from "../engines/engine.ts";
 import { joinPage, pageWorld, press, shows } from "../page-world.ts";
 import { serveFiles } from "../serve-files.ts";
 import type { Scenario } from "./scenario.ts";
@@ -127,60 +127,78 @@ async function requireWhole(tab: Tab): Promise<void> {
   assert.deepEqual(seen, { ran: false, foreign: 0, over: 0 });
 }
 
+/** Opens a tab as narrow as a small phone. */
+async function narrowTab(browser: Browser): Promise<Tab> {
+  const tab = await browser.newTab();
+  const size = { width: 360, height: 740, deviceScaleFactor: 1, mobile: false };
+  await tab.command?.("Emulation.setDeviceMetricsOverride", size);
+  return tab;
+}
+
+/** Looks at a screen as axe does, and at its width. */
+async function check(tab: Tab, screen: string): Promise<void> {
+  await requireWhole(tab);
+  const axe = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+  await tab.evaluate(`(() => { ${axe} })()`);
+  const found = await tab.evaluate<string[]>(
+    `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))`,
+  );
+  assert.deepEqual(found, [], screen);
+}
+
 const accessible: Scenario = {
   id: "WEB-14",
   title: "axe has no finding on any screen, in light and dark, at 360 pixels, in five languages",
   cannot: { firefox: "the rules are tried in Chromium", webkit: "the rules are tried in Chromium" },
   async run(world) {
-    const axe = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
     const { link, url, group } = await pageWorld(world);
-    const tab = await (await world.launch()).newTab();
-    await tab.command?.("Emulation.setDeviceMetricsOverride", {
-      width: 360,
-      height: 740,
-      deviceScaleFactor: 1,
-      mobile: true,
-    });
-    const check = async (screen: string) => {
-      await requireWhole(tab);
-      await tab.evaluate(`(() => { ${axe} })()`);
-      const found = await tab.evaluate<string[]>(
-        `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html)))`,
-      );
-      assert.deepEqual(found, [], screen);
-    };
-    await tab.goto(url);
-    await press(tab, "Scan an invite");
-    await check("scan");
-    await press(tab, "Back");
-    await check("welcome");
-    await tab.goto(link);
-    await until(tab, `document.querySelector(".primary")?.disabled === false`, "the look");
-    await check("invite");
-    await press(tab, "Join");
-    await until(tab, `document.querySelector(".composer") !== null`, "the group");
+    const browser = await world.launch();
+    const first = await narrowTab(browser);
+    await first.goto(url);
+    await press(first, "Scan an invite");
+    await check(first, "scan");
+    await press(first, "Back");
+    await check(first, "welcome");
+    await first.goto(link);
+    await until(first, `document.querySelector(".primary")?.disabled === false`, "the look");
+    await check(first, "invite");
+    await press(first, "Join");
+    await until(first, `document.querySelector(".composer") !== null`, "the group");
     await group.send("hello");
-    await shows(tab, "hello");
-    const path = await tab.evaluate<string>(`location.pathname`);
+    await shows(first, "hello");
+    const path = await first.evaluate<string>(`location.pathname`);
     for (const language of ["en", "de", "es", "pt", "zh"]) {
-      await tab.evaluate(`localStorage.setItem("latchkey-language", ${JSON.stringify(language)})`);
+      await first.evaluate(`localStorage.setItem("latchkey-language", ${JSON.stringify(language)})`);
+      const tab = await narrowTab(browser);
       await tab.command?.("Emulation.setEmulatedMedia", {
         features: [{ name: "prefers-color-scheme", value: language === "de" ? "dark" : "light" }],
       });
       await tab.goto(url + path);
       await shows(tab, "hello");
       assert.equal(await tab.evaluate(`document.documentElement.lang`), language);
-      await check(`group in ${language}`);
-      for (const screen of ["about", "invite"]) {
-        await tab.goto(`${url}${path}/${screen}`);
-        await until(tab, `document.querySelector(".card") !== null`, screen);
-        await check(`${screen} in ${language}`);
+      await check(tab, `group in ${language}`);
+      // By the links of the page, as people go.
+      const hasActions = (n: number) => until(tab, `document.querySelectorAll(".bar-actions a").length === ${n}`);
+      await hasActions(2);
+      await tab.evaluate(`document.querySelectorAll(".bar-actions a")[1].click()`);
+      await until(tab, `document.querySelectorAll(".list .row").length === 2`, "the members");
+      await check(tab, `about in ${language}`);
+      await tab.evaluate(`history.back()`);
+      await hasActions(2);
+      await tab.evaluate(`document.querySelectorAll(".bar-actions a")[0].click()`);
+      await until(tab, `document.querySelector(".code img") !== null`, "the invite");
+      await check(tab, `invite in ${language}`);
+      await tab.goto(url);
+      await until(tab, `document.querySelector("a.row") !== null`, "the groups");
+      await check(tab, `groups in ${language}`);
+      for (const [index, shown] of [".scan", ".row .icon", "#group-name"].entries()) {
+        await tab.evaluate(`document.querySelectorAll(".bar-actions a")[${index}].click()`);
+        await until(tab, `document.querySelector(${JSON.stringify(shown)}) !== null`, shown);
+        await check(tab, `${shown} in ${language}`);
+        await tab.evaluate(`history.back()`);
+        await hasActions(3);
       }
-      for (const screen of ["/", "/devices", "/new"]) {
-        await tab.goto(url + screen);
-        await until(tab, `document.querySelector(".row, .form") !== null`, screen);
-        await check(`${screen} in ${language}`);
-      }
+      await tab.close();
     }
   },
 };

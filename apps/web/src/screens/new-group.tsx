@@ -13,11 +13,11 @@ export function NewGroup() {
   // The same name of the call makes the same group, however often it is pressed.
   const callId = useRef(crypto.randomUUID());
   const create = async (): Promise<void> => {
+    const name = input.current?.value.trim() ?? "";
     setBusy(true);
     setFailure(undefined);
     try {
       const client = await requireClient();
-      const name = input.current?.value.trim() ?? "";
       const group = await client.conversations.createGroup(name, { idempotencyKey: callId.current });
       go(`/g/${group.id}/invite`, { replace: true });
     } catch (error) {
