@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Environment } from "@latchkey/client";
 import { movableWorld } from "./movable-world.ts";
-import { epochOf, failsWith, groupOf, textsOf, World, type Device } from "./support.ts";
+import { epochOf, failsWith, groupOf, readLog, textsOf, World, type Device } from "./support.ts";
 
 /** The ids of the installations of an inbox that a device sees in a group. */
 function devicesIn(device: Device, groupId: string, owner: Device): string[] {
@@ -232,4 +232,33 @@ test("DEV-03 the inbox is removed while its device waits: the same link joins th
   await laptop.client.conversations.sync();
   assert.deepEqual(laptop.client.conversations.listPendingJoins(), []);
   assert.deepEqual(devicesIn(laptop, adminGroup.id, member), ids(member, laptop));
+});
+
+test("DEV-02 of many members that listen one lets the new device in: two commits at most", async (t) => {
+  const { world, pass } = await movableWorld(t);
+  const { admin, member, adminGroup } = await world.group();
+  const listeners = [admin];
+  for (let index = 0; index < 7; index++) listeners.push(await world.device(`listener ${index}`));
+  await adminGroup.addMembers(listeners.slice(1).map(({ client }) => client.inboxId));
+  for (const device of listeners) await device.client.conversations.sync();
+  const before = (await readLog(admin, adminGroup.id)).length;
+  const stop = new AbortController();
+  const streams = listeners.map((device) => groupOf(device, adminGroup.id).stream({ signal: stop.signal }).next());
+  member.client.close();
+  await world.device("tablet", { signer: member.signer });
+  const turns = async (count: number) => {
+    for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  for (let seconds = 0; seconds < 125; seconds++) {
+    pass(1);
+    for (const { clock } of listeners) clock.forward(1_000);
+    await turns(20);
+  }
+  const isSeen = () => listeners.every((device) => devicesIn(device, adminGroup.id, member).length === 2);
+  for (let patience = 0; patience < 200 && !isSeen(); patience++) await turns(20);
+  assert.ok(isSeen(), "all have it");
+  stop.abort();
+  await Promise.allSettled(streams);
+  const commits = (await readLog(admin, adminGroup.id)).length - before;
+  assert.ok(commits >= 1 && commits <= 2, `${commits} commits`);
 });

@@ -52,6 +52,12 @@ test("SEC-09 the same on encrypted databases: registering, fresh key packages, j
   assert.ok(points === 7 && struck >= 3, `${points} points, ${struck} struck`);
 });
 
+test("DEV-08 following an identity log and revoking a device, stopped anywhere: done as a whole, for everybody", async () => {
+  const { points, struck, failures } = await runMatrix({ sample: 4, operations: ["follow-added", "device-revoke"] });
+  assert.deepEqual(failures, []);
+  assert.ok(points === 6 && struck >= 3, `${points} points, ${struck} struck`);
+});
+
 test("every fault of an operation has a name of its own", () => {
   const names = faultsOf({ transactions: 3, calls: 4 }).map(faultName);
   assert.equal(new Set(names).size, names.length);

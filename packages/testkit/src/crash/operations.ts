@@ -3,6 +3,7 @@ import { fromHex, LatchkeyError, toHex } from "@latchkey/mls";
 import type { Environment, Group } from "@latchkey/client";
 import type { Fault } from "./fault.ts";
 import { linkDevice } from "./link-operation.ts";
+import { DEVICE_OPERATIONS } from "./device-operations.ts";
 import { RETURN_OPERATIONS } from "./return-operations.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { circle, groupIn, inputOf, isIn, sights, standingOf, syncAll, type Operation, type Scene } from "./scene.ts";
@@ -399,6 +400,7 @@ export const OPERATIONS: readonly Operation[] = [
   create,
   linkDevice,
   ...RETURN_OPERATIONS,
+  ...DEVICE_OPERATIONS,
 ];
 
 /** The wallet of a device, in whatever process. */
