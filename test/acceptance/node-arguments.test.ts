@@ -24,10 +24,21 @@ function limit(name: string): Argument {
   return { good: 1, optional: true, takes };
 }
 
+/** Nobody listens there. */
+const POSTGRES_URL = "postgres://somebody@127.0.0.1:9/latchkey";
+
 function rowsOf(dataDir: string): Rows {
   const limits = Object.fromEntries(Object.keys(NODE_LIMITS).map((name) => [name, limit(name)]));
   const isEmpty = (odd: unknown) =>
     typeof odd === "object" && odd !== null && !Array.isArray(odd) && Reflect.ownKeys(odd).length === 0;
+  const transfer: Argument = {
+    good: { dataDir, url: POSTGRES_URL },
+    fields: {
+      dataDir: { good: dataDir, takes: (odd) => typeof odd === "string" && isName(odd) },
+      url: { good: POSTGRES_URL },
+      onProgress: { good: () => undefined, optional: true, takes: (odd) => typeof odd === "function" },
+    },
+  };
   return {
     createNode: [
       {
@@ -49,6 +60,13 @@ function rowsOf(dataDir: string): Rows {
       },
     ],
     limits: [{ good: {}, optional: true, takes: isEmpty, fields: limits }],
+    openPostgresStore: [{ good: POSTGRES_URL }],
+    importToPostgres: [transfer],
+    exportFromPostgres: [transfer],
+    bumpIds: [
+      { good: dataDir, takes: (odd) => typeof odd === "string" && isName(odd) },
+      { good: 1n, optional: true, takes: (odd) => typeof odd === "bigint" && odd > 0n && odd <= 2n ** 62n },
+    ],
     createLogger: [
       { good: "silent", takes: (odd) => odd === "silent" },
       { good: { write: () => true }, optional: true },
@@ -68,6 +86,10 @@ test("ARGUMENT_INVALID for every argument of the node package: an error of its o
   const calls: Record<string, (...args: unknown[]) => unknown> = {
     createNode: (...args) => createNode(...(args as Parameters<typeof createNode>)),
     createLogger: (...args) => createLogger(...(args as Parameters<typeof createLogger>)),
+    openPostgresStore: (url) => node.openPostgresStore(url as string),
+    importToPostgres: (options) => node.importToPostgres(options as node.TransferOptions),
+    exportFromPostgres: (options) => node.exportFromPostgres(options as node.TransferOptions),
+    bumpIds: (where, by) => node.bumpIds(where as string, by as bigint),
     limits: (limits) => createNode({ dataDir, limits: limits as Partial<node.NodeLimits> }),
   };
   let refused = 0;
@@ -96,6 +118,14 @@ test("ARGUMENT_INVALID for every argument of the node package: an error of its o
 
 test("every function that the node package exports is checked, or is for stores", () => {
   const functions = Object.entries(node).flatMap(([name, value]) => (typeof value === "function" ? [name] : []));
+  const checked = [
+    "bumpIds",
+    "createLogger",
+    "createNode",
+    "exportFromPostgres",
+    "importToPostgres",
+    "openPostgresStore",
+  ];
   const forStores = ["Notifier", "servedUntilNs", "sqliteStore"];
-  assert.deepEqual(functions.toSorted(), ["NodeError", "createLogger", "createNode", ...forStores].toSorted());
+  assert.deepEqual(functions.toSorted(), ["NodeError", ...checked, ...forStores].toSorted());
 });

@@ -1,4 +1,4 @@
-import { NodeError } from "../../errors.ts";
+import { checked } from "../../errors.ts";
 import type { KeyPackageStore, Store, StoreContext, StoreFactory } from "../storage.ts";
 import { Connections } from "./connections.ts";
 import { postgresIdentityStore } from "./identity-store.ts";
@@ -10,6 +10,7 @@ import { postgresSlotStore } from "./slot-store.ts";
 import { SizeBound } from "./size-bound.ts";
 import { StampFloor } from "./stamp-floor.ts";
 import { postgresTopicLog } from "./topic-log.ts";
+import { requirePostgresUrl } from "./url.ts";
 
 const TOPIC_LOGS = ["group_messages", "welcomes", "commit_log"] as const;
 
@@ -21,11 +22,8 @@ const TOPIC_LOGS = ["group_messages", "welcomes", "commit_log"] as const;
  * const node = await createNode({ store: openPostgresStore("postgres://latchkey@db.internal/latchkey") });
  */
 export function openPostgresStore(url: string): StoreFactory {
-  const given: unknown = url;
-  if (typeof given !== "string" || !/^postgres(?:ql)?:\/\//.test(given) || !URL.canParse(given)) {
-    throw new NodeError("ARGUMENT_INVALID", "url must be an address like postgres://user@host/database");
-  }
-  return (context) => connectStore(url, context, LISTENING_TIMES);
+  const given = checked(requirePostgresUrl, url, "url");
+  return (context) => connectStore(given, context, LISTENING_TIMES);
 }
 
 /** The same with other times, for tests. */

@@ -1,4 +1,6 @@
-import { NodeError } from "../../errors.ts";
+import { check, optional, requireBigint, requireEither, requireFields, requireFunction } from "@latchkey/mls";
+import { checked, NodeError } from "../../errors.ts";
+import { requirePostgresUrl } from "../postgres/url.ts";
 import { openPostgresTransfer } from "./postgres-transfer.ts";
 import { openSqliteTransfer } from "./sqlite-transfer.ts";
 import { keyOf, TABLES, type Table, type TransferStore, type Value } from "./tables.ts";
@@ -17,6 +19,25 @@ export interface TransferOptions {
   readonly onProgress?: (progress: TransferProgress) => void;
 }
 
+const requireDirectory = check("a path of a directory", (value) =>
+  typeof value === "string" && value !== "" && value.isWellFormed() && !value.includes("\0") ? value : undefined,
+);
+
+const requireTransfer = requireFields<TransferOptions>({
+  dataDir: requireDirectory,
+  url: requirePostgresUrl,
+  onProgress: optional(requireFunction<NonNullable<TransferOptions["onProgress"]>>()),
+});
+
+const requirePlace = requireEither(
+  "a directory or the address of a PostgreSQL database",
+  requirePostgresUrl,
+  requireDirectory,
+);
+
+/** Ids that a counter of SQLite and PostgreSQL holds. */
+const requireIds = optional(requireBigint(1n, 2n ** 62n));
+
 /** Ids that `bumpIds` skips by default: more than any node gives between two back-ups. */
 export const BUMP = 100_000_000n;
 
@@ -24,7 +45,8 @@ export const BUMP = 100_000_000n;
  * Copies a node's data from SQLite to PostgreSQL with all ids and times. A transfer that was interrupted goes on where it was.
  * @throws NodeError `STORE_LOCKED` when a node uses the directory, `ARGUMENT_INVALID` when the database holds other data
  */
-export async function importToPostgres({ dataDir, url, onProgress }: TransferOptions): Promise<void> {
+export async function importToPostgres(options: TransferOptions): Promise<void> {
+  const { dataDir, url, onProgress } = checked(requireTransfer, options, "options");
   const target = await openPostgresTransfer(url);
   await using(target, async () => {
     const source = openSqliteTransfer(dataDir);
@@ -33,7 +55,8 @@ export async function importToPostgres({ dataDir, url, onProgress }: TransferOpt
 }
 
 /** The same from PostgreSQL to SQLite. */
-export async function exportFromPostgres({ dataDir, url, onProgress }: TransferOptions): Promise<void> {
+export async function exportFromPostgres(options: TransferOptions): Promise<void> {
+  const { dataDir, url, onProgress } = checked(requireTransfer, options, "options");
   const source = await openPostgresTransfer(url);
   await using(source, async () => {
     const target = openSqliteTransfer(dataDir);
@@ -46,7 +69,9 @@ export async function exportFromPostgres({ dataDir, url, onProgress }: TransferO
  * @param where the directory of a SQLite database, or the url of a PostgreSQL database
  */
 export async function bumpIds(where: string, by: bigint = BUMP): Promise<void> {
-  const store = where.startsWith("postgres") ? await openPostgresTransfer(where) : openSqliteTransfer(where);
+  const place = checked(requirePlace, where, "where");
+  checked(requireIds, by, "by");
+  const store = place.startsWith("postgres") ? await openPostgresTransfer(place) : openSqliteTransfer(place);
   await using(store, async () => {
     for (const table of TABLES) {
       if (table.isSequence) await store.raiseSequence(table, (await store.sequence(table)) + by);
