@@ -61,7 +61,7 @@ export interface NodeSettings {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** As systems have it. */
-const MAX_PATH_CHARACTERS = 4_096;
+export const MAX_PATH_CHARACTERS = 4_096;
 
 /** Of a name in the DNS. */
 const MAX_HOST_CHARACTERS = 253;
@@ -70,7 +70,7 @@ const MAX_HOST_CHARACTERS = 253;
 const DATES: ReadonlySet<string> = new Set<keyof NodeLimits>(["slotBlobMs", "slotCredentialMs"]);
 
 /** What a name of the file system or of a network is: a text that the system takes. */
-function requireName(expected: string, max: number): Check<string> {
+export function requireName(expected: string, max: number): Check<string> {
   return check(`${expected}, of at most ${max} characters`, (value) => {
     if (typeof value !== "string" || value === "" || value.length > max) return undefined;
     return value.isWellFormed() && !value.includes("\0") ? value : undefined;

@@ -1,5 +1,6 @@
-import { check, optional, requireBigint, requireEither, requireFields, requireFunction } from "@latchkey/mls";
+import { optional, requireBigint, requireEither, requireFields, requireFunction } from "@latchkey/mls";
 import { checked, NodeError } from "../../errors.ts";
+import { MAX_PATH_CHARACTERS, requireName } from "../../options.ts";
 import { requirePostgresUrl } from "../postgres/url.ts";
 import { openPostgresTransfer } from "./postgres-transfer.ts";
 import { openSqliteTransfer } from "./sqlite-transfer.ts";
@@ -19,9 +20,7 @@ export interface TransferOptions {
   readonly onProgress?: (progress: TransferProgress) => void;
 }
 
-const requireDirectory = check("a path of a directory", (value) =>
-  typeof value === "string" && value !== "" && value.isWellFormed() && !value.includes("\0") ? value : undefined,
-);
+const requireDirectory = requireName("a path of a directory", MAX_PATH_CHARACTERS);
 
 const requireTransfer = requireFields<TransferOptions>({
   dataDir: requireDirectory,
