@@ -17,6 +17,6 @@ export function refuseDeviceCode(text: string): void {
   if (!/latchkey-link(?::|%3a)/i.test(text)) return;
   throw clientError(
     "INVITE_WRONG_KIND",
-    "this code links a device to somebody's inbox; it is not an invite to a group. Use it on your own devices only, in the list of devices",
+    "this code links a device and is not an invite to a group; use it in the devices list of a device of your own",
   );
 }
