@@ -1,11 +1,11 @@
 import {
+  check,
   DecodeError,
   decodeUtf8,
   fromHex,
   optional,
   requireBytes,
   requireFields,
-  requireMethods,
   requireText,
   requireWholeNumber,
   toHex,
@@ -50,11 +50,14 @@ const requireRemoteAttachment = requireFields<RemoteAttachment>({
   filename: optional(requireText),
 });
 
+const requireKeys = requireFields<AttachmentKeys>(KEY_CHECKS);
+
 /** Checks the keys of a file, or a whole remote attachment; throws ARGUMENT_INVALID. */
-export function requireAttachmentKeys(value: AttachmentKeys, name: string): AttachmentKeys {
-  const { contentDigest, secret, salt, nonce } = requireMethods<AttachmentKeys>()(value, name);
-  return requireFields<AttachmentKeys>(KEY_CHECKS)({ contentDigest, secret, salt, nonce }, name);
-}
+export const requireAttachmentKeys = check("the keys of an attachment", (value, name) => {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { contentDigest, secret, salt, nonce } = value as AttachmentKeys;
+  return requireKeys({ contentDigest, secret, salt, nonce }, name);
+});
 
 function hexParameter(parameters: Readonly<Record<string, string>>, name: string, length: number): Uint8Array {
   const text = parameters[name] ?? "";
