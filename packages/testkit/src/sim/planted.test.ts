@@ -6,7 +6,7 @@ import { hunt, PLANTED_BUGS } from "./planted.ts";
 /** Seeds that a bug may survive. */
 const SEEDS = 20;
 
-// One of each kind with every `npm test`. The rare ones take minutes: `npm run sim -- --planted` has them too.
+// Some with every `npm test`, one of each kind with `--whole`. The rare ones take minutes: `npm run sim -- --planted` has them too.
 for (const bug of PLANTED_BUGS.filter(({ hunted }) => hunted === "always" || (WHOLE && hunted === "whole"))) {
   test(`the simulator finds a planted bug: ${bug.name}`, async () => {
     const { problem } = await hunt(bug, SEEDS);

@@ -9,8 +9,8 @@ import { shrink } from "./shrink.ts";
 import { summarize, type SimSummary } from "./summary.ts";
 
 /** Seeds that run with every `npm test`, in turns of this many. */
-const SEEDS = WHOLE ? 40 : 10;
-const AT_ONCE = 5;
+const SEEDS = WHOLE ? 40 : 6;
+const AT_ONCE = 2;
 
 /** Fewer than by hand, to be done in time. */
 const DEEDS = 50;
