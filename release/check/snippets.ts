@@ -16,7 +16,7 @@ const BLOCK_TIMEOUT_MS = 120_000;
 
 /** What makes a block of shell commands run as in several terminals: the node in the background. */
 const SHELL_PRELUDE = `set -euo pipefail
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'running=$(jobs -pr); if [ -n "$running" ]; then kill $running; fi' EXIT
 latchkey() {
   case "$1" in
     serve)

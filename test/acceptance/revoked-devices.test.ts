@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   appDataUpdate,
@@ -15,6 +14,7 @@ import type { Proposal } from "@latchkey/mls";
 import { keyPackageOf } from "./forge.ts";
 import { movableWorld, revoke } from "./movable-world.ts";
 import { ask, welcomeBack } from "./readds.ts";
+import { restoredAfter } from "./restored.ts";
 import { epochOf, groupOf, mlsOf, publishRaw, textsOf, World, type Device } from "./support.ts";
 
 /** Lets a device learn the newest state of an inbox, for another group. */
@@ -110,14 +110,10 @@ async function partedMember(t: Parameters<typeof World.start>[0]) {
   const tablet = await world.device("tablet", { signer: admin.signer });
   await adminGroup.updateInstallations();
   for (const device of [tablet, member]) await device.client.conversations.sync();
-  member.client.close();
-  copyFileSync(member.dbPath, world.path("backup.db"));
-  await world.restart(member);
-  await groupOf(member, adminGroup.id).send("after the backup");
-  await groupOf(member, adminGroup.id).rotateKeys();
-  member.client.close();
-  copyFileSync(world.path("backup.db"), member.dbPath);
-  await world.restart(member);
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).send("after the backup");
+    await groupOf(member, adminGroup.id).rotateKeys();
+  });
   await member.client.conversations.sync();
   assert.equal(groupOf(member, adminGroup.id).status, "parted");
   await groupOf(tablet, adminGroup.id).sync();
@@ -228,14 +224,10 @@ test("TRU-10 DEV-02 a parted device comes back as a new installation without a s
   const other = await world.device("other");
   await adminGroup.addMembers([other.client.inboxId]);
   await other.client.conversations.sync();
-  member.client.close();
-  copyFileSync(member.dbPath, world.path("backup.db"));
-  await world.restart(member);
-  await groupOf(member, adminGroup.id).send("after the backup");
-  await groupOf(member, adminGroup.id).rotateKeys();
-  member.client.close();
-  copyFileSync(world.path("backup.db"), member.dbPath);
-  await world.restart(member);
+  await restoredAfter(world, member, async () => {
+    await groupOf(member, adminGroup.id).send("after the backup");
+    await groupOf(member, adminGroup.id).rotateKeys();
+  });
   await member.client.conversations.sync();
   assert.equal(groupOf(member, adminGroup.id).status, "parted");
   // The super admin stays away. The person registers anew and revokes the installation that cannot follow any more.
